@@ -1,0 +1,125 @@
+#include "hsm/pkcs11/session.h"
+
+#include <algorithm>
+#include <array>
+
+#include "hsm/pkcs11/recovery.h"
+
+namespace linesign {
+
+Result<Session> Session::open(const Slot& slot, Access access) {
+  CK_FLAGS flags = CKF_SERIAL_SESSION;
+  if (access == Access::ReadWrite) flags |= CKF_RW_SESSION;
+  CK_SESSION_HANDLE handle = 0;
+  const CK_RV rv = slot.functions()->C_OpenSession(slot.id(), flags, nullptr, nullptr, &handle);
+  if (rv != CKR_OK) return fail(ckr_error("C_OpenSession", rv));
+  return Session(slot.functions(), handle);
+}
+
+Session::Session(Session&& other) noexcept
+    : functions_(std::exchange(other.functions_, nullptr)), handle_(other.handle_) {}
+
+Session& Session::operator=(Session&& other) noexcept {
+  if (this != &other) {
+    std::swap(functions_, other.functions_);
+    std::swap(handle_, other.handle_);
+  }
+  return *this;
+}
+
+Session::~Session() {
+  if (functions_ != nullptr) functions_->C_CloseSession(handle_);
+}
+
+Result<void> Session::close() {
+  if (functions_ == nullptr) return {};
+  const CK_RV rv = std::exchange(functions_, nullptr)->C_CloseSession(handle_);
+  if (rv != CKR_OK) return fail(ckr_error("C_CloseSession", rv));
+  return {};
+}
+
+Result<void> Session::login(const SecretBytes& pin) {
+  // C_Login takes a pointer to non-const and does not write through it.
+  auto* text = const_cast<CK_UTF8CHAR*>(pin.reveal().data());
+  const CK_RV rv = functions_->C_Login(handle_, CKU_USER, text, pin.size());
+  if (rv != CKR_OK) return fail(ckr_error("C_Login", rv));
+  return {};
+}
+
+Result<void> Session::logout() {
+  const CK_RV rv = functions_->C_Logout(handle_);
+  if (rv != CKR_OK) return fail(ckr_error("C_Logout", rv));
+  return {};
+}
+
+Result<std::vector<CK_OBJECT_HANDLE>> Session::find(const ObjectTemplate& wanted) {
+  auto attributes = wanted.attributes();
+  CK_RV rv = functions_->C_FindObjectsInit(handle_, attributes.data(), attributes.size());
+  if (rv != CKR_OK) return fail(ckr_error("C_FindObjectsInit", rv));
+  std::vector<CK_OBJECT_HANDLE> found;
+  std::array<CK_OBJECT_HANDLE, 64> batch{};
+  for (CK_ULONG count = 1; rv == CKR_OK && count > 0;) {
+    rv = functions_->C_FindObjects(handle_, batch.data(), batch.size(), &count);
+    if (rv == CKR_OK) found.insert(found.end(), batch.begin(), batch.begin() + count);
+  }
+  const CK_RV end = functions_->C_FindObjectsFinal(handle_);
+  if (rv != CKR_OK) return fail(ckr_error("C_FindObjects", rv));
+  if (end != CKR_OK) return fail(ckr_error("C_FindObjectsFinal", end));
+  return found;
+}
+
+Result<std::optional<Bytes>> Session::attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
+  CK_ATTRIBUTE attribute{type, nullptr, 0};
+  CK_RV rv = functions_->C_GetAttributeValue(handle_, object, &attribute, 1);
+  if (rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE)
+    return std::optional<Bytes>();
+  if (rv != CKR_OK) return fail(ckr_error("C_GetAttributeValue", rv));
+  if (attribute.ulValueLen == CK_UNAVAILABLE_INFORMATION) return std::optional<Bytes>();
+  Bytes value(attribute.ulValueLen);
+  attribute.pValue = value.data();
+  rv = functions_->C_GetAttributeValue(handle_, object, &attribute, 1);
+  if (rv != CKR_OK) return fail(ckr_error("C_GetAttributeValue", rv));
+  value.resize(std::min<size_t>(value.size(), attribute.ulValueLen));
+  return std::optional<Bytes>(std::move(value));
+}
+
+CK_RV Session::probe_attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
+  CK_ATTRIBUTE attribute{type, nullptr, 0};
+  return functions_->C_GetAttributeValue(handle_, object, &attribute, 1);
+}
+
+Result<KeyPairHandles> Session::generate_key_pair(CK_MECHANISM_TYPE mechanism,
+                                                  const ObjectTemplate& public_key,
+                                                  const ObjectTemplate& private_key) {
+  auto public_attributes = public_key.attributes();
+  auto private_attributes = private_key.attributes();
+  CK_MECHANISM parameters{mechanism, nullptr, 0};
+  KeyPairHandles handles;
+  const CK_RV rv = functions_->C_GenerateKeyPair(handle_,
+                                                 &parameters,
+                                                 public_attributes.data(),
+                                                 public_attributes.size(),
+                                                 private_attributes.data(),
+                                                 private_attributes.size(),
+                                                 &handles.public_key,
+                                                 &handles.private_key);
+  if (rv != CKR_OK) return fail(ckr_error("C_GenerateKeyPair", rv));
+  return handles;
+}
+
+Result<CK_OBJECT_HANDLE> Session::create(const ObjectTemplate& object) {
+  auto attributes = object.attributes();
+  CK_OBJECT_HANDLE handle = 0;
+  const CK_RV rv =
+      functions_->C_CreateObject(handle_, attributes.data(), attributes.size(), &handle);
+  if (rv != CKR_OK) return fail(ckr_error("C_CreateObject", rv));
+  return handle;
+}
+
+Result<void> Session::destroy(CK_OBJECT_HANDLE object) {
+  const CK_RV rv = functions_->C_DestroyObject(handle_, object);
+  if (rv != CKR_OK) return fail(ckr_error("C_DestroyObject", rv));
+  return {};
+}
+
+}  // namespace linesign

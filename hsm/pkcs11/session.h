@@ -1,0 +1,71 @@
+// Session: one PKCS#11 session, by direct calls, for everything but signing.
+//
+// The login belongs to the process, not to the session: it ends with the last session of the token.
+//
+// Errors   HsmPinRefused after one try; others from ckr_error()
+// Threads  one thread at a time
+// Source   PKCS#11 2.40 sections 5.6, 5.7, 5.14
+#ifndef LINESIGN_HSM_PKCS11_SESSION_H_
+#define LINESIGN_HSM_PKCS11_SESSION_H_
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "hsm/pkcs11/object_template.h"
+#include "hsm/pkcs11/slot.h"
+#include "protocol/base/bytes.h"
+#include "protocol/base/secret.h"
+
+namespace linesign {
+
+enum class Access : uint8_t { ReadOnly, ReadWrite };
+
+struct KeyPairHandles {
+  CK_OBJECT_HANDLE public_key = 0;
+  CK_OBJECT_HANDLE private_key = 0;
+};
+
+class Session final {
+ public:
+  // REQUIRES: the module of `slot` outlives the session.
+  static Result<Session> open(const Slot& slot, Access access);
+  Session(Session&& other) noexcept;
+  Session& operator=(Session&& other) noexcept;
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  // Reports what the destructor cannot.
+  Result<void> close();
+
+  // As the user, once. A token that says that this process is logged in already is an error:
+  // nobody but us logs in.
+  Result<void> login(const SecretBytes& pin);
+  Result<void> logout();
+
+  Result<std::vector<CK_OBJECT_HANDLE>> find(const ObjectTemplate& wanted);
+
+  // Absent: the object has no such attribute, or does not give it away.
+  Result<std::optional<Bytes>> attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
+  // What the token says when it is asked for the length of an attribute: CKR_ATTRIBUTE_SENSITIVE is
+  // the right answer for key bytes.
+  CK_RV probe_attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
+
+  Result<KeyPairHandles> generate_key_pair(CK_MECHANISM_TYPE mechanism,
+                                           const ObjectTemplate& public_key,
+                                           const ObjectTemplate& private_key);
+  Result<CK_OBJECT_HANDLE> create(const ObjectTemplate& object);
+  Result<void> destroy(CK_OBJECT_HANDLE object);
+
+ private:
+  Session(const CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE handle)
+      : functions_(functions), handle_(handle) {}
+
+  const CK_FUNCTION_LIST* functions_;  // null: closed
+  CK_SESSION_HANDLE handle_;
+};
+
+}  // namespace linesign
+
+#endif  // LINESIGN_HSM_PKCS11_SESSION_H_

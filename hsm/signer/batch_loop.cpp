@@ -1,0 +1,67 @@
+#include "hsm/signer/batch_loop.h"
+
+#include <google/protobuf/arena.h>
+#include <google/protobuf/unknown_field_set.h>
+
+namespace linesign {
+namespace {
+
+using google::protobuf::Arena;
+using google::protobuf::Message;
+using signer::v1::FromSigner;
+using signer::v1::ToSigner;
+
+// Both programs are of one build: a field that this one does not know is no newer version.
+bool has_unknown_fields(const Message& message) {
+  return !message.GetReflection()->GetUnknownFields(message).empty();
+}
+
+Result<void> parse_batch(ByteView packet, ToSigner& batch) {
+  if (!batch.ParseFromArray(packet.data(), static_cast<int>(packet.size())) ||
+      has_unknown_fields(batch))
+    return fail(ErrorCode::SignerProtocol, "a message cannot be read");
+  if (batch.items().empty() || batch.items_size() > kMaxBatchItemsAccepted)
+    return fail(ErrorCode::SignerProtocol, "a message has no item or too many");
+  for (const auto& item : batch.items())
+    if (has_unknown_fields(item)) return fail(ErrorCode::SignerProtocol, "an item cannot be read");
+  return {};
+}
+
+Result<void> flush(const SignerChannel& channel, FromSigner& answer) {
+  if (answer.results().empty()) return {};
+  LS_CHECK(channel.send(answer));
+  answer.clear_results();
+  return {};
+}
+
+Result<void> process_batch(const SignerChannel& channel,
+                           SigningWorker& worker,
+                           const ToSigner& batch,
+                           FromSigner& answer) {
+  for (const auto& item : batch.items()) {
+    auto done = worker.process(item, *answer.add_results());
+    if (!done) answer.mutable_results()->RemoveLast();
+    const bool full = answer.results_size() == kMaxResultsPerPacket;
+    auto sent = full || !done ? flush(channel, answer) : Result<void>();
+    if (!done || !sent) return done ? sent : done;
+  }
+  return flush(channel, answer);
+}
+
+}  // namespace
+
+Result<void> run_batches(const SignerChannel& channel, SigningWorker& worker) {
+  Bytes buffer;
+  Arena arena;  // keeps its memory from batch to batch
+  for (;;) {
+    LS_TRY(const std::optional<ByteView> packet, channel.receive(buffer));
+    if (!packet) return {};
+    auto* batch = Arena::CreateMessage<ToSigner>(&arena);
+    auto* answer = Arena::CreateMessage<FromSigner>(&arena);
+    LS_CHECK(parse_batch(*packet, *batch));
+    LS_CHECK(process_batch(channel, worker, *batch, *answer));
+    arena.Reset();
+  }
+}
+
+}  // namespace linesign

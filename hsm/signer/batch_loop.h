@@ -1,0 +1,25 @@
+// Batch loop: what each thread of a signer does until linesignd closes the socket.
+//
+// Results go back in groups of at most kMaxResultsPerPacket, so that a crash loses less than a
+// batch and linesignd sees progress.
+//
+// Errors   SignerProtocol: a message that linesignd never sends; from SigningWorker::process().
+//          What was done before is sent first.
+// Threads  one call per thread, all on one channel
+#ifndef LINESIGN_HSM_SIGNER_BATCH_LOOP_H_
+#define LINESIGN_HSM_SIGNER_BATCH_LOOP_H_
+
+#include "hsm/signer/signer_channel.h"
+#include "hsm/signer/signing_worker.h"
+
+namespace linesign {
+
+constexpr int kMaxBatchItemsAccepted = 256;
+constexpr int kMaxResultsPerPacket = 8;
+
+// Returns without an error at the end of the stream.
+Result<void> run_batches(const SignerChannel& channel, SigningWorker& worker);
+
+}  // namespace linesign
+
+#endif  // LINESIGN_HSM_SIGNER_BATCH_LOOP_H_

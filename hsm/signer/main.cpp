@@ -1,0 +1,110 @@
+// linesign-signer --config FILE --fd N: one login to the HSM, started and replaced by linesignd.
+//
+// It reads its own settings, gives up every privilege, logs in, proves the key, says Ready over the
+// socket and then answers batches until the socket closes. It ends with _exit as soon as something
+// is wrong that a new process would not have: threads may be inside the PKCS#11 module.
+#include <unistd.h>
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sysexits.h>
+
+#include "hsm/signer/batch_loop.h"
+#include "hsm/signer/hardening.h"
+#include "hsm/signer/signer_channel.h"
+#include "hsm/signer/startup.h"
+#include "protocol/base/version.h"
+
+namespace linesign {
+namespace {
+
+// A module that hangs while it is closed must not keep a signer that nobody wants any more.
+constexpr unsigned int kMaxCloseSeconds = 5;
+
+[[noreturn]] void end(const Error& error) {
+  spdlog::error(
+      "signer stopped code={} detail=\"{}\"", error_info(error.code()).name, error.detail());
+  spdlog::shutdown();
+  ::_exit(error.exit_code());
+}
+
+// A wrong message is not answered; a peer that is gone cannot be.
+[[noreturn]] void end(const Error& error, const SignerChannel& channel) {
+  if (error.code() == ErrorCode::ConnectionClosed) ::_exit(EX_OK);
+  if (error.code() != ErrorCode::SignerProtocol) {
+    signer::v1::FromSigner message;
+    message.mutable_failed()->set_code(static_cast<uint32_t>(error.code()));
+    message.mutable_failed()->set_detail(error.detail());
+    static_cast<void>(channel.send(message).has_value());
+  }
+  end(error);
+}
+
+Result<void> send_ready(const SignerChannel& channel, const StartedSigner& signer) {
+  const Sha256& profile = signer.builder.profile_hash();
+  const TokenInfo& token = signer.token.token();
+  signer::v1::FromSigner message;
+  message.mutable_ready()->set_profile_sha256(profile.data(), profile.size());
+  message.mutable_ready()->set_token(fmt::format("{} ({})", token.label, token.serial));
+  return channel.send(message);
+}
+
+void work(const SignerChannel& channel, SigningWorker& worker) {
+  if (const auto done = run_batches(channel, worker); !done) end(done.error(), channel);
+}
+
+void run(const SignerChannel& channel, StartedSigner& signer) {
+  std::vector<std::jthread> threads;
+  for (size_t i = 1; i < signer.workers.size(); ++i)
+    threads.emplace_back([&, i] { work(channel, signer.workers[i]); });
+  work(channel, signer.workers.front());
+}
+
+Result<void> serve(const std::filesystem::path& config, const SignerChannel& channel) {
+  LS_CHECK(forbid_core_dumps());
+  LS_CHECK(drop_capabilities());
+  LS_TRY(const SignerSettings settings, load_signer_settings(config));
+  LS_TRY(StartedSigner signer, start_signer(settings));
+  LS_CHECK(send_ready(channel, signer));
+  run(channel, signer);
+  ::alarm(kMaxCloseSeconds);
+  return {};
+}
+
+int run_program(int argc, char** argv) {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("signer"));
+  CLI::App app("One signer process of linesign; linesignd starts it.", "linesign-signer");
+  std::filesystem::path config;
+  int fd = -1;
+  app.add_option("--config", config, "linesign.toml")->required();
+  app.add_option("--fd", fd, "the socket to linesignd (SOCK_SEQPACKET)")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
+  app.set_version_flag("--version", std::string(kVersion));
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? EX_OK : EX_USAGE;
+  }
+  ignore_terminal_signals();
+  let_others_go_first();
+  auto channel = SignerChannel::open(UniqueFd(fd));
+  if (!channel) end(channel.error());
+  if (const auto served = serve(config, *channel); !served) end(served.error(), *channel);
+  return EX_OK;
+}
+
+}  // namespace
+}  // namespace linesign
+
+int main(int argc, char** argv) {
+  const int code = linesign::run_program(argc, argv);
+  // Not exit(): nothing is left to be done, and static destructors of a module are not our code.
+  ::_exit(code);
+}

@@ -1,0 +1,52 @@
+#include "hsm/signer/settings.h"
+
+#include "hsm/signer/token_settings.h"
+
+namespace linesign {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr int64_t kMaxSigners = 256;
+constexpr int64_t kMaxThreads = 16;  // libp11 opens no more sessions for one slot
+
+Result<void> read_pool(const SettingsTable& hsm, SignerSettings& settings) {
+  LS_TRY(const int64_t signers, hsm.integer("signers", {0, kMaxSigners}, settings.signers));
+  settings.signers = static_cast<int>(signers);
+  LS_TRY(const int64_t threads,
+         hsm.integer("threads_per_signer", {1, kMaxThreads}, settings.threads_per_signer));
+  settings.threads_per_signer = static_cast<int>(threads);
+  LS_TRY(settings.sign_timeout,
+         hsm.duration("sign_timeout", {milliseconds(100), minutes(10)}, settings.sign_timeout));
+  LS_TRY(settings.start_timeout,
+         hsm.duration("start_timeout", {seconds(1), minutes(10)}, settings.start_timeout));
+  LS_TRY(settings.login_lock, hsm.path("login_lock", "signer-login.lock"));
+  return {};
+}
+
+}  // namespace
+
+Result<SignerSettings> read_signer_settings(const SettingsTable& root) {
+  SignerSettings settings;
+  LS_TRY(const SettingsTable hsm, root.table("hsm"));
+  LS_TRY(settings.token,
+         read_token_settings(hsm,
+                             {.label = "token_label",
+                              .serial = "token_serial",
+                              .key_label = "key_label",
+                              .key_id = "key_id"}));
+  if (settings.token.key_label.empty() && settings.token.key_id_hex.empty())
+    return fail(hsm.error_at("key_label",
+                             ErrorCode::ConfigMissing,
+                             "required: key_label, key_id, or a uri with object or id"));
+  LS_CHECK(read_pool(hsm, settings));
+  LS_TRY(const SettingsTable ca, root.table("ca"));
+  LS_TRY(settings.ca_certificate, ca.path("certificate", "ca.pem"));
+  LS_TRY(const SettingsTable profile, root.table("profile"));
+  LS_TRY(settings.profile, read_profile(profile));
+  return settings;
+}
+
+}  // namespace linesign

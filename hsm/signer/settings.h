@@ -1,0 +1,43 @@
+// SignerSettings: what a signer reads from linesign.toml by itself: [hsm], [ca] and [profile].
+//
+// linesignd reads the same tables through this function for pool sizes and paths; it never opens
+// the PIN file that they name.
+#ifndef LINESIGN_HSM_SIGNER_SETTINGS_H_
+#define LINESIGN_HSM_SIGNER_SETTINGS_H_
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+
+#include "hsm/x509/profile.h"
+#include "protocol/base/result.h"
+#include "protocol/settings/settings_file.h"
+
+namespace linesign {
+
+struct TokenSettings {
+  std::filesystem::path module;
+  std::string token_label;
+  std::string token_serial;  // empty: the label must be unique
+  std::string key_label;
+  std::string key_id_hex;          // empty: the label must be unique
+  std::filesystem::path pin_file;  // from pin_file, or pin_credential in $CREDENTIALS_DIRECTORY
+};
+
+struct SignerSettings {
+  TokenSettings token;
+  int signers = 0;  // 0 = number of cores
+  int threads_per_signer = 1;
+  std::chrono::milliseconds sign_timeout = std::chrono::seconds(2);
+  std::chrono::milliseconds start_timeout = std::chrono::seconds(10);
+  std::filesystem::path login_lock;      // flock that serialises logins over processes
+  std::filesystem::path ca_certificate;  // PEM: the CA, then its chain
+  Profile profile;
+};
+
+// `root` is the root table of linesign.toml.
+Result<SignerSettings> read_signer_settings(const SettingsTable& root);
+
+}  // namespace linesign
+
+#endif  // LINESIGN_HSM_SIGNER_SETTINGS_H_

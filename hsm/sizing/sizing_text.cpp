@@ -1,0 +1,90 @@
+#include <fmt/format.h>
+
+#include "hsm/sizing/flat_json.h"
+#include "hsm/sizing/sizing.h"
+
+namespace linesign {
+namespace {
+
+constexpr const char* kRow = "{:>9} {:>8} {:>9} {:>15} {:>15} {:>11}\n";
+
+std::string sessions_text(const SizingReport& report) {
+  if (!report.session_maximum) return "the token names no limit of sessions";
+  return fmt::format("the token grants {} sessions, {} of them were in use",
+                     *report.session_maximum,
+                     report.sessions_of_others);
+}
+
+std::string step_json(const SizingStep& step) {
+  return fmt::format(R"({{"processes":{},"threads":{},"certificates_per_second":{:.1f},)"
+                     R"("certificates_per_cpu_second":{:.1f},"cores_busy":{:.2f}}})",
+                     step.processes,
+                     step.threads,
+                     step.certificates_per_second,
+                     step.certificates_per_cpu_second,
+                     step.cpu_seconds_per_second);
+}
+
+}  // namespace
+
+std::string sizing_config_lines(const SizingReport& report) {
+  const SizingStep& knee = report.steps[report.knee];
+  return fmt::format(
+      "[hsm]\nsigners = {}\nthreads_per_signer = {}\n", knee.processes, knee.threads);
+}
+
+std::string sizing_head_text() {
+  return fmt::format(
+      kRow, "processes", "threads", "sessions", "certificates/s", "per CPU-second", "cores busy");
+}
+
+std::string sizing_step_text(const SizingStep& step) {
+  return fmt::format(kRow,
+                     step.processes,
+                     step.threads,
+                     step.processes * (step.threads + 1),
+                     fmt::format("{:.0f}", step.certificates_per_second),
+                     fmt::format("{:.0f}", step.certificates_per_cpu_second),
+                     fmt::format("{:.2f}", step.cpu_seconds_per_second));
+}
+
+std::string sizing_end_text(const SizingReport& report) {
+  const SizingStep& knee = report.steps[report.knee];
+  return fmt::format(
+      "\ntoken {}, CA key {}, {} cores; {}\nno further step: {}\n"
+      "the fewest sessions within 5 % of the highest: {} certificates/s with\n\n{}",
+      report.token,
+      to_string(report.ca_key),
+      report.cores,
+      sessions_text(report),
+      report.end_reason,
+      static_cast<uint64_t>(knee.certificates_per_second),
+      sizing_config_lines(report));
+}
+
+std::string sizing_text(const SizingReport& report) {
+  std::string text = sizing_head_text();
+  for (const SizingStep& step : report.steps) text += sizing_step_text(step);
+  return text + sizing_end_text(report);
+}
+
+std::string sizing_json(const SizingReport& report) {
+  std::string steps;
+  for (const SizingStep& step : report.steps) steps += (steps.empty() ? "" : ",") + step_json(step);
+  const SizingStep& knee = report.steps[report.knee];
+  return fmt::format(
+      R"({{"token":{},"ca_key":"{}","cores":{},"session_maximum":{},"sessions_of_others":{},)"
+      R"("steps":[{}],"knee":{},"end_reason":{},"signers":{},"threads_per_signer":{}}})",
+      json_text(report.token),
+      to_string(report.ca_key),
+      report.cores,
+      report.session_maximum ? std::to_string(*report.session_maximum) : "null",
+      report.sessions_of_others,
+      steps,
+      report.knee,
+      json_text(report.end_reason),
+      knee.processes,
+      knee.threads);
+}
+
+}  // namespace linesign
