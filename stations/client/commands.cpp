@@ -1,0 +1,158 @@
+// enroll and status: the short commands.
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iostream>
+#include <sstream>
+
+#include <Poco/JSON/Object.h>
+#include <fmt/format.h>
+
+#include "protocol/base/file.h"
+#include "protocol/base/version.h"
+#include "stations/client/command_line.h"
+#include "stations/client/station_client.h"
+
+namespace linesign::client {
+namespace {
+
+constexpr size_t kMaxTokenBytes = 4096;
+constexpr int kExitNotPermitted = 77;
+
+std::string trim(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const size_t first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return std::string(text.substr(first, text.find_last_not_of(kBlank) - first + 1));
+}
+
+Result<std::string> read_standard_input() {
+  Bytes content(kMaxTokenBytes);
+  size_t size = 0;
+  while (size < content.size()) {
+    const ssize_t got = ::read(STDIN_FILENO, content.data() + size, content.size() - size);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail(ErrorCode::Io, "standard input: " + errno_text(errno));
+    if (got == 0) break;
+    size += static_cast<size_t>(got);
+  }
+  content.resize(size);
+  std::string token = trim(as_text(content));
+  wipe(content);
+  return token;
+}
+
+Result<std::string> read_token(const EnrollCommand& command) {
+  if (command.token == "-") return read_standard_input();
+  if (command.token_file.empty()) return trim(command.token);
+  LS_TRY(const SecretBytes content, read_secret_file(command.token_file, kMaxTokenBytes));
+  return trim(as_text(content.reveal()));
+}
+
+Poco::JSON::Object describe(const StationCredential& credential) {
+  Poco::JSON::Object object(Poco::JSON_PRESERVE_KEY_ORDER);
+  object.set("station", credential.station);
+  object.set("appliance", credential.address);
+  object.set("not_before", to_iso8601(credential.not_before));
+  object.set("not_after", to_iso8601(credential.not_after));
+  return object;
+}
+
+struct Contact {
+  uint32_t window = 0;
+  size_t issuers = 0;
+  std::chrono::microseconds round_trip{0};
+};
+
+Result<Contact> contact(const StationCredential& credential, const StatusCommand& command) {
+  ClientOptions options;
+  options.address = command.address;
+  options.software = station_software();
+  LS_TRY(const auto client, StationClient::connect(credential, options));
+  Contact found;
+  found.window = client->window();
+  found.issuers = client->issuer_chain().size();
+  LS_TRY(found.round_trip, client->ping());
+  return found;
+}
+
+void print_status(const StationCredential& credential, bool is_expired, int64_t days_left) {
+  fmt::print("station      {}\n", credential.station);
+  fmt::print("appliance    {}\n", credential.address);
+  fmt::print("certificate  {} until {}, {}\n",
+             to_iso8601(credential.not_before),
+             to_iso8601(credential.not_after),
+             is_expired ? "EXPIRED: enrol again" : fmt::format("{} days left", days_left));
+}
+
+void print_contact(const Contact& found) {
+  fmt::print("connection   works; {} us there and back, window {}\n",
+             found.round_trip.count(),
+             found.window);
+}
+
+}  // namespace
+
+std::string station_software() { return fmt::format("linesign-station/{}", kVersion); }
+
+int report_error(const Error& error, bool json) {
+  fmt::print(stderr, "linesign-station: {}\n", error.to_string());
+  if (json) {
+    Poco::JSON::Object details(Poco::JSON_PRESERVE_KEY_ORDER);
+    details.set("code", static_cast<int>(error.code()));
+    details.set("name", std::string(error_info(error.code()).name));
+    details.set("message", error.to_string());
+    Poco::JSON::Object object;
+    object.set("error", details);
+    object.stringify(std::cout);
+    std::cout << std::endl;
+  }
+  return error.exit_code();
+}
+
+int run(const EnrollCommand& command) {
+  auto token = read_token(command);
+  if (!token.has_value()) return report_error(token.error(), command.json);
+  EnrollOptions options;
+  options.overwrite = command.force;
+  options.timeout = command.timeout;
+  const auto credential = enroll_station(*token, command.directory, options);
+  wipe(std::span(reinterpret_cast<uint8_t*>(token->data()), token->size()));
+  if (!credential.has_value()) return report_error(credential.error(), command.json);
+  if (command.json) {
+    describe(*credential).stringify(std::cout);
+    std::cout << std::endl;
+  } else {
+    fmt::print("Station {} is enrolled at {}; its certificate is good until {}.\n",
+               credential->station,
+               credential->address,
+               to_iso8601(credential->not_after));
+  }
+  return 0;
+}
+
+int run(const StatusCommand& command) {
+  const auto credential = StationCredential::load(command.directory);
+  if (!credential.has_value()) return report_error(credential.error(), command.json);
+  const auto left = credential->not_after - SystemClock().now();
+  const auto days_left = std::chrono::floor<std::chrono::days>(left).count();
+  const bool is_expired = left.count() <= 0;
+  if (!command.json) print_status(*credential, is_expired, days_left);
+  Poco::JSON::Object object = describe(*credential);
+  object.set("days_left", static_cast<int64_t>(days_left));
+  if (command.check) {
+    const auto found = contact(*credential, command);
+    if (!found.has_value()) return report_error(found.error(), command.json);
+    if (!command.json) print_contact(*found);
+    object.set("window", found->window);
+    object.set("round_trip_us", static_cast<int64_t>(found->round_trip.count()));
+  }
+  if (command.json) {
+    object.stringify(std::cout);
+    std::cout << std::endl;
+  }
+  return is_expired ? kExitNotPermitted : 0;
+}
+
+}  // namespace linesign::client

@@ -1,0 +1,105 @@
+// CSRs from files.
+#include <algorithm>
+#include <array>
+
+#include "stations/client/der.h"
+#include "stations/client/lot_source.h"
+
+namespace linesign::client {
+namespace {
+
+constexpr std::array<std::string_view, 4> kExtensions = {".csr", ".pem", ".der", ".p10"};
+
+class CsrPreparer final : public LotPreparer {
+ public:
+  CsrPreparer(const CsrFilesPlan& plan, const LotFolder& out) : plan_(plan), out_(out) {}
+
+  Result<LotEntry> prepare(uint64_t index) override;
+  Result<void> settle() override { return {}; }
+
+ private:
+  std::string device_id_of(const LoadedCsr& csr, const std::filesystem::path& file) const;
+
+  const CsrFilesPlan& plan_;
+  const LotFolder& out_;
+};
+
+std::string CsrPreparer::device_id_of(const LoadedCsr& csr,
+                                      const std::filesystem::path& file) const {
+  if (!plan_.device_id.empty()) return plan_.device_id;
+  if (!csr.common_name.empty()) return csr.common_name;
+  return file.stem().string();
+}
+
+Result<LotEntry> CsrPreparer::prepare(uint64_t index) {
+  const std::filesystem::path& file = plan_.files[index];
+  LotOutcome outcome{LotEnd::Refused, plan_.device_id, file.string(), {}};
+  auto csr = load_csr(file);
+  if (!csr.has_value()) {
+    outcome.error = std::move(csr).error();
+    return LotEntry(std::move(outcome));
+  }
+  outcome.device_id = device_id_of(*csr, file);
+  const auto checked = check_device_id(outcome.device_id);
+  if (!checked.has_value()) {
+    outcome.error = checked.error();
+    return LotEntry(std::move(outcome));
+  }
+  LS_TRY(const auto found, out_.look(outcome.device_id, key_in_csr(csr->der)));
+  if (found == LotFolder::Found::Wanted) {
+    outcome.end = LotEnd::AlreadyThere;
+    return LotEntry(std::move(outcome));
+  }
+  if (found == LotFolder::Found::Other) {
+    outcome.error = Error(ErrorCode::FileExists, out_.file_of(outcome.device_id, ".pem").string());
+    return LotEntry(std::move(outcome));
+  }
+  return LotEntry(LotItem{IssueRequest::make(outcome.device_id, csr->der, plan_.order_id),
+                          std::move(outcome.origin)});
+}
+
+class CsrSource final : public LotSource {
+ public:
+  CsrSource(CsrFilesPlan plan, const LotFolder& out) : plan_(std::move(plan)), out_(out) {}
+
+  uint64_t size() const override { return plan_.files.size(); }
+  Result<std::unique_ptr<LotPreparer>> make_preparer() const override {
+    return std::unique_ptr<LotPreparer>(std::make_unique<CsrPreparer>(plan_, out_));
+  }
+
+ private:
+  CsrFilesPlan plan_;
+  const LotFolder& out_;
+};
+
+bool looks_like_csr(const std::filesystem::path& path) {
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return path.filename().string().front() != '.' &&
+         std::find(kExtensions.begin(), kExtensions.end(), extension) != kExtensions.end();
+}
+
+}  // namespace
+
+std::unique_ptr<LotSource> make_csr_source(CsrFilesPlan plan, const LotFolder& out) {
+  return std::make_unique<CsrSource>(std::move(plan), out);
+}
+
+Result<std::vector<std::filesystem::path>> list_csr_files(const std::filesystem::path& directory) {
+  std::vector<std::filesystem::path> files;
+  std::error_code error;
+  std::filesystem::directory_iterator entry(directory, error);
+  while (!error && entry != std::filesystem::directory_iterator()) {
+    std::error_code ignored;  // a file that cannot be looked at is reported when it is read
+    if (looks_like_csr(entry->path()) && !entry->is_directory(ignored))
+      files.push_back(entry->path());
+    entry.increment(error);
+  }
+  if (error) return fail(ErrorCode::Io, directory.string() + ": " + error.message());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace linesign::client

@@ -1,0 +1,100 @@
+// Connection: one socket of the station port with its TLS and its Session, until it is closed.
+//
+//     Handshake -> Talking -> Closing -> Lingering -> Ended
+//
+// Closing    what is left is written: the last answers, Goodbye, the TLS alert
+// Lingering  our side is shut; what still comes is thrown away, because closing a socket with
+// unread
+//            bytes would reset it and the station might never see our Goodbye
+// Deadlines  check_deadlines(), called periodically
+// Threads    the event loop's thread only
+#ifndef LINESIGN_STATIONS_LISTENER_CONNECTION_H_
+#define LINESIGN_STATIONS_LISTENER_CONNECTION_H_
+
+#include <memory>
+#include <optional>
+
+#include "protocol/base/clock.h"
+#include "protocol/base/unique_fd.h"
+#include "protocol/event/event_loop.h"
+#include "stations/listener/listener.h"
+#include "stations/session/session.h"
+#include "stations/transport/tls_engine.h"
+
+namespace linesign {
+
+class Connection;
+
+// What the connections of one listener share. Must outlive them.
+struct ConnectionHost {
+  EventLoop& loop;
+  const ListenerSettings& settings;
+  SessionHost& sessions;
+  // The connection has output to be flushed at the end of this turn of the loop.
+  std::function<void(Connection&)> on_dirty;
+  // It is Ended and can be forgotten.
+  std::function<void(Connection&)> on_ended;
+  uint64_t refused_handshakes = 0;
+  Bytes ciphertext = Bytes(64 * 1024);  // scratch of every read
+  Bytes plaintext = {};
+};
+
+class Connection final : public std::enable_shared_from_this<Connection> {
+ public:
+  Connection(ConnectionHost& host, UniqueFd socket, std::unique_ptr<TlsEngine> tls);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection() = default;
+
+  // REQUIRES: held by a shared_ptr.
+  void start();
+
+  // Writes as much as the socket takes.
+  void flush();
+  void check_deadlines(SteadyTime now);
+  // Says Goodbye and closes.
+  void close(const Error& reason);
+
+  bool has_unsent_answers() const;
+  int64_t station_id() const { return session_ == nullptr ? 0 : session_->station().id; }
+
+  // For the listener's list of connections to flush.
+  bool is_dirty = false;
+
+ private:
+  enum class Phase : uint8_t { Handshake, Talking, Closing, Lingering, Ended };
+
+  void on_ready(Readiness ready);
+  void read_some();
+  void take(ByteView ciphertext);
+  void open_session();
+  void note_progress(uint64_t frames_before);
+  bool write_some();
+  bool refill_output();
+  void begin_closing();
+  void finish_closing();
+  void end();
+  void update_interest();
+  std::optional<ErrorCode> missed_deadline(SteadyTime now) const;
+  size_t backlog() const;
+
+  ConnectionHost& host_;
+  UniqueFd socket_;
+  std::unique_ptr<TlsEngine> tls_;
+  std::shared_ptr<Session> session_;
+  std::unique_ptr<Watch> watch_;
+  Phase phase_ = Phase::Handshake;
+  bool in_turn_ = false;         // on_ready() is running and will flush
+  bool tls_failed_ = false;      // nothing but the alert can be sent
+  bool said_close_ = false;      // close_notify
+  bool reading_paused_ = false;  // until the station has read its answers
+  size_t thrown_away_bytes_ = 0;
+  SteadyTime phase_since_;
+  SteadyTime last_frame_;                 // or answer: what keeps a session from being idle
+  SteadyTime output_moved_;               // last time that the socket took bytes, or had to
+  std::optional<SteadyTime> part_since_;  // first byte of a frame or record that is not complete
+};
+
+}  // namespace linesign
+
+#endif  // LINESIGN_STATIONS_LISTENER_CONNECTION_H_

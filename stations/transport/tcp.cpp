@@ -1,0 +1,114 @@
+#include "stations/transport/tcp.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include <Poco/Exception.h>
+#include <Poco/Net/ServerSocket.h>
+#include <Poco/Net/SocketAddress.h>
+#include <fmt/format.h>
+
+#include "protocol/base/file.h"
+
+namespace linesign {
+namespace {
+
+constexpr int kBacklog = 1024;
+// A station whose cable was pulled is found after about two minutes.
+constexpr int kKeepIdleSeconds = 60;
+constexpr int kKeepIntervalSeconds = 15;
+constexpr int kKeepProbes = 4;
+
+void set_option(int fd, int level, int option, int value) {
+  // None of these can fail on a TCP socket; a refusal would only cost latency.
+  (void)::setsockopt(fd, level, option, &value, sizeof value);
+}
+
+// Poco's socket closes its descriptor when it goes, so ours is a duplicate.
+Result<UniqueFd> bind_and_listen(const std::string& address) {
+  const Poco::Net::SocketAddress parsed(address);
+  Poco::Net::ServerSocket socket;
+  constexpr bool kReuseAddress = true;
+  constexpr bool kReusePort = false;  // a second daemon on the port must fail
+  if (parsed.family() == Poco::Net::SocketAddress::IPv6) {
+    socket.bind6(parsed, kReuseAddress, kReusePort, false);
+  } else {
+    socket.bind(parsed, kReuseAddress, kReusePort);
+  }
+  socket.listen(kBacklog);
+  socket.setBlocking(false);
+  UniqueFd fd(::fcntl(socket.impl()->sockfd(), F_DUPFD_CLOEXEC, 0));
+  if (!fd) return fail(ErrorCode::ConnectFailed, address + ": " + errno_text(errno));
+  return fd;
+}
+
+bool is_lack_of_resources(int error_number) {
+  return error_number == EMFILE || error_number == ENFILE || error_number == ENOBUFS ||
+         error_number == ENOMEM;
+}
+
+Transfer finish(ssize_t result) {
+  if (result >= 0) return {SocketState::Fine, static_cast<size_t>(result)};
+  const bool would_block = errno == EAGAIN || errno == EWOULDBLOCK;
+  return {would_block ? SocketState::WouldBlock : SocketState::Closed, 0};
+}
+
+}  // namespace
+
+Result<UniqueFd> listen_tcp(const std::string& address) {
+  try {
+    return bind_and_listen(address);
+  } catch (const Poco::Exception& exception) {
+    return fail(ErrorCode::ConnectFailed,
+                fmt::format("cannot listen on {}: {}", address, exception.displayText()));
+  }
+}
+
+Result<uint16_t> local_port(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    return fail(ErrorCode::ConnectFailed, "getsockname: " + errno_text(errno));
+  const in_port_t port = address.ss_family == AF_INET6
+                             ? reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port
+                             : reinterpret_cast<const sockaddr_in*>(&address)->sin_port;
+  return static_cast<uint16_t>(ntohs(port));
+}
+
+tl::expected<UniqueFd, AcceptEnd> accept_tcp(int listening_fd) {
+  UniqueFd fd(::accept4(listening_fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (!fd) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return tl::unexpected(AcceptEnd::NobodyWaits);
+    if (is_lack_of_resources(errno)) return tl::unexpected(AcceptEnd::NoResources);
+    return tl::unexpected(AcceptEnd::TryNext);  // ECONNABORTED, EINTR, network errors: accept(2)
+  }
+  set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+  set_option(fd.get(), SOL_SOCKET, SO_KEEPALIVE, 1);
+  set_option(fd.get(), IPPROTO_TCP, TCP_KEEPIDLE, kKeepIdleSeconds);
+  set_option(fd.get(), IPPROTO_TCP, TCP_KEEPINTVL, kKeepIntervalSeconds);
+  set_option(fd.get(), IPPROTO_TCP, TCP_KEEPCNT, kKeepProbes);
+  return fd;
+}
+
+Transfer read_socket(int fd, std::span<uint8_t> into) {
+  for (;;) {
+    const ssize_t got = ::recv(fd, into.data(), into.size(), 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got == 0) return {SocketState::Closed, 0};
+    return finish(got);
+  }
+}
+
+Transfer write_socket(int fd, ByteView from) {
+  for (;;) {
+    const ssize_t sent = ::send(fd, from.data(), from.size(), MSG_NOSIGNAL);
+    if (sent < 0 && errno == EINTR) continue;
+    return finish(sent);
+  }
+}
+
+}  // namespace linesign

@@ -1,0 +1,45 @@
+// TCP: the sockets under the stations' port: non-blocking, close-on-exec, no delay, keep-alive.
+//
+// Errors   ConnectFailed with address and reason
+// Threads  no state
+// Source   addresses, bind and listen are Poco::Net's; accept4() is called directly, because Poco's
+//          accept leaves a moment in which a signer process that is just started inherits the
+//          socket
+#ifndef LINESIGN_STATIONS_TRANSPORT_TCP_H_
+#define LINESIGN_STATIONS_TRANSPORT_TCP_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "protocol/base/bytes.h"
+#include "protocol/base/result.h"
+#include "protocol/base/unique_fd.h"
+
+namespace linesign {
+
+// `address` is host:port or [v6]:port. "[::]" takes IPv4 too. Port 0 = any free one.
+Result<UniqueFd> listen_tcp(const std::string& address);
+
+// The port that a listening socket was given.
+Result<uint16_t> local_port(int fd);
+
+enum class AcceptEnd : uint8_t {
+  NobodyWaits,  // wait for readiness
+  TryNext,      // this one went away; call again
+  NoResources,  // out of descriptors or memory: pause, or the level-triggered loop spins
+};
+tl::expected<UniqueFd, AcceptEnd> accept_tcp(int listening_fd);
+
+// How a read or write on a non-blocking socket ended.
+enum class SocketState : uint8_t { Fine, WouldBlock, Closed };
+struct Transfer {
+  SocketState state = SocketState::Fine;
+  size_t bytes = 0;
+};
+Transfer read_socket(int fd, std::span<uint8_t> into);
+Transfer write_socket(int fd, ByteView from);  // never raises SIGPIPE
+
+}  // namespace linesign
+
+#endif  // LINESIGN_STATIONS_TRANSPORT_TCP_H_
