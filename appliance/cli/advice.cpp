@@ -1,0 +1,114 @@
+#include "appliance/cli/advice.h"
+
+#include <algorithm>
+#include <array>
+
+namespace linesign {
+namespace {
+
+constexpr std::array kAdvice = {
+    Advice{ErrorCode::Unavailable,
+           "Wait: requests from before a restart are finished first; then it goes on by itself."},
+    Advice{ErrorCode::Draining, "Nothing: linesignd is shutting down. Start it again when wanted."},
+    Advice{ErrorCode::HsmUnavailable,
+           "Check that the HSM is powered and connected; signers start again by themselves. If it "
+           "lasts longer than a minute, run `linesign doctor`."},
+    Advice{ErrorCode::HsmPinRefused,
+           "Do not restart before the PIN is right: every try counts and the HSM may lock. Correct "
+           "the file in pin_file, then restart linesignd."},
+    Advice{ErrorCode::HsmKeyNotFound,
+           "Compare key_label and key_id in [hsm] with the keys that `linesign doctor` finds, "
+           "correct them and restart linesignd."},
+    Advice{ErrorCode::HsmKeyAmbiguous,
+           "Set both key_label and key_id in [hsm] (`linesign doctor` lists the keys) and restart "
+           "linesignd."},
+    Advice{ErrorCode::HsmKeyMismatch,
+           "The certificate in [ca] belongs to another key: put the right file or the right token "
+           "in place and restart linesignd."},
+    Advice{ErrorCode::HsmKeyUnsafe,
+           "Stop, and call the security officer: this key may be able to leave the HSM. Only a new "
+           "key ceremony helps."},
+    Advice{ErrorCode::HsmSignatureWrong,
+           "The signer was replaced and nothing wrong was given out. If it happens again, take the "
+           "HSM out of service."},
+    Advice{ErrorCode::HsmModuleLoad,
+           "Check module in [hsm]: the path, the rights of the file, and the vendor's "
+           "installation. Signers try again every few seconds."},
+    Advice{ErrorCode::HsmTokenNotFound,
+           "Check that the right token is connected (`linesign doctor` lists what is there) and "
+           "token_label and token_serial in [hsm]. Signers try again every few seconds."},
+    Advice{ErrorCode::HsmTokenAmbiguous,
+           "Set token_serial in [hsm] (`linesign doctor` lists the tokens) and restart linesignd."},
+    Advice{ErrorCode::HsmMechanismMissing,
+           "The token does not sign with this kind of key: it needs another firmware or policy, or "
+           "the CA another kind of key."},
+    Advice{ErrorCode::HsmOperationFailed,
+           "Signers try again by themselves. If it lasts, run `linesign doctor` and look at the "
+           "HSM's own log."},
+    Advice{ErrorCode::SignerTimeout,
+           "Signers were replaced. If it lasts, check the HSM and the network to it, or raise "
+           "sign_timeout in [hsm]."},
+    Advice{ErrorCode::SignerProtocol,
+           "linesignd and linesign-signer are not of one build: install both together and restart "
+           "linesignd. If it stays, report it."},
+    Advice{ErrorCode::IntentMismatch,
+           "Somebody changed [profile] or [ca] below a running appliance: restart linesignd. If it "
+           "stays, report it."},
+    Advice{ErrorCode::HsmPinFile,
+           "Check pin_file or pin_credential in [hsm]: the file must exist, be readable for the "
+           "service and for nobody else. Signers try again every few seconds."},
+    Advice{ErrorCode::HsmPinNotSet,
+           "Set the user PIN with the tool of the HSM's vendor, put it into the PIN file and "
+           "restart linesignd."},
+    Advice{ErrorCode::HsmRefused,
+           "Signers try again by themselves. If it lasts, run `linesign doctor` and look at the "
+           "HSM's own log."},
+    Advice{ErrorCode::LedgerUnavailable,
+           "Check the disk that holds the ledger: mounted, writable, no errors in the kernel's "
+           "log. It goes on by itself."},
+    Advice{ErrorCode::LedgerInUse, "Another linesignd runs on this ledger: stop one of the two."},
+    Advice{ErrorCode::LedgerSchemaNewer,
+           "Install the version of linesign that wrote this ledger, or a newer one."},
+    Advice{ErrorCode::LedgerCorrupt,
+           "Stop linesignd, keep the damaged files for the report, and restore the ledger from a "
+           "backup as described below."},
+    Advice{ErrorCode::LedgerDiskFull,
+           "Free space on the disk that holds the ledger, until it is above min_free in "
+           "[issuance]. It goes on by itself. Never delete files of the ledger."},
+    Advice{ErrorCode::LedgerCommitUnknown,
+           "Wait: the ledger is opened again and asked what is true. If it lasts, check its disk."},
+    Advice{ErrorCode::LedgerProfileChanged,
+           "Put the former [profile] and CA certificate back and start once, so that unfinished "
+           "requests are finished; then change them again."},
+    Advice{ErrorCode::ClockInDoubt,
+           "Set the system clock right (NTP, battery of the clock); it goes on by itself. If the "
+           "CA certificate has ended, a new CA is needed."},
+    Advice{ErrorCode::AdminUnavailable,
+           "Check that linesignd runs, that --config names its file, and that you are in the group "
+           "that may use its socket."},
+};
+
+constexpr std::string_view by_kind(ErrorKind kind) {
+  switch (kind) {
+    case ErrorKind::Retry:
+      return "Wait: it goes on by itself. If it lasts, look at the log of linesignd.";
+    case ErrorKind::Refuse:
+    case ErrorKind::Operator:
+      return "See docs/operations.md and the log of linesignd.";
+    case ErrorKind::Bug:
+      break;
+  }
+  return "Restart linesignd and report it, with the log.";
+}
+
+}  // namespace
+
+std::span<const Advice> advice_list() { return kAdvice; }
+
+std::string_view advice_for(ErrorCode code) {
+  const auto* const row = std::find_if(
+      kAdvice.begin(), kAdvice.end(), [code](const Advice& advice) { return advice.code == code; });
+  return row != kAdvice.end() ? row->text : by_kind(error_info(code).kind);
+}
+
+}  // namespace linesign

@@ -1,0 +1,75 @@
+// linesign: the operator's command line: key ceremony, stations, status, measurements.
+#include <sys/resource.h>
+
+#include <csignal>
+#include <iostream>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "appliance/cli/invocation.h"
+#include "protocol/base/version.h"
+
+namespace {
+
+// One line: what went wrong in words, how it is called, and what is known beyond that.
+int report(const linesign::Error& error) {
+  const linesign::ErrorInfo& info = linesign::error_info(error.code());
+  std::cerr << fmt::format(
+      "linesign: {} [{} {}]", info.sentence, static_cast<int>(error.code()), info.name);
+  if (!error.detail().empty()) std::cerr << fmt::format(" ({})", error.detail());
+  std::cerr << '\n';
+  return error.exit_code();
+}
+
+// The ceremony holds a PIN in memory: it must not end up in a core file.
+void forbid_core_files() {
+  const rlimit none{0, 0};
+  ::setrlimit(RLIMIT_CORE, &none);
+}
+
+// A daemon that goes away in the middle of a request is an error, not our end.
+void ignore_broken_pipes() {
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  ::sigaction(SIGPIPE, &ignore, nullptr);
+}
+
+int run(const linesign::Invocation& invocation) {
+  const linesign::Result<int> exit_code = invocation.run();
+  if (!exit_code.has_value()) return report(exit_code.error());
+  std::cout.flush();
+  if (!std::cout) return report(linesign::Error(linesign::ErrorCode::Io, "standard output"));
+  return *exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  forbid_core_files();
+  ignore_broken_pipes();
+
+  linesign::Invocation invocation;
+  CLI::App app("linesign: certificates for production lines, signed by a key in an HSM.",
+               "linesign");
+  app.fallthrough();
+  app.require_subcommand(1);
+  app.add_option("--config", invocation.config, "Configuration file of the appliance")
+      ->capture_default_str()
+      ->type_name("FILE");
+  app.set_version_flag("--version", std::string(linesign::kSoftware));
+  linesign::add_ca_command(app, invocation);
+  linesign::add_station_command(app, invocation);
+  linesign::add_status_command(app, invocation);
+  linesign::add_doctor_command(app, invocation);
+  linesign::add_bench_command(app, invocation);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& help_or_version) {
+    return app.exit(help_or_version);
+  } catch (const CLI::ParseError& error) {
+    return report(linesign::Error(linesign::ErrorCode::Usage, error.what()));
+  }
+  return run(invocation);
+}

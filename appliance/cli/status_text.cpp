@@ -1,0 +1,169 @@
+#include "appliance/cli/status_text.h"
+
+#include <algorithm>
+#include <map>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "appliance/admin/admin_json.h"
+#include "appliance/cli/advice.h"
+
+namespace linesign {
+namespace {
+
+using std::chrono::seconds;
+
+std::string line(std::string_view name, std::string_view value) {
+  return fmt::format("{:<12}{}\n", name, value);
+}
+
+std::string head_line(const ApplianceStatus& status, UnixTime now) {
+  const std::string since =
+      fmt::format("{} ({})", to_iso8601(status.since), elapsed_text(now - status.since));
+  if (status.producing) return fmt::format("producing since {}\n", since);
+  const std::string_view reason = status.obstacles.empty()
+                                      ? "no reason was given"
+                                      : error_info(status.obstacles.front().error.code()).sentence;
+  return fmt::format("NOT producing since {}: {}\n", since, reason);
+}
+
+std::string obstacle_lines(const Obstacle& obstacle, UnixTime now) {
+  const ErrorCode code = obstacle.error.code();
+  return fmt::format("  {} {}, for {}\n      {}\n      what to do: {}\n",
+                     static_cast<int>(code),
+                     error_info(code).name,
+                     elapsed_text(now - obstacle.since),
+                     obstacle.error.detail().empty() ? error_info(code).sentence
+                                                     : std::string_view(obstacle.error.detail()),
+                     advice_for(code));
+}
+
+std::string signers_value(const std::vector<SignerStatus>& signers) {
+  if (signers.empty()) return "none";
+  std::map<std::string, int> states;
+  uint64_t signatures = 0;
+  uint64_t restarts = 0;
+  for (const SignerStatus& signer : signers) {
+    ++states[signer.state];
+    signatures += signer.signatures;
+    restarts += signer.restarts;
+  }
+  std::vector<std::string> parts;
+  parts.reserve(states.size());
+  for (const auto& [state, count] : states) parts.push_back(fmt::format("{} {}", count, state));
+  return fmt::format("{}; {} signatures, {} restarts",
+                     fmt::join(parts, ", "),
+                     count_text(signatures),
+                     count_text(restarts));
+}
+
+std::string ledger_value(const LedgerSummary& ledger) {
+  std::string value = fmt::format("{} certificates, {} open intents, {} void",
+                                  count_text(ledger.certificates),
+                                  count_text(ledger.intents),
+                                  count_text(ledger.voids));
+  if (ledger.newest_at.has_value())
+    value += fmt::format("; newest {}", to_iso8601(*ledger.newest_at));
+  return value;
+}
+
+std::string cloud_value(const CloudBacklog& backlog, UnixTime now) {
+  std::string value =
+      fmt::format("{} waiting, {} parked", count_text(backlog.waiting), count_text(backlog.parked));
+  if (backlog.oldest_waiting_at.has_value())
+    value += fmt::format(", oldest {}", elapsed_text(now - *backlog.oldest_waiting_at));
+  return value;
+}
+
+std::string rates_value(const ApplianceStatus& status, UnixTime now) {
+  const auto up = static_cast<double>(std::max<int64_t>(1, (now - status.started_at).count()));
+  std::string value = fmt::format("{} issued ({:.1f}/s), {} refused, {} told to come again",
+                                  count_text(status.issued),
+                                  static_cast<double>(status.issued) / up,
+                                  count_text(status.refused),
+                                  count_text(status.busy));
+  if (status.commits.transactions > 0) {
+    value += fmt::format("; {:.1f} writes per commit",
+                         static_cast<double>(status.commits.writes) /
+                             static_cast<double>(status.commits.transactions));
+  }
+  return value;
+}
+
+std::string when(const std::optional<UnixTime>& time) {
+  return time.has_value() ? to_iso8601(*time) : "-";
+}
+
+// What a person wants to know about a station of this state.
+std::string station_note(const StationRecord& station) {
+  switch (station.state) {
+    case StationState::Invited:
+      return "token good until " + when(station.token_expires_at);
+    case StationState::Active:
+      return "enrolled " + when(station.enrolled_at);
+    case StationState::Revoked:
+      return "revoked " + when(station.revoked_at);
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string elapsed_text(seconds elapsed) {
+  const int64_t all = std::max<int64_t>(0, elapsed.count());
+  const int64_t minutes = all / 60;
+  const int64_t hours = minutes / 60;
+  const int64_t days = hours / 24;
+  if (days > 0) return fmt::format("{} d {} h", days, hours % 24);
+  if (hours > 0) return fmt::format("{} h {} min", hours, minutes % 60);
+  if (minutes > 0) return fmt::format("{} min", minutes);
+  return fmt::format("{} s", all);
+}
+
+std::string count_text(uint64_t count) {
+  std::string text = std::to_string(count);
+  for (size_t end = text.size(); end > 3; end -= 3) text.insert(end - 3, ",");
+  return text;
+}
+
+std::string status_text(const ApplianceStatus& status, UnixTime now) {
+  std::string text = head_line(status, now);
+  for (const Obstacle& obstacle : status.obstacles) text += obstacle_lines(obstacle, now);
+  text += line("version",
+               fmt::format("{}, started {} ({})",
+                           status.version,
+                           to_iso8601(status.started_at),
+                           elapsed_text(now - status.started_at)));
+  text += line(
+      "CA", fmt::format("{}, valid until {}", status.ca_subject, to_iso8601(status.ca_not_after)));
+  text += line("token", status.token);
+  text += line("stations",
+               fmt::format("{} connected on port {}; {} requests under way",
+                           count_text(status.sessions),
+                           status.station_port,
+                           count_text(status.in_flight)));
+  text += line("signers", signers_value(status.signers));
+  text += line("ledger", ledger_value(status.ledger));
+  if (status.cloud.has_value()) text += line("cloud", cloud_value(*status.cloud, now));
+  text += line("since start", rates_value(status, now));
+  return text;
+}
+
+std::string stations_text(const std::vector<StationListEntry>& stations) {
+  if (stations.empty()) return "no stations; `linesign station add NAME` invites one\n";
+  size_t width = 7;
+  for (const StationListEntry& entry : stations) width = std::max(width, entry.record.name.size());
+  std::string text = fmt::format("{:<{}}  {:<8}  {:>8}\n", "STATION", width, "STATE", "SESSIONS");
+  for (const StationListEntry& entry : stations) {
+    text += fmt::format("{:<{}}  {:<8}  {:>8}  {}\n",
+                        entry.record.name,
+                        width,
+                        to_string(entry.record.state),
+                        entry.sessions,
+                        station_note(entry.record));
+  }
+  return text;
+}
+
+}  // namespace linesign

@@ -1,0 +1,68 @@
+#include "appliance/cloud/aws/iot_client.h"
+
+#include <fmt/format.h>
+
+namespace linesign::aws {
+
+void set_json(Call& call, const JsonObject& body) {
+  call.headers.push_back({"Content-Type", "application/json"});
+  call.body = body.to_string();
+}
+
+std::string flag_text(bool flag) { return flag ? "true" : "false"; }
+
+Call IotClient::new_call(std::string operation,
+                         std::string method,
+                         std::vector<std::string> path) const {
+  Call call;
+  call.operation = std::move(operation);
+  call.endpoint = endpoint_;
+  call.method = std::move(method);
+  for (const std::string& segment : path) call.path += "/" + percent_encode(segment);
+  return call;
+}
+
+Result<JsonObject> IotClient::ask(const Call& call) {
+  LS_TRY(const HttpResponse response, client_.call(call));
+  auto answer = JsonObject::parse(response.body);
+  if (!answer.has_value()) return fail(answer.error().with_context(call.operation));
+  return answer;
+}
+
+Result<void> IotClient::order(const Call& call) {
+  LS_CHECK(client_.call(call));
+  return {};
+}
+
+Result<Registered> IotClient::register_with(const Call& call) {
+  auto answer = ask(call);
+  if (answer.has_value()) {
+    LS_TRY(std::string id, answer->required_text("certificateId"));
+    return Registered{to_lower(id), answer->text("certificateArn").value_or(""), false};
+  }
+  const auto& error = client_.service_error();
+  const bool existed = error && error->code == "ResourceAlreadyExistsException";
+  if (!existed || error->resource_id.empty()) return fail(answer.error());
+  return Registered{to_lower(error->resource_id), error->resource_arn, true};
+}
+
+Result<Page<CertificateSummary>> IotClient::list_with(Call call,
+                                                      const std::string& marker,
+                                                      int page_size) {
+  call.query.push_back({"pageSize", std::to_string(page_size)});
+  if (!marker.empty()) call.query.push_back({"marker", marker});
+  LS_TRY(const JsonObject answer, ask(call));
+  Page<CertificateSummary> page;
+  page.next = answer.text("nextMarker").value_or("");
+  for (const JsonObject& each : answer.objects("certificates")) {
+    LS_TRY(const std::string id, each.required_text("certificateId"));
+    page.items.push_back({to_lower(id),
+                          each.text("certificateArn").value_or(""),
+                          to_certificate_status(each.text("status").value_or("")),
+                          to_certificate_mode(each.text("certificateMode").value_or("")),
+                          each.time("creationDate")});
+  }
+  return page;
+}
+
+}  // namespace linesign::aws

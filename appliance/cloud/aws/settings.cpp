@@ -1,0 +1,185 @@
+#include "appliance/cloud/aws/settings.h"
+
+#include <algorithm>
+#include <charconv>
+#include <initializer_list>
+
+#include <fmt/format.h>
+
+namespace linesign::aws {
+namespace {
+
+constexpr int kMaxAttempts = 20;
+constexpr std::chrono::seconds kLongestMetadataTimeout(60);
+
+std::string first_of(std::initializer_list<std::string> values) {
+  for (const std::string& value : values) {
+    if (!value.empty()) return value;
+  }
+  return {};
+}
+
+// Reads one setting after the other from the environment, then the profile.
+class Reader final {
+ public:
+  Reader(const Environment& environment, const ProfileSection* profile)
+      : environment_(environment), profile_(profile) {}
+
+  std::string text(std::string_view variable, std::string_view key) const {
+    const std::string& value = environment_.get(variable);
+    return value.empty() && profile_ != nullptr ? profile_->get(key) : value;
+  }
+
+  Result<bool> flag(std::string_view variable, std::string_view key) const {
+    const std::string value = to_lower(text(variable, key));
+    if (value.empty() || value == "false") return false;
+    if (value == "true") return true;
+    return fail(ErrorCode::AwsSettings, fmt::format("{}: true or false is expected", variable));
+  }
+
+  Result<int> number(std::string_view variable,
+                     std::string_view key,
+                     int otherwise,
+                     int most) const {
+    const std::string value = text(variable, key);
+    if (value.empty()) return otherwise;
+    int parsed = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
+    if (error != std::errc{} || end != value.data() + value.size() || parsed < 1 || parsed > most)
+      return fail(ErrorCode::AwsSettings, fmt::format("{}: 1 to {} is expected", variable, most));
+    return parsed;
+  }
+
+ private:
+  const Environment& environment_;
+  const ProfileSection* profile_;
+};
+
+std::filesystem::path shared_file(const Environment& environment,
+                                  std::string_view variable,
+                                  std::string_view name) {
+  const std::string& path = environment.get(variable);
+  const std::filesystem::path home(environment.get("HOME"));
+  if (path.starts_with("~/")) return home / path.substr(2);
+  return path.empty() ? home / ".aws" / name : std::filesystem::path(path);
+}
+
+// Proxy variables exist in both cases; the lower one counts first, as in libcurl.
+std::string proxy_variable(const Environment& environment, const std::string& lower) {
+  std::string upper = lower;
+  for (char& c : upper) c = c == '_' ? c : static_cast<char>(c - 'a' + 'A');
+  return first_of({environment.get(lower), environment.get(upper)});
+}
+
+std::string variable_name(Service service) {
+  std::string name = "AWS_ENDPOINT_URL_";
+  for (const char c : name_of(service))
+    name += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return name;
+}
+
+Result<std::string> find_endpoint_url(const Settings& settings,
+                                      const SettingsOverrides& overrides,
+                                      bool ignores_configured,
+                                      Service service) {
+  const auto given = overrides.endpoint_urls.find(service);
+  const std::string ours = first_of(
+      {given != overrides.endpoint_urls.end() ? given->second : "", overrides.endpoint_url});
+  if (!ours.empty() || ignores_configured) return ours;
+  const Environment& environment = settings.environment;
+  const std::string from_environment =
+      first_of({environment.get(variable_name(service)), environment.get("AWS_ENDPOINT_URL")});
+  const ProfileSection* profile = settings.profile_section(settings.profile);
+  if (!from_environment.empty() || profile == nullptr) return from_environment;
+  const std::string& services = profile->get("services");
+  if (services.empty()) return profile->get("endpoint_url");
+  const ProfileSection* section = settings.config_file.find("services " + services);
+  if (section == nullptr)
+    return fail(ErrorCode::AwsSettings, fmt::format("there is no section [services {}]", services));
+  return first_of({section->get(name_of(service), "endpoint_url"), profile->get("endpoint_url")});
+}
+
+Result<void> read_endpoints(Settings& settings,
+                            const SettingsOverrides& overrides,
+                            const Reader& read) {
+  LS_TRY(const bool ignores_configured,
+         read.flag("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "ignore_configured_endpoint_urls"));
+  for (const Service service : kServices) {
+    LS_TRY(std::string url, find_endpoint_url(settings, overrides, ignores_configured, service));
+    if (!url.empty()) settings.endpoint_urls[service] = std::move(url);
+  }
+  LS_TRY(settings.use_fips, read.flag("AWS_USE_FIPS_ENDPOINT", "use_fips_endpoint"));
+  LS_TRY(settings.use_dual_stack,
+         read.flag("AWS_USE_DUALSTACK_ENDPOINT", "use_dualstack_endpoint"));
+  settings.use_regional_sts =
+      to_lower(read.text("AWS_STS_REGIONAL_ENDPOINTS", "sts_regional_endpoints")) != "legacy";
+  return {};
+}
+
+Result<void> read_metadata(MetadataSettings& metadata, const Reader& read) {
+  LS_TRY(metadata.is_disabled, read.flag("AWS_EC2_METADATA_DISABLED", ""));
+  metadata.endpoint =
+      read.text("AWS_EC2_METADATA_SERVICE_ENDPOINT", "ec2_metadata_service_endpoint");
+  metadata.uses_ipv6 = to_lower(read.text("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE",
+                                          "ec2_metadata_service_endpoint_mode")) == "ipv6";
+  LS_TRY(const int timeout,
+         read.number("AWS_METADATA_SERVICE_TIMEOUT",
+                     "metadata_service_timeout",
+                     1,
+                     static_cast<int>(kLongestMetadataTimeout.count())));
+  metadata.timeout = std::chrono::seconds(timeout);
+  LS_TRY(
+      metadata.attempts,
+      read.number(
+          "AWS_METADATA_SERVICE_NUM_ATTEMPTS", "metadata_service_num_attempts", 1, kMaxAttempts));
+  return {};
+}
+
+Result<void> check_region(const std::string& region) {
+  const bool is_name = std::all_of(region.begin(), region.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  });
+  if (is_name && region.size() <= 32) return {};
+  return fail(ErrorCode::AwsSettings, "the region is not a name such as eu-west-1");
+}
+
+}  // namespace
+
+const ProfileSection* Settings::profile_section(std::string_view name) const {
+  const ProfileSection* section = config_file.find(fmt::format("profile {}", name));
+  return section == nullptr && name == "default" ? config_file.find("default") : section;
+}
+
+Result<Settings> load_settings(Environment environment, const SettingsOverrides& overrides) {
+  Settings settings;
+  settings.environment = std::move(environment);
+  const Environment& variables = settings.environment;
+  const std::string named = first_of(
+      {overrides.profile, variables.get("AWS_PROFILE"), variables.get("AWS_DEFAULT_PROFILE")});
+  settings.is_profile_named = !named.empty();
+  if (!named.empty()) settings.profile = named;
+  settings.config_path = shared_file(variables, "AWS_CONFIG_FILE", "config");
+  settings.credentials_path = shared_file(variables, "AWS_SHARED_CREDENTIALS_FILE", "credentials");
+  LS_TRY(settings.config_file, ProfileFile::load(settings.config_path));
+  LS_TRY(settings.credentials_file, ProfileFile::load(settings.credentials_path));
+  const ProfileSection* profile = settings.profile_section(settings.profile);
+  if (!named.empty() && profile == nullptr && settings.credentials_file.find(named) == nullptr)
+    return fail(ErrorCode::AwsSettings, fmt::format("there is no profile {}", named));
+
+  const Reader read(variables, profile);
+  settings.region = first_of(
+      {overrides.region, variables.get("AWS_REGION"), read.text("AWS_DEFAULT_REGION", "region")});
+  LS_CHECK(check_region(settings.region));
+  LS_TRY(settings.max_attempts, read.number("AWS_MAX_ATTEMPTS", "max_attempts", 3, kMaxAttempts));
+  LS_CHECK(read_endpoints(settings, overrides, read));
+  LS_CHECK(read_metadata(settings.metadata, read));
+  const std::string bundle = read.text("AWS_CA_BUNDLE", "ca_bundle");
+  if (overrides.ca_bundle || !bundle.empty())
+    settings.transport.ca_bundle = overrides.ca_bundle.value_or(bundle);
+  settings.transport.proxies = {proxy_variable(variables, "https_proxy"),
+                                proxy_variable(variables, "http_proxy"),
+                                proxy_variable(variables, "no_proxy")};
+  return settings;
+}
+
+}  // namespace linesign::aws

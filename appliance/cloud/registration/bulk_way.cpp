@@ -1,0 +1,335 @@
+#include "appliance/cloud/registration/bulk_way.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+
+#include <fmt/format.h>
+
+#include "appliance/cloud/aws/digests.h"
+#include "appliance/cloud/aws/retry.h"
+#include "appliance/cloud/aws/times.h"
+#include "appliance/cloud/manifest/manifest_file.h"
+#include "appliance/cloud/manifest/manifest_line.h"
+#include "appliance/cloud/registration/verdict.h"
+#include "hsm/x509/csr.h"
+#include "protocol/base/bytes.h"
+
+namespace linesign {
+namespace {
+
+using aws::TaskStatus;
+using std::chrono::milliseconds;
+
+constexpr milliseconds kFirstLook(500);
+constexpr milliseconds kLongestLook(15'000);
+constexpr int kMostDoublings = 5;
+constexpr uint64_t kMaxReportBytes = 4ULL * 1024 * 1024 * 1024;
+constexpr std::array kOldTasks = {TaskStatus::Completed, TaskStatus::Failed, TaskStatus::Cancelled};
+
+WayStep look_again(int looks) {
+  WayStep step;
+  step.again_after = std::min(kLongestLook, kFirstLook * (1 << std::min(looks, kMostDoublings)));
+  return step;
+}
+
+void read_report(const std::filesystem::path& file,
+                 bool is_result,
+                 const BulkLines& lines,
+                 std::vector<CloudBooking>& bookings) {
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);)
+    if (auto booking = read_report_line(line, is_result, lines))
+      bookings.push_back(std::move(*booking));
+}
+
+BulkTaskChange to_state(BulkTaskState state) {
+  BulkTaskChange change;
+  change.state = state;
+  return change;
+}
+
+}  // namespace
+
+WayStep BulkWay::step() {
+  auto step = advance();
+  if (step.has_value()) return std::move(*step);
+  WayStep held;
+  held.hold = step.error();
+  return held;
+}
+
+Result<WayStep> BulkWay::advance() {
+  LS_TRY(const std::optional<BulkTask> task, current_task());
+  if (!task) {
+    WayStep idle;
+    idle.is_idle = true;
+    return idle;
+  }
+  switch (task->state) {
+    case BulkTaskState::Planned:
+      return plan(*task);
+    case BulkTaskState::Uploaded:
+      return start(*task);
+    case BulkTaskState::Started:
+      return watch(*task);
+    default:
+      return book(*task);
+  }
+}
+
+Result<std::optional<BulkTask>> BulkWay::current_task() {
+  LS_TRY(std::vector<BulkTask> open, outbox_.open_tasks(target_));
+  if (!open.empty() && (open.front().state != BulkTaskState::Planned || open.front().lines > 0))
+    return std::optional(std::move(open.front()));
+  LS_TRY(const std::vector<CloudItem> waiting, outbox_.claim(target_, 0, 1));
+  if (waiting.empty()) return std::optional<BulkTask>();
+  if (!open.empty()) return std::optional(std::move(open.front()));
+  const auto salt = static_cast<uint32_t>(aws::random_fraction() * 0xffffffff);
+  LS_TRY(BulkTask made,
+         outbox_.create_task(target_,
+                             fmt::format("{}{}/{}-{:08x}.ndjson",
+                                         plan_.prefix,
+                                         target_,
+                                         aws::to_amz_date(clock_.now()),
+                                         salt)));
+  return std::optional(std::move(made));
+}
+
+std::filesystem::path BulkWay::manifest_path(const BulkTask& task) const {
+  return plan_.work_dir / fmt::format("{}-{}.ndjson", target_, task.id);
+}
+
+Result<WayStep> BulkWay::plan(const BulkTask& task) {
+  uint32_t lines = task.lines;
+  for (;;) {
+    LS_TRY(const BulkTask filled, outbox_.fill_task(task.id, plan_.chunk_lines));
+    const bool is_full = filled.lines == lines || filled.lines >= plan_.chunk_lines;
+    lines = filled.lines;
+    if (is_full) break;
+  }
+  WayStep step;
+  WrittenManifest written;
+  LS_CHECK(write_manifest(task, written, step));
+  if (written.lines == 0) return step;
+  LS_TRY(const bool is_ours, upload(task, written));
+  if (!is_ours) {
+    LS_CHECK(give_up(task, "another object has this key"));
+    return step;
+  }
+  BulkTaskChange change = to_state(BulkTaskState::Uploaded);
+  change.sha256 = written.sha256;
+  LS_CHECK(outbox_.update_task(task.id, change));
+  unstarted_task_ = task.id;
+  std::error_code ignored;
+  std::filesystem::remove(manifest_path(task), ignored);
+  return step;
+}
+
+Result<void> BulkWay::write_manifest(const BulkTask& task,
+                                     WrittenManifest& written,
+                                     WayStep& step) {
+  ManifestFile file(manifest_path(task));
+  uint64_t after = 0;
+  for (;;) {
+    LS_TRY(const std::vector<CloudItem> items, outbox_.task_items(task.id, after, kMaxCloudItems));
+    if (items.empty()) break;
+    after = items.back().issuance_id;
+    LS_TRY(const uint64_t parked_here, write_lines(items, file));
+    step.parked += parked_here;
+  }
+  LS_TRY(written, file.finish());
+  return {};
+}
+
+// A device whose line cannot be made is parked and leaves the task. Gives the number of these.
+Result<uint64_t> BulkWay::write_lines(const std::vector<CloudItem>& items, ManifestFile& file) {
+  std::vector<CloudBooking> poison;
+  for (const CloudItem& item : items) {
+    if (item.state != RegistrationState::InTask) continue;
+    const auto line = device_line(plan_.parameters, item);
+    if (!line.has_value()) {
+      poison.push_back(parked(item, line.error()));
+      continue;
+    }
+    LS_CHECK(file.add(*line));
+  }
+  if (!poison.empty()) LS_CHECK(outbox_.book(target_, poison));
+  return poison.size();
+}
+
+// False: the key is taken by something else.
+Result<bool> BulkWay::upload(const BulkTask& task, const WrittenManifest& written) {
+  aws::S3Client s3 = session_.s3();
+  const aws::S3Location to{plan_.bucket, task.object_key};
+  aws::S3Upload upload;
+  upload.to = to;
+  upload.file = manifest_path(task);
+  upload.expected_owner = plan_.account;
+  LS_TRY(const aws::UploadOutcome outcome, s3.upload(upload));
+  if (outcome == aws::UploadOutcome::Created) return true;
+  LS_TRY(const aws::S3Object there, s3.head_object(to));
+  return there.checksum_sha256 == aws::to_base64(written.sha256);
+}
+
+Result<WayStep> BulkWay::start(const BulkTask& task) {
+  bool running = false;
+  LS_TRY(std::string aws_id, find_started(task, running));
+  if (aws_id.empty() && running) return look_again(++looks_);
+  if (aws_id.empty()) {
+    unstarted_task_ = 0;  // from here on there may be one
+    LS_TRY(aws::IotClient iot, session_.iot());
+    auto started =
+        iot.start_task({plan_.template_body, plan_.bucket, task.object_key, plan_.role_arn});
+    if (!started.has_value()) return fail(started.error());
+    aws_id = std::move(*started);
+  }
+  BulkTaskChange change = to_state(BulkTaskState::Started);
+  change.aws_task_id = aws_id;
+  LS_CHECK(outbox_.update_task(task.id, change));
+  looks_ = 0;
+  return WayStep{};
+}
+
+Result<std::string> BulkWay::find_started(const BulkTask& task, bool& running) {
+  LS_TRY(aws::IotClient iot, session_.iot());
+  LS_TRY(std::string found, find_among(iot, task, TaskStatus::InProgress, running));
+  if (!found.empty() || running || task.id == unstarted_task_) return found;
+  bool ignored = false;
+  for (const TaskStatus status : kOldTasks) {
+    LS_TRY(found, find_among(iot, task, status, ignored));
+    if (!found.empty()) return found;
+  }
+  return found;
+}
+
+// `is_any`: there are tasks in this state.
+Result<std::string> BulkWay::find_among(aws::IotClient& iot,
+                                        const BulkTask& task,
+                                        TaskStatus status,
+                                        bool& is_any) const {
+  std::string next;
+  do {
+    LS_TRY(const aws::Page<std::string> page, iot.list_tasks(status, next));
+    is_any = is_any || !page.items.empty();
+    for (const std::string& id : page.items) {
+      LS_TRY(const aws::TaskDescription known, iot.describe_task(id));
+      if (known.key == task.object_key && known.bucket == plan_.bucket) return id;
+    }
+    next = page.next;
+  } while (!next.empty());
+  return std::string();
+}
+
+Result<WayStep> BulkWay::watch(const BulkTask& task) {
+  LS_TRY(aws::IotClient iot, session_.iot());
+  const auto known = iot.describe_task(task.aws_task_id);
+  if (!known.has_value() && known.error().code() != ErrorCode::AwsNotFound)
+    return fail(known.error());
+  if (!known.has_value()) {
+    // Deleted with its reports: registering again finds out what was done.
+    LS_CHECK(give_up(task, "AWS has forgotten the task"));
+    return WayStep{};
+  }
+  if (known->status == TaskStatus::InProgress || known->status == TaskStatus::Cancelling)
+    return look_again(looks_++);
+  looks_ = 0;
+  BulkTaskChange change = to_state(BulkTaskState::Finished);
+  change.reason = known->message;
+  LS_CHECK(outbox_.update_task(task.id, change));
+  const bool has_failed = known->status != TaskStatus::Completed;
+  if (!has_failed || known->succeeded + known->failed > 0) return WayStep{};
+  LS_CHECK(give_up(task, known->message));
+  return fail(ErrorCode::AwsRefused,
+              fmt::format("the bulk task {} {}: {}",
+                          task.aws_task_id,
+                          aws::to_string(known->status),
+                          known->message));
+}
+
+Result<BulkLines> BulkWay::load_lines(uint64_t task_id) {
+  BulkLines lines;
+  uint64_t after = 0;
+  for (;;) {
+    LS_TRY(const std::vector<CloudItem> items, outbox_.task_items(task_id, after, kMaxCloudItems));
+    if (items.empty()) return lines;
+    after = items.back().issuance_id;
+    for (const CloudItem& item : items) {
+      const DeviceFields fields = fields_of(item);
+      const auto thing = fill_in(plan_.thing_name, fields);
+      lines.add(item.issuance_id,
+                sha256(item.certificate_der),
+                fields.certificate_pem,
+                thing.value_or(item.device_id));
+    }
+  }
+}
+
+Result<WayStep> BulkWay::book(const BulkTask& task) {
+  LS_TRY(const BulkLines lines, load_lines(task.id));
+  std::vector<CloudBooking> bookings;
+  LS_CHECK(fetch_reports(task, aws::ReportType::Results, lines, bookings));
+  LS_CHECK(fetch_reports(task, aws::ReportType::Errors, lines, bookings));
+  WayStep step;
+  for (size_t at = 0; at < bookings.size(); at += kMaxCloudItems) {
+    const size_t end = std::min<size_t>(bookings.size(), at + kMaxCloudItems);
+    const std::vector<CloudBooking> part(bookings.begin() + static_cast<ptrdiff_t>(at),
+                                         bookings.begin() + static_cast<ptrdiff_t>(end));
+    LS_CHECK(outbox_.book(target_, part));
+    for (const CloudBooking& each : part) {
+      if (each.state == RegistrationState::Registered) ++step.registered;
+      if (each.state == RegistrationState::Parked) ++step.parked;
+    }
+  }
+  LS_CHECK(return_items(task.id));
+  LS_CHECK(outbox_.update_task(task.id, to_state(BulkTaskState::Booked)));
+  return step;
+}
+
+Result<void> BulkWay::fetch_reports(const BulkTask& task,
+                                    aws::ReportType type,
+                                    const BulkLines& lines,
+                                    std::vector<CloudBooking>& bookings) {
+  LS_TRY(aws::IotClient iot, session_.iot());
+  std::string next;
+  do {
+    LS_TRY(const aws::Page<std::string> page, iot.list_task_reports(task.aws_task_id, type, next));
+    for (const std::string& url : page.items)
+      LS_CHECK(fetch_report(task, type, url, lines, bookings));
+    next = page.next;
+  } while (!next.empty());
+  return {};
+}
+
+// A link that has expired meanwhile is an error: the next step asks for new ones.
+Result<void> BulkWay::fetch_report(const BulkTask& task,
+                                   aws::ReportType type,
+                                   const std::string& url,
+                                   const BulkLines& lines,
+                                   std::vector<CloudBooking>& bookings) {
+  const bool is_result = type == aws::ReportType::Results;
+  const auto file =
+      plan_.work_dir / fmt::format("{}-{}-{}", target_, task.id, is_result ? "results" : "errors");
+  LS_CHECK(session_.s3().download(url, file, kMaxReportBytes));
+  read_report(file, is_result, lines, bookings);
+  std::error_code ignored;
+  std::filesystem::remove(file, ignored);
+  return {};
+}
+
+Result<void> BulkWay::give_up(const BulkTask& task, const std::string& reason) {
+  LS_CHECK(return_items(task.id));
+  BulkTaskChange change = to_state(BulkTaskState::Failed);
+  change.reason = reason;
+  LS_CHECK(outbox_.update_task(task.id, change));
+  return {};
+}
+
+Result<void> BulkWay::return_items(uint64_t task_id) {
+  for (;;) {
+    LS_TRY(const uint64_t returned, outbox_.return_task_items(task_id, kMaxCloudMoves));
+    if (returned < kMaxCloudMoves) return {};
+  }
+}
+
+}  // namespace linesign

@@ -1,0 +1,99 @@
+// BulkWay: many devices in one task of AWS IoT: manifest to S3, task, reports, booking.
+//
+//   Planned   rows gather, the manifest is written and uploaded under a key of its own
+//   Uploaded  the task is started, if it does not run already and no other runs in the account
+//   Started   AWS works through the lines
+//   Finished  both reports are fetched and every line is booked; what no report names waits again
+//
+// Each state is in the ledger before the next begins, so a new process goes on where the old one
+// was killed. A start whose answer was lost is looked for among the tasks by its key.
+//
+// Threads  one
+// Source   AWS IoT Developer Guide, "Bulk registration"
+#ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_BULK_WAY_H_
+#define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_BULK_WAY_H_
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "appliance/cloud/aws/session.h"
+#include "appliance/cloud/manifest/device_fields.h"
+#include "appliance/cloud/manifest/manifest_file.h"
+#include "appliance/cloud/registration/bulk_report.h"
+#include "appliance/cloud/registration/outbox.h"
+#include "appliance/cloud/registration/way.h"
+
+namespace linesign {
+
+struct BulkPlan {
+  std::string account;
+  std::string template_body;
+  TextMap parameters;      // template parameter -> text with fields
+  std::string thing_name;  // how report lines are told apart
+  std::string bucket;
+  std::string prefix;
+  std::string role_arn;
+  uint32_t chunk_lines = 50'000;
+  std::filesystem::path work_dir;
+};
+
+class BulkWay final : public Way {
+ public:
+  // Borrowed: outbox, session, clock.
+  BulkWay(Outbox& outbox,
+          const aws::Session& session,
+          const Clock& clock,
+          std::string target,
+          BulkPlan plan)
+      : outbox_(outbox),
+        session_(session),
+        clock_(clock),
+        target_(std::move(target)),
+        plan_(std::move(plan)) {}
+
+  WayStep step() override;
+
+ private:
+  Result<WayStep> advance();
+  Result<std::optional<BulkTask>> current_task();
+  Result<WayStep> plan(const BulkTask& task);
+  Result<WayStep> start(const BulkTask& task);
+  Result<WayStep> watch(const BulkTask& task);
+  Result<WayStep> book(const BulkTask& task);
+
+  Result<void> write_manifest(const BulkTask& task, WrittenManifest& written, WayStep& step);
+  Result<uint64_t> write_lines(const std::vector<CloudItem>& items, ManifestFile& file);
+  Result<bool> upload(const BulkTask& task, const WrittenManifest& written);
+  // The AWS id of a task with this key; empty: none. `running`: some task of the account runs.
+  Result<std::string> find_started(const BulkTask& task, bool& running);
+  Result<std::string> find_among(aws::IotClient& iot,
+                                 const BulkTask& task,
+                                 aws::TaskStatus status,
+                                 bool& is_any) const;
+  Result<void> fetch_reports(const BulkTask& task,
+                             aws::ReportType type,
+                             const BulkLines& lines,
+                             std::vector<CloudBooking>& bookings);
+  Result<void> fetch_report(const BulkTask& task,
+                            aws::ReportType type,
+                            const std::string& url,
+                            const BulkLines& lines,
+                            std::vector<CloudBooking>& bookings);
+  Result<void> give_up(const BulkTask& task, const std::string& reason);
+  Result<void> return_items(uint64_t task_id);
+  Result<BulkLines> load_lines(uint64_t task_id);
+  std::filesystem::path manifest_path(const BulkTask& task) const;
+
+  Outbox& outbox_;
+  const aws::Session& session_;
+  const Clock& clock_;
+  const std::string target_;
+  const BulkPlan plan_;
+  uint64_t unstarted_task_ = 0;  // uploaded by this process and never tried to start
+  int looks_ = 0;                // in a row at a running task
+};
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_CLOUD_REGISTRATION_BULK_WAY_H_

@@ -1,0 +1,60 @@
+// CaRegistrar: brings the registration of the CA in one account and region to what is wanted.
+//
+//   not there -> register; there in the other mode -> refused, because AWS cannot change a mode;
+//   then status and auto-registration, then a look whether all is as wanted
+//
+// Each call may be repeated: the second one finds nothing to do.
+//
+// Errors   of IotClient; AwsConflict: registered in another mode; AwsSettings: a proof is needed;
+//          AwsAnswerInvalid: AWS describes something else than was registered
+// Threads  one
+// Source   AWS IoT Developer Guide, "Register your CA certificate"
+#ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_CA_REGISTRAR_H_
+#define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_CA_REGISTRAR_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "appliance/cloud/aws/iot_client.h"
+#include "hsm/x509/ca_certificate.h"
+
+namespace linesign {
+
+struct CaWish {
+  std::string id;   // SHA-256 of the DER certificate, hex
+  std::string pem;  // the CA that signs devices, alone
+  aws::CertificateMode mode = aws::CertificateMode::SniOnly;
+  bool auto_registration = false;
+  aws::RegistrationConfig config;  // with auto_registration; empty: an event is all that happens
+};
+
+struct CaOutcome {
+  aws::CaDescription now;
+  std::vector<std::string> done;  // in words; empty: all was as wanted
+};
+
+CaWish wish_for(const CaCertificate& ca);
+
+class CaRegistrar final {
+ public:
+  explicit CaRegistrar(aws::IotClient& client) : client_(client) {}
+
+  // Absent: not registered.
+  Result<std::optional<aws::CaDescription>> find(const std::string& id);
+  // `proof`: the verification certificate, for mode DEFAULT where the CA is not registered yet.
+  Result<CaOutcome> ensure(const CaWish& wish, const std::string& proof);
+  Result<CaOutcome> deactivate(const std::string& id);
+  // Of an active one: after it is made inactive. Nothing there: nothing done.
+  Result<CaOutcome> remove(const std::string& id);
+
+ private:
+  Result<void> add(const CaWish& wish, const std::string& proof);
+  Result<void> adjust(const CaWish& wish, CaOutcome& outcome);
+
+  aws::IotClient& client_;
+};
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_CLOUD_REGISTRATION_CA_REGISTRAR_H_

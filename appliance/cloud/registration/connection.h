@@ -1,0 +1,39 @@
+// Connection: a session with one account and region whose calls a stop ends at once.
+//
+// Threads  safe anywhere
+#ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_CONNECTION_H_
+#define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_CONNECTION_H_
+
+#include <memory>
+#include <string>
+
+#include "appliance/cloud/aws/session.h"
+
+namespace linesign {
+
+class Connection final {
+ public:
+  // What the tools refer to outlives it. Nothing is sent yet.
+  static Result<std::unique_ptr<Connection>> open(const aws::Environment& environment,
+                                                  aws::SessionOptions options,
+                                                  const aws::SessionTools& tools);
+
+  const aws::Session& session() const { return *session_; }
+
+  // AwsSettings when the credentials belong to another account.
+  Result<void> check_account(const std::string& account) const;
+
+  // Every call, running and to come, ends with Interrupted.
+  void cancel() const { transport_->cancel(); }
+
+ private:
+  Connection(std::shared_ptr<aws::CurlTransport> transport, std::unique_ptr<aws::Session> session)
+      : transport_(std::move(transport)), session_(std::move(session)) {}
+
+  const std::shared_ptr<aws::CurlTransport> transport_;
+  const std::unique_ptr<aws::Session> session_;
+};
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_CLOUD_REGISTRATION_CONNECTION_H_

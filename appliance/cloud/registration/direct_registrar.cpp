@@ -1,0 +1,160 @@
+#include "appliance/cloud/registration/direct_registrar.h"
+
+#include <fmt/format.h>
+
+#include "appliance/cloud/aws/endpoints.h"
+#include "appliance/cloud/registration/verdict.h"
+#include "protocol/base/bytes.h"
+
+namespace linesign {
+namespace {
+
+using aws::CertificateStatus;
+
+std::optional<Sha256> to_sha256(std::string_view hex) {
+  const auto bytes = from_hex(hex);
+  Sha256 hash{};
+  if (!bytes || bytes->size() != hash.size()) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), hash.begin());
+  return hash;
+}
+
+}  // namespace
+
+uint32_t wanted_steps(const DirectPlan& plan) {
+  uint32_t steps = kStepCertificate | kStepThing | kStepPrincipal;
+  if (!plan.policy.empty()) steps |= kStepPolicy;
+  if (!plan.thing_group.empty()) steps |= kStepThingGroup;
+  return steps;
+}
+
+DirectOutcome DirectRegistrar::run(const CloudItem& item) {
+  DirectOutcome outcome;
+  outcome.booking.issuance_id = item.issuance_id;
+  outcome.booking.attempts = item.attempts;
+  outcome.booking.steps = item.steps;
+  auto device = prepare(item);
+  if (!device.has_value()) {
+    outcome.booking = parked(item, device.error());
+    return outcome;
+  }
+  auto done = run_steps(*device);
+  const bool had_steps = item.steps != 0;
+  if (!done.has_value() && done.error().code() == ErrorCode::AwsNotFound && had_steps) {
+    // What an earlier run made may be gone since: somebody deletes in the same account.
+    device->steps = 0;
+    done = run_steps(*device);
+  }
+  outcome.booking.steps = device->steps;
+  if (done.has_value()) {
+    outcome.booking.state = RegistrationState::Registered;
+    outcome.booking.certificate_id = to_sha256(device->fields.certificate_id);
+  } else if (judge(done.error()) == Verdict::Park) {
+    outcome.booking = parked(item, done.error());
+    outcome.booking.steps = device->steps;
+  } else {
+    outcome.hold = done.error();
+  }
+  return outcome;
+}
+
+Result<DirectRegistrar::Device> DirectRegistrar::prepare(const CloudItem& item) const {
+  Device device;
+  device.fields = fields_of(item);
+  device.steps = item.steps;
+  LS_TRY(device.thing, fill_in(plan_.thing_name, device.fields));
+  device.certificate_arn = fmt::format("arn:{}:iot:{}:{}:cert/{}",
+                                       aws::partition_of(plan_.region),
+                                       plan_.region,
+                                       plan_.account,
+                                       device.fields.certificate_id);
+  return device;
+}
+
+Result<void> DirectRegistrar::run_steps(Device& device) {
+  if ((device.steps & kStepCertificate) == 0) LS_CHECK(add_certificate(device));
+  if ((device.steps & kStepThing) == 0) LS_CHECK(add_thing(device));
+  if ((device.steps & kStepPrincipal) == 0) LS_CHECK(add_principal(device));
+  const uint32_t left = wanted_steps(plan_) & ~device.steps;
+  if ((left & kStepPolicy) != 0) LS_CHECK(add_policy(device));
+  if ((left & kStepThingGroup) != 0) LS_CHECK(add_to_group(device));
+  return {};
+}
+
+Result<void> DirectRegistrar::add_certificate(Device& device) {
+  const std::string& pem = device.fields.certificate_pem;
+  const auto answer = plan_.without_ca
+                          ? client_.register_certificate_without_ca(pem, plan_.status)
+                          : client_.register_certificate(pem, plan_.ca_pem, plan_.status);
+  if (!answer.has_value()) return fail(explain_refusal(answer.error()));
+  if (answer->id != device.fields.certificate_id)
+    return fail(ErrorCode::AwsAnswerInvalid,
+                fmt::format("AWS names the certificate {}, its DER form hashes to {}",
+                            answer->id,
+                            device.fields.certificate_id));
+  if (!answer->arn.empty() && answer->arn != device.certificate_arn)
+    return fail(ErrorCode::AwsSettings,
+                fmt::format("the certificate became {}, expected {}: are these the credentials of "
+                            "another account?",
+                            answer->arn,
+                            device.certificate_arn));
+  if (answer->existed) LS_CHECK(set_status(device));
+  device.steps |= kStepCertificate;
+  return {};
+}
+
+// It was there before: by us, with an answer that was lost, or by somebody else in another state.
+Result<void> DirectRegistrar::set_status(const Device& device) {
+  const std::string& id = device.fields.certificate_id;
+  LS_TRY(const aws::CertificateDescription known, client_.describe_certificate(id));
+  const CertificateStatus status = known.summary.status;
+  if (status == plan_.status) return {};
+  if (status == CertificateStatus::Revoked || status == CertificateStatus::PendingTransfer)
+    return fail(ErrorCode::AwsConflict,
+                fmt::format("the certificate is registered as {}", aws::to_string(status)));
+  return client_.update_certificate(id, plan_.status);
+}
+
+Result<void> DirectRegistrar::add_thing(Device& device) {
+  aws::Thing thing;
+  thing.name = device.thing;
+  thing.type = plan_.thing_type;
+  LS_TRY(thing.attributes, fill_in(plan_.attributes, device.fields));
+  LS_CHECK(client_.create_thing(thing));
+  device.steps |= kStepThing;
+  return {};
+}
+
+Result<void> DirectRegistrar::add_principal(Device& device) {
+  LS_CHECK(client_.attach_thing_principal(device.thing, device.certificate_arn, true));
+  device.steps |= kStepPrincipal;
+  return {};
+}
+
+Result<void> DirectRegistrar::add_policy(Device& device) {
+  LS_CHECK(client_.attach_policy(plan_.policy, device.certificate_arn));
+  device.steps |= kStepPolicy;
+  return {};
+}
+
+Result<void> DirectRegistrar::add_to_group(Device& device) {
+  LS_CHECK(client_.add_thing_to_group(device.thing, plan_.thing_group));
+  device.steps |= kStepThingGroup;
+  return {};
+}
+
+Error DirectRegistrar::explain_refusal(Error error) {
+  if (plan_.without_ca || judge(error) == Verdict::Hold) return error;
+  const auto ca = client_.describe_ca(plan_.ca_id);
+  if (!ca.has_value()) {
+    if (ca.error().code() != ErrorCode::AwsNotFound) return ca.error();
+    return Error(ErrorCode::AwsNotFound,
+                 "the CA is not registered in this account and region: linesign aws register-ca");
+  }
+  if (ca->status != CertificateStatus::Active)
+    return Error(ErrorCode::AwsNotFound,
+                 "the CA is registered but not ACTIVE: linesign aws register-ca sets it active");
+  return error;
+}
+
+}  // namespace linesign

@@ -1,0 +1,158 @@
+#include "appliance/cloud/registration/reconcile.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <unordered_set>
+
+#include <fmt/format.h>
+
+#include "hsm/x509/csr.h"
+#include "protocol/base/bytes.h"
+
+namespace linesign {
+namespace {
+
+constexpr uint32_t kPage = 500;
+
+struct HashOfHash {
+  size_t operator()(const Sha256& hash) const {
+    size_t value = 0;
+    for (size_t i = 0; i < sizeof value; ++i) value = value << 8 | hash.at(i);
+    return value;
+  }
+};
+
+using Account = std::unordered_set<Sha256, HashOfHash>;
+
+std::optional<Sha256> to_hash(const std::string& hex) {
+  const auto bytes = from_hex(hex);
+  Sha256 hash{};
+  if (!bytes || bytes->size() != hash.size()) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), hash.begin());
+  return hash;
+}
+
+Result<std::set<uint64_t>> load_registered(Outbox& outbox, const std::string& target) {
+  std::set<uint64_t> ids;
+  uint64_t after = 0;
+  for (;;) {
+    LS_TRY(const auto page, outbox.registrations(target, after, kPage));
+    if (page.empty()) return ids;
+    after = page.back().issuance_id;
+    for (const CloudRegistration& each : page)
+      if (each.state == RegistrationState::Registered) ids.insert(ids.end(), each.issuance_id);
+  }
+}
+
+Result<void> list_account(aws::IotClient& client, const std::string& ca_id, Account& account) {
+  std::string next;
+  do {
+    LS_TRY(const auto page, client.list_certificates_by_ca(ca_id, next));
+    for (const aws::CertificateSummary& each : page.items)
+      if (const auto hash = to_hash(each.id)) account.insert(*hash);
+    next = page.next;
+  } while (!next.empty());
+  return {};
+}
+
+// What is issued or registered meanwhile is no difference: what the ledger calls registered is read
+// first, then the account, then the certificates.
+class Comparison final {
+ public:
+  Comparison(Outbox& outbox,
+             aws::IotClient& client,
+             const ReconcilePlan& plan,
+             const TakeDifference& take)
+      : outbox_(outbox), client_(client), plan_(plan), take_(take) {}
+
+  Result<ReconcileCounts> run() {
+    LS_TRY(registered_, load_registered(outbox_, plan_.target));
+    if (plan_.by_listing) LS_CHECK(list_account(client_, plan_.ca_id, account_));
+    for (const std::string& order : plan_.orders) LS_CHECK(compare_order(order));
+    LS_CHECK(report_unbooked());
+    for (const Sha256& hash : account_) {
+      ++counts_.not_in_ledger;
+      take_(Difference::NotInLedger,
+            fmt::format("{} is in the account and not in the ledger", to_hex(hash)));
+    }
+    return counts_;
+  }
+
+ private:
+  Result<void> compare_order(const std::string& order) {
+    uint64_t after = 0;
+    for (bool is_end = false; !is_end;) {
+      LS_TRY(const CertificatePage page, outbox_.certificates(order, after, kPage));
+      for (const LedgerCertificate& each : page.certificates) LS_CHECK(compare(each));
+      after = page.next_after;
+      is_end = page.is_end;
+    }
+    return {};
+  }
+
+  Result<bool> is_in_account(const Sha256& hash) {
+    if (plan_.by_listing) return account_.erase(hash) != 0;
+    const auto there = client_.describe_certificate(to_hex(hash));
+    if (there.has_value()) return true;
+    if (there.error().code() == ErrorCode::AwsNotFound) return false;
+    return fail(there.error());
+  }
+
+  Result<void> compare(const LedgerCertificate& certificate) {
+    const Sha256 hash = sha256(certificate.certificate_der);
+    const bool is_registered = registered_.contains(certificate.issuance_id);
+    LS_TRY(const bool is_there, is_in_account(hash));
+    if (is_there && is_registered) {
+      ++counts_.same;
+    } else if (is_there) {
+      unbooked_[certificate.issuance_id] = hash;
+    } else if (is_registered) {
+      ++counts_.not_in_account;
+      take_(Difference::NotInAccount,
+            fmt::format("{} is registered by the ledger and not in the account (number {})",
+                        to_hex(hash),
+                        certificate.issuance_id));
+    } else {
+      ++counts_.waiting;
+    }
+    return {};
+  }
+
+  Result<void> report_unbooked() {
+    if (unbooked_.empty()) return {};
+    LS_TRY(registered_, load_registered(outbox_, plan_.target));
+    for (const auto& [id, hash] : unbooked_) {
+      if (registered_.contains(id)) {
+        ++counts_.same;
+        continue;
+      }
+      ++counts_.not_booked;
+      take_(Difference::NotBooked,
+            fmt::format("{} is in the account, and the ledger does not say registered (number {})",
+                        to_hex(hash),
+                        id));
+    }
+    return {};
+  }
+
+  Outbox& outbox_;
+  aws::IotClient& client_;
+  const ReconcilePlan& plan_;
+  const TakeDifference& take_;
+  std::set<uint64_t> registered_;
+  Account account_;
+  std::map<uint64_t, Sha256> unbooked_;
+  ReconcileCounts counts_;
+};
+
+}  // namespace
+
+Result<ReconcileCounts> reconcile(Outbox& outbox,
+                                  aws::IotClient& client,
+                                  const ReconcilePlan& plan,
+                                  const TakeDifference& take) {
+  return Comparison(outbox, client, plan, take).run();
+}
+
+}  // namespace linesign

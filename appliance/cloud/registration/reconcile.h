@@ -1,0 +1,54 @@
+// Reconcile: is what the ledger has the same as what the account has, in both directions?
+//
+// By listing the CA's certificates in the account (250 at a time) where they are registered with
+// the CA; else by asking for each one. Rate limits apply.
+//
+// Memory   32 bytes for each certificate of the account, a number for each that is registered
+// Threads  one
+// Source   AWS IoT API Reference: ListCertificatesByCA, DescribeCertificate
+#ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_RECONCILE_H_
+#define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_RECONCILE_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "appliance/cloud/aws/iot_client.h"
+#include "appliance/cloud/registration/outbox.h"
+
+namespace linesign {
+
+struct ReconcilePlan {
+  std::string target;
+  std::vector<std::string> orders;
+  bool by_listing = true;
+  std::string ca_id;
+};
+
+enum class Difference : uint8_t {
+  NotInAccount,  // the ledger says registered
+  NotInLedger,   // the account has it from our CA, and this ledger never issued it
+  NotBooked,     // the account has it; the ledger does not say registered
+};
+
+struct ReconcileCounts {
+  uint64_t same = 0;
+  uint64_t waiting = 0;  // neither here nor there yet
+  uint64_t not_in_account = 0;
+  uint64_t not_in_ledger = 0;
+  uint64_t not_booked = 0;
+
+  uint64_t differences() const { return not_in_account + not_in_ledger + not_booked; }
+};
+
+// One line for each difference, ready to print.
+using TakeDifference = std::function<void(Difference, const std::string& line)>;
+
+Result<ReconcileCounts> reconcile(Outbox& outbox,
+                                  aws::IotClient& client,
+                                  const ReconcilePlan& plan,
+                                  const TakeDifference& take);
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_CLOUD_REGISTRATION_RECONCILE_H_

@@ -1,0 +1,92 @@
+#include "appliance/cloud/registration/target_loop.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "appliance/cloud/aws/retry.h"
+
+namespace linesign {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLookAgain(1000);  // for new certificates
+constexpr double kFirstHoldMs = 1000;
+constexpr double kLongestHoldMs = 60'000;
+constexpr int kMostDoublings = 6;
+
+milliseconds hold_time(int holds) {
+  const double longest =
+      std::min(kLongestHoldMs, kFirstHoldMs * std::exp2(std::min(holds, kMostDoublings)));
+  return milliseconds(static_cast<int64_t>(longest * (0.5 + aws::random_fraction() / 2)));
+}
+
+}  // namespace
+
+std::optional<Error> TargetLoop::run(RunMode mode) {
+  for (;;) {
+    const WayStep done = step();
+    if (done.hold && done.hold->code() == ErrorCode::Interrupted) break;
+    note(done);
+    if (done.hold) {
+      if (mode == RunMode::Once) return done.hold;
+      if (!wait_held(*done.hold)) break;
+      continue;
+    }
+    if (done.is_idle && mode != RunMode::Serve) break;
+    const milliseconds wait = done.is_idle ? kLookAgain : done.again_after;
+    if (!parts_.pause->wait(wait)) break;
+  }
+  const std::lock_guard lock(mutex_);
+  progress_.state = TargetProgress::State::Ended;
+  return std::nullopt;
+}
+
+WayStep TargetLoop::step() {
+  if (!is_identity_known_) {
+    const auto identity = parts_.check_identity();
+    if (!identity.has_value()) {
+      WayStep refused;
+      refused.hold = identity.error();
+      return refused;
+    }
+    is_identity_known_ = true;
+  }
+  return parts_.way->step();
+}
+
+// False: stopped.
+bool TargetLoop::wait_held(const Error& error) {
+  if (error.kind() == ErrorKind::Operator) is_identity_known_ = false;
+  return parts_.pause->wait(hold_time(holds_ - 1));
+}
+
+void TargetLoop::note(const WayStep& step) {
+  const bool was_held = holds_ > 0;
+  // Some of a round may have got through before the others were stopped.
+  const bool got_on = step.registered > 0 || step.parked > 0;
+  holds_ = step.hold ? (got_on ? 1 : holds_ + 1) : 0;
+  bool is_news = false;
+  {
+    const std::lock_guard lock(mutex_);
+    using State = TargetProgress::State;
+    const State state = step.hold ? State::Held : step.is_idle ? State::Idle : State::Working;
+    const bool same_hold =
+        step.hold && progress_.hold && step.hold->code() == progress_.hold->code();
+    is_news = step.hold ? !same_hold : was_held;
+    if (state != progress_.state || progress_.since == UnixTime{})
+      progress_.since = parts_.clock->now();
+    progress_.state = state;
+    progress_.hold = step.hold;
+    progress_.registered += step.registered;
+    progress_.parked += step.parked;
+  }
+  if (is_news) parts_.on_hold(step.hold);
+}
+
+TargetProgress TargetLoop::progress() const {
+  const std::lock_guard lock(mutex_);
+  return progress_;
+}
+
+}  // namespace linesign

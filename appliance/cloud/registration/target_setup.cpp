@@ -1,0 +1,46 @@
+#include "appliance/cloud/registration/target_setup.h"
+
+#include "appliance/cloud/registration/direct_way.h"
+
+namespace linesign {
+
+std::unique_ptr<Way> make_way(const TargetSetup& setup,
+                              Outbox& outbox,
+                              const Connection* connection,
+                              const Clock& clock) {
+  switch (setup.way) {
+    case WayKind::File:
+      return std::make_unique<FileWay>(outbox, setup.name, setup.file);
+    case WayKind::Jit:
+      return std::make_unique<JitWay>(outbox, setup.name, [connection, wish = setup.ca] {
+        return check_jit_ca(connection->session(), wish);
+      });
+    case WayKind::Bulk:
+      return std::make_unique<BulkWay>(
+          outbox, connection->session(), clock, setup.name, setup.bulk);
+    case WayKind::Direct:
+      break;
+  }
+  return std::make_unique<DirectWay>(outbox, connection->session(), setup.name, setup.direct);
+}
+
+Result<void> check_jit_ca(const aws::Session& session, const CaWish& wish) {
+  LS_TRY(aws::IotClient iot, session.iot());
+  LS_TRY(const std::optional<aws::CaDescription> ca, CaRegistrar(iot).find(wish.id));
+  if (!ca)
+    return fail(ErrorCode::AwsNotFound, "the CA is not registered: linesign aws register-ca");
+  if (ca->status != aws::CertificateStatus::Active || !ca->has_auto_registration)
+    return fail(ErrorCode::AwsConflict,
+                "the CA is not ACTIVE with auto-registration: linesign aws register-ca sets both");
+  if (!wish.config.empty() && ca->config != wish.config)
+    return fail(ErrorCode::AwsConflict,
+                "the CA has another provisioning template: linesign aws register-ca sets it");
+  if (wish.config.template_name.empty()) return {};
+  LS_TRY(const aws::ProvisioningTemplate found, iot.describe_template(wish.config.template_name));
+  if (found.type != aws::TemplateType::Jitp || !found.is_enabled)
+    return fail(ErrorCode::AwsConflict,
+                wish.config.template_name + " is no enabled template of type JITP");
+  return {};
+}
+
+}  // namespace linesign

@@ -1,0 +1,47 @@
+// TargetSetup: everything that is known of one target before anything is called.
+//
+// Threads  plain values
+#ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_TARGET_SETUP_H_
+#define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_TARGET_SETUP_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "appliance/cloud/registration/bulk_way.h"
+#include "appliance/cloud/registration/ca_registrar.h"
+#include "appliance/cloud/registration/connection.h"
+#include "appliance/cloud/registration/direct_registrar.h"
+#include "appliance/cloud/registration/handover.h"
+
+namespace linesign {
+
+enum class WayKind : uint8_t { Direct, Bulk, Jit, File };
+
+struct TargetSetup {
+  std::string name;
+  std::string account;
+  std::string region;
+  WayKind way = WayKind::Direct;
+  std::vector<std::string> orders;
+  CaWish ca;
+  DirectPlan direct;
+  BulkPlan bulk;
+  FilePlan file;
+  // Anew for each session: credentials are not copied.
+  std::function<Result<aws::SessionOptions>()> session_options;
+};
+
+// Borrows all but the setup. `connection` is not used, and may be null, for WayKind::File.
+std::unique_ptr<Way> make_way(const TargetSetup& setup,
+                              Outbox& outbox,
+                              const Connection* connection,
+                              const Clock& clock);
+
+// JIT: the CA is there, ACTIVE, with auto-registration, and as it is wanted.
+Result<void> check_jit_ca(const aws::Session& session, const CaWish& wish);
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_CLOUD_REGISTRATION_TARGET_SETUP_H_

@@ -1,0 +1,28 @@
+#include "appliance/cloud/registration/verdict.h"
+
+namespace linesign {
+
+Verdict judge(const Error& error) {
+  switch (error.code()) {
+    case ErrorCode::AwsNotFound:  // of the policy, the type, the group: the set-up
+      return Verdict::Hold;
+    case ErrorCode::AwsAnswerInvalid:  // about this certificate: look before anything is repeated
+    case ErrorCode::ConfigRange:       // a name that this device's id does not make
+      return Verdict::Park;
+    default:
+      return error.kind() == ErrorKind::Refuse ? Verdict::Park : Verdict::Hold;
+  }
+}
+
+CloudBooking parked(const CloudItem& item, const Error& error) {
+  CloudBooking booking;
+  booking.issuance_id = item.issuance_id;
+  booking.state = RegistrationState::Parked;
+  booking.steps = item.steps;
+  booking.attempts = item.attempts + 1;
+  booking.code = static_cast<uint32_t>(error.code());
+  booking.reason = error.detail();
+  return booking;
+}
+
+}  // namespace linesign

@@ -1,0 +1,26 @@
+// Verdict: whose fault an error is: the one device's, or that of everything around it.
+//
+// Park     this device cannot be registered as it is; a person must look, and the others go on
+// Hold     nothing can be registered now: the network, AWS, credentials, the account's set-up.
+//          The device keeps its turn, and nothing is counted against it
+// Threads  no state, safe anywhere
+#ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_VERDICT_H_
+#define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_VERDICT_H_
+
+#include <cstdint>
+
+#include "appliance/ledger/ledger_cloud.h"
+#include "protocol/base/error.h"
+
+namespace linesign {
+
+enum class Verdict : uint8_t { Park, Hold };
+
+Verdict judge(const Error& error);
+
+// What is booked for a device whose fault it is.
+CloudBooking parked(const CloudItem& item, const Error& error);
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_CLOUD_REGISTRATION_VERDICT_H_

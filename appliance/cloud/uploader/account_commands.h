@@ -1,0 +1,40 @@
+// AccountCommands: what an operator does with one target by hand. Each prints what it found or did,
+// one line for each thing, and gives the exit code.
+//
+// Errors   of AWS as they are; those that a person mends come with what to do
+// Threads  one
+#ifndef LINESIGN_APPLIANCE_CLOUD_UPLOADER_ACCOUNT_COMMANDS_H_
+#define LINESIGN_APPLIANCE_CLOUD_UPLOADER_ACCOUNT_COMMANDS_H_
+
+#include <ostream>
+#include <string>
+
+#include "appliance/cloud/registration/target_setup.h"
+
+namespace linesign {
+
+struct AccountCommand {
+  const TargetSetup* setup = nullptr;  // borrowed, as all below
+  const Connection* connection = nullptr;
+  Outbox* outbox = nullptr;  // for reconciling
+  std::ostream* out = nullptr;
+};
+
+// What a verification certificate is made of: "registered" where the CA is there already, else the
+// code. One word.
+Result<int> print_registration_code(const AccountCommand& command);
+
+// `proof`: PEM, for mode DEFAULT.
+Result<int> register_ca(const AccountCommand& command, const std::string& proof);
+Result<int> deactivate_ca(const AccountCommand& command);
+Result<int> delete_ca(const AccountCommand& command);
+
+// 0: no problem; 78: at least one.
+Result<int> print_preflight(const AccountCommand& command);
+
+// 0: the same on both sides; 65: differences.
+Result<int> print_reconciliation(const AccountCommand& command);
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_CLOUD_UPLOADER_ACCOUNT_COMMANDS_H_

@@ -1,0 +1,28 @@
+#include "appliance/cloud/uploader/state_lock.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+
+#include "protocol/base/file.h"
+
+namespace linesign {
+namespace {
+
+constexpr mode_t kPrivateFolder = 0700;
+constexpr mode_t kPrivateFile = 0600;
+
+}  // namespace
+
+Result<StateLock> StateLock::take(const std::filesystem::path& state_dir) {
+  LS_CHECK(make_directories(state_dir, kPrivateFolder));
+  const auto path = state_dir / "uploader.lock";
+  UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kPrivateFile));
+  if (!file) return fail(ErrorCode::Io, path.string() + ": " + errno_text(errno));
+  if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return StateLock(std::move(file));
+  if (errno == EWOULDBLOCK) return fail(ErrorCode::FolderInUse, path.string());
+  return fail(ErrorCode::Io, path.string() + ": " + errno_text(errno));
+}
+
+}  // namespace linesign

@@ -1,0 +1,34 @@
+// UploadRun: all targets at work, each on a thread of its own and at its own pace, until nothing
+// waits or a signal comes.
+//
+// Threads  run() on the main thread
+#ifndef LINESIGN_APPLIANCE_CLOUD_UPLOADER_UPLOAD_RUN_H_
+#define LINESIGN_APPLIANCE_CLOUD_UPLOADER_UPLOAD_RUN_H_
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "appliance/cloud/registration/target_loop.h"
+#include "appliance/cloud/registration/target_setup.h"
+#include "appliance/cloud/uploader/stop_signal.h"
+
+namespace linesign {
+
+struct UploadParts {
+  const std::vector<TargetSetup>* setups = nullptr;  // borrowed, as all below
+  Outbox* outbox = nullptr;
+  const Clock* clock = nullptr;
+  const StopSignal* stop = nullptr;
+  std::filesystem::path state_dir;
+  aws::Environment environment;
+  std::function<void(const std::string& target, const std::optional<Error>& hold)> log;
+};
+
+// The error of a target that stopped (RunMode::Once); nothing when all is done or a signal came.
+Result<void> run_upload(const UploadParts& parts, RunMode mode);
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_CLOUD_UPLOADER_UPLOAD_RUN_H_

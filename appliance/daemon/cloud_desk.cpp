@@ -1,0 +1,129 @@
+#include "appliance/daemon/cloud_desk.h"
+
+#include <utility>
+
+namespace linesign {
+namespace {
+
+constexpr const char* kDefaultOrder = "default";
+
+}  // namespace
+
+CloudPlan plan_of(const AwsConfig& config) {
+  CloudPlan plan;
+  for (const TargetConfig& target : config.targets)
+    plan.targets.push_back({target.name, target.account, target.region});
+  for (const std::string& target : config.targets_of_default_order)
+    plan.feeds.push_back({kDefaultOrder, target});
+  return plan;
+}
+
+void CloudDesk::set_plan(CloudPlan plan, Reply<void> reply) {
+  ledger_.write<void>([plan = std::move(plan), now = clock_.now()](
+                          Ledger& ledger) { return ledger.cloud().set_plan(plan, now); },
+                      std::move(reply));
+}
+
+void CloudDesk::set_feed(CloudFeedRequest request, Reply<void> reply) {
+  ledger_.write<void>(
+      [request = std::move(request), now = clock_.now()](Ledger& ledger) {
+        return ledger.cloud().set_feed(request.feed, request.is_active, now);
+      },
+      std::move(reply));
+}
+
+void CloudDesk::claim(CloudClaimRequest request, Reply<std::vector<CloudItem>> reply) {
+  ledger_.write<std::vector<CloudItem>>(
+      [request = std::move(request), now = clock_.now()](Ledger& ledger) {
+        return ledger.cloud().claim(request.target, request.after, request.limit, now);
+      },
+      std::move(reply));
+}
+
+void CloudDesk::book(CloudBookRequest request, Reply<CloudBooked> reply) {
+  ledger_.write<CloudBooked>(
+      [request = std::move(request), now = clock_.now()](Ledger& ledger) {
+        return ledger.cloud().book(request.target, request.bookings, now);
+      },
+      std::move(reply));
+}
+
+void CloudDesk::release(CloudReleaseRequest request, Reply<uint64_t> reply) {
+  ledger_.write<uint64_t>(
+      [request = std::move(request), now = clock_.now()](Ledger& ledger) {
+        return ledger.cloud().release(request.target, request.code, request.limit, now);
+      },
+      std::move(reply));
+}
+
+void CloudDesk::status(Reply<std::vector<CloudTargetStatus>> reply) {
+  ledger_.write<std::vector<CloudTargetStatus>>(
+      [](Ledger& ledger) { return ledger.cloud().status(); }, std::move(reply));
+}
+
+void CloudDesk::registrations(CloudListRequest request, Reply<RegistrationPage> reply) {
+  ledger_.write<RegistrationPage>(
+      [request = std::move(request)](Ledger& ledger) {
+        return ledger.cloud().registrations(
+            request.target, request.state, request.after, request.limit);
+      },
+      std::move(reply));
+}
+
+void CloudDesk::open_tasks(CloudTasksRequest request, Reply<std::vector<BulkTask>> reply) {
+  ledger_.write<std::vector<BulkTask>>(
+      [request = std::move(request)](Ledger& ledger) {
+        return ledger.cloud().open_tasks(request.target);
+      },
+      std::move(reply));
+}
+
+void CloudDesk::create_task(BulkCreateRequest request, Reply<BulkTask> reply) {
+  ledger_.write<BulkTask>(
+      [request = std::move(request), now = clock_.now()](Ledger& ledger) {
+        return ledger.cloud().create_task(request.target, request.object_key, now);
+      },
+      std::move(reply));
+}
+
+void CloudDesk::fill_task(BulkFillRequest request, Reply<BulkTask> reply) {
+  ledger_.write<BulkTask>(
+      [request, now = clock_.now()](Ledger& ledger) {
+        return ledger.cloud().fill_task(request.task_id, request.lines, now);
+      },
+      std::move(reply));
+}
+
+void CloudDesk::task_items(BulkItemsRequest request, Reply<std::vector<CloudItem>> reply) {
+  ledger_.write<std::vector<CloudItem>>(
+      [request](Ledger& ledger) {
+        return ledger.cloud().task_items(request.task_id, request.after, request.limit);
+      },
+      std::move(reply));
+}
+
+void CloudDesk::update_task(BulkUpdateRequest request, Reply<BulkTask> reply) {
+  ledger_.write<BulkTask>(
+      [request = std::move(request), now = clock_.now()](Ledger& ledger) {
+        return ledger.cloud().update_task(request.task_id, request.change, now);
+      },
+      std::move(reply));
+}
+
+void CloudDesk::return_task_items(BulkReturnRequest request, Reply<uint64_t> reply) {
+  ledger_.write<uint64_t>(
+      [request, now = clock_.now()](Ledger& ledger) {
+        return ledger.cloud().return_task_items(request.task_id, request.limit, now);
+      },
+      std::move(reply));
+}
+
+void CloudDesk::certificates(CertificatesRequest request, Reply<CertificatePage> reply) {
+  ledger_.write<CertificatePage>(
+      [request = std::move(request)](Ledger& ledger) {
+        return ledger.cloud().certificates(request.order_id, request.after, request.limit);
+      },
+      std::move(reply));
+}
+
+}  // namespace linesign

@@ -1,0 +1,47 @@
+// CloudDesk: the ledger's outbox as linesign-uploader sees it. Every call is one piece of work of
+// GroupCommit, like those of stations: small, and none waits for the cloud.
+//
+// Threads  the event loop's thread
+#ifndef LINESIGN_APPLIANCE_DAEMON_CLOUD_DESK_H_
+#define LINESIGN_APPLIANCE_DAEMON_CLOUD_DESK_H_
+
+#include <vector>
+
+#include "appliance/admin/cloud_service.h"
+#include "appliance/cloud/targets/target_config.h"
+#include "appliance/ledger/group_commit.h"
+#include "protocol/base/clock.h"
+
+namespace linesign {
+
+// What the ledger is to be told of the configuration.
+CloudPlan plan_of(const AwsConfig& config);
+
+class CloudDesk final : public CloudService {
+ public:
+  // Borrowed; both outlive this object.
+  CloudDesk(const Clock& clock, GroupCommit& ledger) : clock_(clock), ledger_(ledger) {}
+
+  void set_plan(CloudPlan plan, Reply<void> reply) override;
+  void set_feed(CloudFeedRequest request, Reply<void> reply) override;
+  void claim(CloudClaimRequest request, Reply<std::vector<CloudItem>> reply) override;
+  void book(CloudBookRequest request, Reply<CloudBooked> reply) override;
+  void release(CloudReleaseRequest request, Reply<uint64_t> reply) override;
+  void status(Reply<std::vector<CloudTargetStatus>> reply) override;
+  void registrations(CloudListRequest request, Reply<RegistrationPage> reply) override;
+  void open_tasks(CloudTasksRequest request, Reply<std::vector<BulkTask>> reply) override;
+  void create_task(BulkCreateRequest request, Reply<BulkTask> reply) override;
+  void fill_task(BulkFillRequest request, Reply<BulkTask> reply) override;
+  void task_items(BulkItemsRequest request, Reply<std::vector<CloudItem>> reply) override;
+  void update_task(BulkUpdateRequest request, Reply<BulkTask> reply) override;
+  void return_task_items(BulkReturnRequest request, Reply<uint64_t> reply) override;
+  void certificates(CertificatesRequest request, Reply<CertificatePage> reply) override;
+
+ private:
+  const Clock& clock_;
+  GroupCommit& ledger_;
+};
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_DAEMON_CLOUD_DESK_H_

@@ -1,0 +1,325 @@
+#include "appliance/daemon/daemon.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <thread>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+#include "appliance/admin/admin_server.h"
+#include "appliance/daemon/cloud_desk.h"
+#include "appliance/daemon/environment_watch.h"
+#include "appliance/daemon/operator_desk.h"
+#include "appliance/daemon/station_desk.h"
+#include "appliance/daemon/station_registry.h"
+#include "appliance/enrollment/station_ca.h"
+#include "appliance/issuance/health.h"
+#include "appliance/issuance/issuance.h"
+#include "appliance/ledger/group_commit.h"
+#include "appliance/signers/signer_pool.h"
+#include "protocol/base/version.h"
+
+namespace linesign {
+namespace {
+
+// A last signer that is replaced at once is no news: stations notice nothing.
+constexpr std::chrono::milliseconds kSignerGrace(1000);
+constexpr std::chrono::milliseconds kDrainPoll(20);
+
+// What the ledger knew when it was opened.
+struct LedgerStart {
+  std::unique_ptr<Ledger> ledger;
+  std::vector<RecordedIntent> open_intents;
+  std::vector<StationRecord> stations;
+  LedgerSummary summary;
+};
+
+// Production does not depend on the cloud: a plan that cannot be is told and left out.
+Result<void> set_cloud_plan(Ledger& ledger, const AwsConfig& config, UnixTime now) {
+  LS_CHECK(ledger.begin());
+  const auto set = ledger.cloud().set_plan(plan_of(config), now);
+  if (!set && set.error().kind() != ErrorKind::Refuse) return set;
+  if (!set) spdlog::error("AWS targets not taken over error={}", set.error().to_string());
+  return ledger.commit();
+}
+
+Result<LedgerStart> open_ledger(const Config& config,
+                                const CertificateBuilder& builder,
+                                UnixTime now) {
+  const Profile& profile = config.signer.profile;
+  LedgerStart start;
+  LS_TRY(start.ledger, Ledger::open(config.ledger));
+  LS_CHECK(start.ledger->begin());
+  LS_CHECK(start.ledger->remember_profile(builder.profile_hash(),
+                                          canonical_text(profile),
+                                          builder.ca().der(),
+                                          signature_algorithm_der(builder.ca().key_type()),
+                                          now));
+  LS_CHECK(start.ledger->commit());
+  LS_CHECK(set_cloud_plan(*start.ledger, config.aws, now));
+  LS_TRY(start.open_intents, start.ledger->open_intents());
+  LS_TRY(start.stations, start.ledger->stations());
+  LS_TRY(start.summary, start.ledger->summary());
+  return start;
+}
+
+SignerPoolSettings pool_settings(const Config& config,
+                                 const std::filesystem::path& program,
+                                 const Sha256& profile_hash) {
+  const auto cores = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U));
+  return {.executable = program,
+          .config = config.file,
+          .signers = config.signer.signers > 0 ? config.signer.signers : cores,
+          .threads_per_signer = config.signer.threads_per_signer,
+          .sign_timeout = config.signer.sign_timeout,
+          .start_timeout = config.signer.start_timeout,
+          .profile_hash = profile_hash};
+}
+
+// Where stations find us: as configured, or the listen address, or this host's name.
+std::string advertised_address(const StationsSettings& settings, uint16_t port) {
+  if (!settings.advertise.empty()) return settings.advertise;
+  const std::string& listen = settings.listener.address;
+  std::string host = listen.substr(0, listen.rfind(':'));
+  if (host == "0.0.0.0" || host == "[::]" || host.empty()) {
+    std::array<char, 256> name{};
+    ::gethostname(name.data(), name.size() - 1);
+    host = name.data();
+  }
+  return host + ":" + std::to_string(port);
+}
+
+}  // namespace
+
+class Daemon::Implementation final {
+ public:
+  Implementation(std::unique_ptr<const Clock> clock,
+                 Config config,
+                 std::unique_ptr<EventLoop> loop,
+                 CertificateBuilder builder,
+                 std::shared_ptr<const StationCa> station_ca,
+                 LedgerStart ledger,
+                 const std::filesystem::path& signer_program)
+      : clock_holder_(std::move(clock)),
+        clock_(*clock_holder_),
+        config_(std::move(config)),
+        loop_(std::move(loop)),
+        ca_(builder.ca()),
+        station_ca_(std::move(station_ca)),
+        health_(clock_, &Implementation::log_health),
+        registry_(ledger.stations),
+        ledger_(GroupCommit::start(*loop_,
+                                   config_.ledger,
+                                   std::move(ledger.ledger),
+                                   {.on_lost = [this](const Error& error) { on_lost(error); },
+                                    .on_recovered =
+                                        [this](std::vector<RecordedIntent> intents) {
+                                          on_recovered(std::move(intents));
+                                        }})),
+        signers_(*loop_,
+                 clock_,
+                 pool_settings(config_, signer_program, builder.profile_hash()),
+                 {.on_signed =
+                      [this](const RecordedIntent& intent, Result<ByteView> signature) {
+                        issuance_.on_signed(intent, std::move(signature));
+                      },
+                  .on_change = [this] { on_signers_changed(); },
+                  .on_trouble = [this](const Error& error) { on_signer_trouble(error); }}),
+        issuance_(*loop_,
+                  clock_,
+                  health_,
+                  *ledger_,
+                  std::move(builder),
+                  {.max_in_flight = config_.issuance.max_in_flight},
+                  [this](std::shared_ptr<const RecordedIntent> intent, int64_t station_id) {
+                    signers_.sign(std::move(intent), station_id);
+                  }),
+        environment_(*loop_,
+                     clock_,
+                     health_,
+                     config_.issuance,
+                     config_.ledger.directory,
+                     ca_,
+                     ledger.summary.newest_at),
+        desk_(clock_,
+              *ledger_,
+              issuance_,
+              registry_,
+              station_ca_,
+              ca_,
+              config_.stations.certificate_validity),
+        signer_grace_(loop_->make_timer([this] { judge_signers(); })),
+        drain_timer_(loop_->make_timer([this] { drain_step(); })) {
+    environment_.start();
+    health_.set(Cause::Signers, Error(ErrorCode::HsmUnavailable, "the signers are starting"));
+    signer_grace_->start(kSignerGrace);
+    issuance_.recover(std::move(ledger.open_intents));
+    signers_.start();
+  }
+
+  // What can fail, after everything it calls back into exists.
+  Result<void> open_doors() {
+    config_.stations.listener.software = kSoftware;
+    LS_TRY(listener_,
+           Listener::open(*loop_,
+                          desk_,
+                          config_.stations.listener,
+                          {.certificate_pem = station_ca_->server_certificate_pem(),
+                           .private_key_pem = station_ca_->server_key_pem(),
+                           .station_ca_pem = station_ca_->ca_pem()}));
+    operator_desk_ = std::make_unique<OperatorDesk>(
+        OperatorDesk::Parts{.clock = clock_,
+                            .health = health_,
+                            .ledger = *ledger_,
+                            .issuance = issuance_,
+                            .signers = signers_,
+                            .registry = registry_,
+                            .listener = *listener_,
+                            .station_ca = *station_ca_,
+                            .ca = ca_},
+        OperatorDesk::Settings{.advertise = advertised_address(config_.stations, listener_->port()),
+                               .token_lifetime = config_.stations.token_lifetime});
+    LS_TRY(admin_, AdminServer::start(*loop_, *operator_desk_, {.socket = config_.admin.socket}));
+    return {};
+  }
+
+  void run() {
+    const auto terminate = loop_->watch_signal(SIGTERM, [this] { begin_drain(); });
+    const auto interrupt = loop_->watch_signal(SIGINT, [this] { begin_drain(); });
+    spdlog::info("linesignd started version={} port={} ca=\"{}\" ledger={}",
+                 kVersion,
+                 listener_->port(),
+                 ca_.subject_text(),
+                 config_.ledger.directory.string());
+    loop_->run();
+    admin_.reset();
+    listener_.reset();
+    ledger_->close();
+    spdlog::info("linesignd stopped issued={} refused={}",
+                 issuance_.counters().issued,
+                 issuance_.counters().refused);
+  }
+
+ private:
+  static void log_health(Cause cause, const std::optional<Error>& error) {
+    if (error && cause == Cause::Draining) {
+      spdlog::info("not producing cause={} error={}", to_string(cause), error->to_string());
+    } else if (error) {
+      spdlog::error("not producing cause={} error={}", to_string(cause), error->to_string());
+    } else {
+      spdlog::info("obstacle gone cause={}", to_string(cause));
+    }
+  }
+
+  void on_lost(const Error& error) {
+    health_.set(Cause::Ledger, error);
+    signers_.forget_queue();
+    issuance_.abandon(error);
+  }
+
+  void on_recovered(std::vector<RecordedIntent> intents) {
+    health_.clear(Cause::Ledger);
+    issuance_.recover(std::move(intents));
+  }
+
+  void on_signers_changed() {
+    if (signers_.is_ready()) {
+      signer_grace_->stop();
+      health_.clear(Cause::Signers);
+    } else {
+      signer_grace_->start(kSignerGrace);
+    }
+  }
+
+  void on_signer_trouble(const Error& error) {
+    spdlog::warn("signer trouble error={}", error.to_string());
+    // What only a person can mend is said at once.
+    if (error.kind() == ErrorKind::Operator && !signers_.is_ready()) judge_signers();
+  }
+
+  void judge_signers() {
+    if (const auto obstacle = signers_.obstacle()) {
+      health_.set(Cause::Signers, *obstacle);
+      // The reason may become clearer while they try.
+      signer_grace_->start(kSignerGrace);
+    } else {
+      health_.clear(Cause::Signers);
+    }
+  }
+
+  void begin_drain() {
+    if (draining_) return;
+    draining_ = true;
+    drain_until_ = clock_.steady() + config_.daemon.drain_timeout;
+    spdlog::info("draining in_flight={}", issuance_.in_flight());
+    health_.set(Cause::Draining, Error(ErrorCode::Draining));
+    listener_->begin_drain();
+    drain_step();
+  }
+
+  void drain_step() {
+    const bool is_done = issuance_.is_idle() && listener_->is_drained();
+    if (!is_done && clock_.steady() < drain_until_) {
+      drain_timer_->start(kDrainPoll);
+      return;
+    }
+    if (!is_done)
+      spdlog::warn("drain cut short in_flight={}; the next start finishes them",
+                   issuance_.in_flight());
+    issuance_.write_deliveries();
+    loop_->stop();
+  }
+
+  // Declared in the order in which they are built; each may use what stands above it.
+  std::unique_ptr<const Clock> clock_holder_;
+  const Clock& clock_;
+  Config config_;
+  std::unique_ptr<EventLoop> loop_;
+  CaCertificate ca_;
+  std::shared_ptr<const StationCa> station_ca_;
+  Health health_;
+  StationRegistry registry_;
+  std::unique_ptr<GroupCommit> ledger_;
+  SignerPool signers_;
+  Issuance issuance_;
+  EnvironmentWatch environment_;
+  StationDesk desk_;
+  std::unique_ptr<Timer> signer_grace_;
+  std::unique_ptr<Timer> drain_timer_;
+  std::unique_ptr<Listener> listener_;
+  std::unique_ptr<OperatorDesk> operator_desk_;
+  std::unique_ptr<AdminServer> admin_;
+  bool draining_ = false;
+  SteadyTime drain_until_;
+};
+
+Result<std::unique_ptr<Daemon>> Daemon::open(Config config, std::filesystem::path signer_program) {
+  static_cast<void>(::signal(SIGPIPE, SIG_IGN));
+  auto clock = std::make_unique<const SystemClock>();
+  LS_TRY(const CaCertificate ca, CaCertificate::load(config.signer.ca_certificate));
+  LS_TRY(CertificateBuilder builder, CertificateBuilder::create(config.signer.profile, ca));
+  LS_TRY(auto station_ca, StationCa::open(config.stations.credential_dir, *clock));
+  LS_TRY(LedgerStart ledger, open_ledger(config, builder, clock->now()));
+  LS_TRY(auto loop, EventLoop::create());
+  auto implementation = std::make_unique<Implementation>(std::move(clock),
+                                                         std::move(config),
+                                                         std::move(loop),
+                                                         std::move(builder),
+                                                         std::move(station_ca),
+                                                         std::move(ledger),
+                                                         signer_program);
+  LS_CHECK(implementation->open_doors());
+  return std::unique_ptr<Daemon>(new Daemon(std::move(implementation)));
+}
+
+Daemon::Daemon(std::unique_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+
+Daemon::~Daemon() = default;
+
+void Daemon::run() { implementation_->run(); }
+
+}  // namespace linesign

@@ -1,0 +1,137 @@
+#include "appliance/daemon/operator_desk.h"
+
+#include <utility>
+
+#include <openssl/rand.h>
+#include <spdlog/spdlog.h>
+
+#include "hsm/x509/csr.h"
+#include "protocol/base/version.h"
+#include "protocol/wire/join_token.h"
+
+namespace linesign {
+namespace {
+
+struct LedgerView {
+  LedgerSummary summary;
+  std::optional<CloudBacklog> backlog;
+};
+
+Result<LedgerView> look_at(Ledger& ledger) {
+  LedgerView view;
+  LS_TRY(view.summary, ledger.summary());
+  LS_TRY(view.backlog, ledger.cloud().backlog());
+  return view;
+}
+
+}  // namespace
+
+OperatorDesk::OperatorDesk(Parts parts, Settings settings)
+    : parts_(parts),
+      settings_(std::move(settings)),
+      cloud_(parts.clock, parts.ledger),
+      started_at_(parts.clock.now()) {}
+
+void OperatorDesk::status(std::function<void(Result<ApplianceStatus>)> reply) {
+  // The ledger's thread counts; while the ledger is lost the rest must still be told.
+  parts_.ledger.write<LedgerView>(look_at,
+                                  [this, reply = std::move(reply)](const Result<LedgerView>& view) {
+                                    ApplianceStatus status = status_without_ledger();
+                                    if (view) {
+                                      status.ledger = view->summary;
+                                      status.cloud = view->backlog;
+                                    }
+                                    reply(std::move(status));
+                                  });
+}
+
+ApplianceStatus OperatorDesk::status_without_ledger() const {
+  ApplianceStatus status;
+  status.version = kVersion;
+  status.started_at = started_at_;
+  status.producing = parts_.health.is_producing();
+  status.since = parts_.health.since();
+  for (const HealthObstacle& each : parts_.health.obstacles())
+    status.obstacles.push_back({each.error, each.since});
+  status.ca_subject = parts_.ca.subject_text();
+  status.ca_not_after = parts_.ca.not_after();
+  status.token = parts_.signers.token();
+  status.station_port = parts_.listener.port();
+  const ListenerCounters counters = parts_.listener.counters();
+  status.sessions = counters.sessions;
+  status.in_flight = parts_.issuance.in_flight();
+  status.commits = parts_.ledger.counters();
+  status.issued = parts_.issuance.counters().issued;
+  status.refused = parts_.issuance.counters().refused;
+  status.busy = parts_.issuance.counters().busy + counters.busy;
+  for (const SignerInfo& each : parts_.signers.signers())
+    status.signers.push_back({each.pid, each.state, each.restarts, each.signatures});
+  return status;
+}
+
+void OperatorDesk::add_station(std::string name, std::function<void(Result<std::string>)> reply) {
+  if (auto checked = check_station_name(name); !checked) {
+    reply(fail(checked.error()));
+    return;
+  }
+  Bytes secret(kJoinSecretBytes);
+  if (RAND_bytes(secret.data(), static_cast<int>(secret.size())) != 1) {
+    reply(fail(ErrorCode::CryptoFailed, "no random bytes"));
+    return;
+  }
+  const UnixTime now = parts_.clock.now();
+  const Sha256 secret_hash = sha256(secret);
+  auto token = std::make_shared<JoinToken>();
+  token->expires_at = now + settings_.token_lifetime;
+  token->ca_fingerprint = parts_.station_ca.fingerprint();
+  token->secret = SecretBytes(std::move(secret));
+  token->address = settings_.advertise;
+  parts_.ledger.write<StationRecord>(
+      [name = std::move(name), secret_hash, now, expires_at = token->expires_at](Ledger& ledger) {
+        return ledger.add_station(name, secret_hash, now, expires_at);
+      },
+      [token, reply = std::move(reply)](const Result<StationRecord>& added) {
+        if (!added) {
+          reply(fail(added.error()));
+          return;
+        }
+        spdlog::info("station invited station={}", added->name);
+        reply(encode_join_token(*token));
+      });
+}
+
+void OperatorDesk::list_stations(std::function<void(Result<std::vector<StationListEntry>>)> reply) {
+  parts_.ledger.write<std::vector<StationRecord>>(
+      [](Ledger& ledger) { return ledger.stations(); },
+      [this, reply = std::move(reply)](Result<std::vector<StationRecord>> records) {
+        if (!records) {
+          reply(fail(records.error()));
+          return;
+        }
+        std::vector<StationListEntry> entries;
+        entries.reserve(records->size());
+        for (StationRecord& record : *records) {
+          const uint32_t sessions = parts_.listener.sessions_of(record.id);
+          entries.push_back({std::move(record), sessions});
+        }
+        reply(std::move(entries));
+      });
+}
+
+void OperatorDesk::revoke_station(std::string name,
+                                  std::function<void(Result<StationRecord>)> reply) {
+  parts_.ledger.write<StationRecord>(
+      [name = std::move(name), now = parts_.clock.now()](Ledger& ledger) {
+        return ledger.revoke_station(name, now);
+      },
+      [this, reply = std::move(reply)](Result<StationRecord> revoked) {
+        if (revoked) {
+          spdlog::warn("station revoked station={}", revoked->name);
+          parts_.registry.update(*revoked);
+          parts_.listener.close_station(revoked->id, Error(ErrorCode::StationRevoked));
+        }
+        reply(std::move(revoked));
+      });
+}
+
+}  // namespace linesign

@@ -1,0 +1,36 @@
+// StationRegistry: which station certificates are good right now. The ledger's list, in memory, so
+// that a connection can be judged at once.
+//
+// Threads  the event loop's thread only
+#ifndef LINESIGN_APPLIANCE_DAEMON_STATION_REGISTRY_H_
+#define LINESIGN_APPLIANCE_DAEMON_STATION_REGISTRY_H_
+
+#include <map>
+#include <vector>
+
+#include "appliance/ledger/ledger.h"
+#include "stations/listener/station_service.h"
+
+namespace linesign {
+
+class StationRegistry final {
+ public:
+  explicit StationRegistry(const std::vector<StationRecord>& stations);
+
+  // After the ledger's transaction is durable.
+  void update(const StationRecord& station);
+
+  // StationUnknown, StationRevoked.
+  Result<StationIdentity> identify(const Sha256& certificate_hash) const;
+
+ private:
+  struct Entry {
+    StationIdentity identity;
+    bool revoked = false;
+  };
+  std::map<Sha256, Entry> by_certificate_;
+};
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_DAEMON_STATION_REGISTRY_H_

@@ -1,0 +1,401 @@
+#include "appliance/issuance/issuance.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace linesign {
+namespace {
+
+// A station is not left waiting longer than this, whatever happens to its intent.
+constexpr std::chrono::seconds kReplyDeadline(10);
+constexpr std::chrono::milliseconds kSweepPeriod(500);
+constexpr std::chrono::milliseconds kUnavailableRetry(500);
+constexpr std::chrono::milliseconds kOperatorRetry(5000);
+constexpr std::chrono::milliseconds kMinBusyRetry(20);
+constexpr std::chrono::milliseconds kMaxBusyRetry(5000);
+constexpr size_t kMaxWaitersPerItem = 8;
+
+}  // namespace
+
+// Everything that the ledger's thread needs to record an intent, in one allocation.
+struct Issuance::Submission {
+  StationIdentity station;
+  std::string order_id;
+  std::string device_id;
+  RequestId request_id{};
+  SerialNumber serial{};
+  Sha256 csr_hash{};
+  Sha256 key_hash{};
+  Sha256 profile_hash{};
+  UnixTime issued_at{};
+  Bytes tbs;
+  Bytes csr;
+  CertificateReply reply;
+  SteadyTime received_at;
+  uint64_t generation = 0;
+
+  NewIntent intent() const {
+    return {.station_id = station.id,
+            .order_id = order_id,
+            .device_id = device_id,
+            .request_id = request_id,
+            .serial = serial,
+            .csr_hash = csr_hash,
+            .key_hash = key_hash,
+            .profile_hash = profile_hash,
+            .issued_at = issued_at,
+            .tbs = tbs,
+            .csr = csr};
+  }
+};
+
+Issuance::Issuance(EventLoop& loop,
+                   const Clock& clock,
+                   Health& health,
+                   GroupCommit& ledger,
+                   CertificateBuilder builder,
+                   IssuanceLimits limits,
+                   Sign sign)
+    : clock_(clock),
+      health_(health),
+      ledger_(ledger),
+      builder_(std::move(builder)),
+      limits_(limits),
+      sign_(std::move(sign)),
+      sweeper_(loop.make_timer([this] { sweep(); })),
+      rate_since_(clock.steady()) {
+  sweeper_->start(kSweepPeriod);
+}
+
+Issuance::~Issuance() = default;
+
+void Issuance::issue(const StationIdentity& station,
+                     const IssueCall& call,
+                     CertificateReply reply) {
+  if (!health_.is_producing()) {
+    reply(tl::unexpected(unavailable(health_.reason())));
+    return;
+  }
+  if (!is_admitted(station.id)) {
+    ++counters_.busy;
+    reply(tl::unexpected(Refusal{Error(ErrorCode::Busy), busy_time()}));
+    return;
+  }
+  auto prepared = prepare(station, call);
+  if (!prepared) {
+    refuse(reply, prepared.error());
+    return;
+  }
+  std::shared_ptr<Submission> submission = std::move(*prepared);
+  submission->reply = std::move(reply);
+  ++recording_;
+  take_share(station.id);
+  ledger_.write<IntentOutcome>(
+      [submission, deliveries = take_deliveries()](Ledger& ledger) -> Result<IntentOutcome> {
+        LS_CHECK(record_deliveries(ledger, deliveries));
+        return ledger.record_intent(submission->intent());
+      },
+      [this, submission](Result<IntentOutcome> outcome) {
+        on_recorded(submission, std::move(outcome));
+      });
+}
+
+bool Issuance::is_admitted(int64_t station_id) const {
+  if (in_flight() < limits_.max_in_flight) return true;
+  const auto own = shares_.find(station_id);
+  const uint32_t has = own == shares_.end() ? 0 : own->second;
+  const size_t stations = shares_.size() + (own == shares_.end() ? 1 : 0);
+  return has < limits_.max_in_flight / stations;
+}
+
+void Issuance::give_share_back(int64_t station_id) {
+  const auto share = shares_.find(station_id);
+  if (share != shares_.end() && --share->second == 0) shares_.erase(share);
+}
+
+Result<std::shared_ptr<Issuance::Submission>> Issuance::prepare(const StationIdentity& station,
+                                                                const IssueCall& call) const {
+  LS_TRY(const Csr csr, parse_csr(call.csr_der));
+  LS_CHECK(builder_.check(csr, call.device_id));
+  auto submission = std::make_shared<Submission>();
+  LS_TRY(submission->serial, make_serial());
+  submission->issued_at = clock_.now();
+  LS_TRY(submission->tbs,
+         builder_.build_tbs(csr,
+                            {.device_id = call.device_id,
+                             .serial = submission->serial,
+                             .issued_at = submission->issued_at}));
+  submission->station = station;
+  submission->order_id = call.order_id;
+  submission->device_id = call.device_id;
+  submission->request_id = call.request_id;
+  submission->csr_hash = sha256(call.csr_der);
+  submission->key_hash = public_key_hash(csr);
+  submission->profile_hash = builder_.profile_hash();
+  submission->csr = to_bytes(call.csr_der);
+  submission->received_at = clock_.steady();
+  submission->generation = generation_;
+  return submission;
+}
+
+void Issuance::on_recorded(std::shared_ptr<Submission> submission, Result<IntentOutcome> outcome) {
+  // After abandon() nothing here is known any more; recover() brings back what was recorded.
+  const bool is_current = submission->generation == generation_;
+  if (is_current) --recording_;
+  const bool is_new = is_current && outcome && std::holds_alternative<RecordedIntent>(*outcome);
+  if (is_current && !is_new) give_share_back(submission->station.id);
+  if (!outcome) {
+    refuse(submission->reply, outcome.error());
+    return;
+  }
+  if (auto* stored = std::get_if<StoredCertificate>(&*outcome)) {
+    deliver_stored(*stored, {submission->reply, submission->station.id});
+    return;
+  }
+  if (!is_current) {
+    submission->reply(tl::unexpected(unavailable(Error(ErrorCode::LedgerUnavailable))));
+    return;
+  }
+  if (const auto* open = std::get_if<IntentOpen>(&*outcome)) {
+    const auto item = items_.find(open->issuance_id);
+    if (item == items_.end() || item->second.waiters.size() >= kMaxWaitersPerItem) {
+      submission->reply(tl::unexpected(Refusal{Error(ErrorCode::Busy), kUnavailableRetry}));
+      return;
+    }
+    item->second.waiters.push_back({std::move(submission->reply), submission->station.id});
+    return;
+  }
+  auto intent =
+      std::make_shared<const RecordedIntent>(std::move(std::get<RecordedIntent>(*outcome)));
+  Item& item = items_[intent->issuance_id()];
+  item.station_id = submission->station.id;
+  item.intent = intent;
+  item.waiters.push_back({std::move(submission->reply), submission->station.id});
+  item.received_at = submission->received_at;
+  sign_(std::move(intent), submission->station.id);
+}
+
+void Issuance::on_signed(const RecordedIntent& intent, Result<ByteView> signature) {
+  const uint64_t id = intent.issuance_id();
+  // A second result for an intent that has its end, or that abandon() forgot.
+  if (items_.find(id) == items_.end()) return;
+  if (!signature) {
+    void_intent(id, signature.error());
+    return;
+  }
+  commit(id, *signature);
+}
+
+void Issuance::commit(uint64_t issuance_id, ByteView signature) {
+  auto kept = std::make_shared<const Bytes>(to_bytes(signature));
+  const UnixTime now = clock_.now();
+  ledger_.write<void>(
+      [issuance_id, kept, now](Ledger& ledger) {
+        return ledger.record_certificate(issuance_id, *kept, now);
+      },
+      [this, issuance_id, kept](const Result<void>& result) {
+        if (!result) return;  // in doubt: abandon() answers
+        const auto item = items_.find(issuance_id);
+        if (item == items_.end()) return;
+        ++counters_.issued;
+        const auto certificate = assemble_certificate(item->second.intent->tbs(), *kept);
+        const Refusal broken = unavailable(Error(ErrorCode::Internal));
+        finish(issuance_id,
+               certificate ? nullptr : &broken,
+               certificate ? ByteView(*certificate) : ByteView());
+      });
+}
+
+void Issuance::void_intent(uint64_t issuance_id, const Error& reason) {
+  const UnixTime now = clock_.now();
+  ledger_.write<void>([issuance_id, code = reason.code(), now](
+                          Ledger& ledger) { return ledger.record_void(issuance_id, code, now); },
+                      [this, issuance_id, reason](const Result<void>& result) {
+                        if (!result) return;
+                        ++counters_.refused;
+                        const Refusal refusal{reason, std::chrono::milliseconds(0)};
+                        finish(issuance_id, &refusal, {});
+                      });
+}
+
+// The intent has its end in the ledger: everybody who waits for it is answered.
+void Issuance::finish(uint64_t issuance_id, const Refusal* refusal, ByteView certificate) {
+  const auto found = items_.find(issuance_id);
+  if (found == items_.end()) return;
+  const Item item = std::move(found->second);
+  items_.erase(found);
+  give_share_back(item.station_id);
+  for (const Waiter& waiter : item.waiters) {
+    if (refusal != nullptr) {
+      waiter.reply(tl::unexpected(*refusal));
+    } else {
+      deliver(issuance_id, waiter, certificate);
+    }
+  }
+  if (item.recovered && --recovering_ == 0) health_.clear(Cause::Recovery);
+}
+
+void Issuance::deliver(uint64_t issuance_id, const Waiter& waiter, ByteView certificate) {
+  if (waiter.reply(certificate))
+    deliveries_.push_back({issuance_id, waiter.station_id, clock_.now()});
+}
+
+void Issuance::deliver_stored(const StoredCertificate& stored, const Waiter& waiter) {
+  const auto certificate = assemble_certificate(stored.tbs, stored.signature);
+  if (certificate) {
+    deliver(stored.issuance_id, waiter, *certificate);
+  } else {
+    waiter.reply(tl::unexpected(unavailable(Error(ErrorCode::LedgerCorrupt))));
+  }
+}
+
+void Issuance::fetch(const StationIdentity& station,
+                     const FetchCall& call,
+                     CertificateReply reply) {
+  ledger_.write<std::optional<StoredCertificate>>(
+      [order = std::string(call.order_id), device = std::string(call.device_id)](Ledger& ledger) {
+        return ledger.find_certificate(order, device);
+      },
+      [this, station_id = station.id, reply = std::move(reply)](
+          Result<std::optional<StoredCertificate>> found) {
+        if (!found) {
+          refuse(reply, found.error());
+        } else if (!found->has_value()) {
+          refuse(reply, Error(ErrorCode::DeviceUnknown));
+        } else {
+          deliver_stored(**found, {reply, station_id});
+        }
+      });
+}
+
+void Issuance::confirm(const ConfirmCall& call, ConfirmReply reply) {
+  ledger_.write<void>(
+      [order = std::string(call.order_id),
+       device = std::string(call.device_id),
+       hash = call.certificate_hash,
+       now = clock_.now()](Ledger& ledger) {
+        return ledger.record_confirmation(order, device, hash, now);
+      },
+      [this, reply = std::move(reply)](const Result<void>& result) {
+        if (result) {
+          reply({});
+        } else if (result.error().kind() == ErrorKind::Refuse) {
+          reply(tl::unexpected(Refusal{result.error(), std::chrono::milliseconds(0)}));
+        } else {
+          reply(tl::unexpected(unavailable(result.error())));
+        }
+      });
+}
+
+void Issuance::abandon(const Error& error) {
+  ++generation_;
+  recording_ = 0;
+  recovering_ = 0;
+  deliveries_.clear();
+  shares_.clear();
+  const auto items = std::exchange(items_, {});
+  for (const auto& [id, item] : items) {
+    for (const Waiter& waiter : item.waiters) waiter.reply(tl::unexpected(unavailable(error)));
+  }
+}
+
+void Issuance::recover(std::vector<RecordedIntent> intents) {
+  for (const RecordedIntent& each : intents) {
+    if (each.profile_hash() == builder_.profile_hash()) continue;
+    health_.set(
+        Cause::Recovery,
+        Error(ErrorCode::LedgerProfileChanged,
+              fmt::format("intent {} for device {}; put the former profile and CA certificate "
+                          "back and start once, then change them",
+                          each.issuance_id(),
+                          each.device_id())));
+    return;
+  }
+  if (intents.empty()) {
+    health_.clear(Cause::Recovery);
+    return;
+  }
+  health_.set(
+      Cause::Recovery,
+      Error(ErrorCode::Unavailable,
+            fmt::format("{} requests from before the restart are finished first", intents.size())));
+  recovering_ = intents.size();
+  for (RecordedIntent& each : intents) {
+    auto intent = std::make_shared<const RecordedIntent>(std::move(each));
+    Item& item = items_[intent->issuance_id()];
+    item.intent = intent;
+    item.received_at = clock_.steady();
+    item.recovered = true;
+    sign_(std::move(intent), 0);
+  }
+}
+
+void Issuance::refuse(const CertificateReply& reply, const Error& error) {
+  if (error.kind() == ErrorKind::Refuse) {
+    ++counters_.refused;
+    reply(tl::unexpected(Refusal{error, std::chrono::milliseconds(0)}));
+    return;
+  }
+  reply(tl::unexpected(unavailable(error)));
+}
+
+// What is wrong inside is for the operator, not for every station: the code tells it, no more.
+Refusal Issuance::unavailable(const Error& error) const {
+  if (error.code() == ErrorCode::Draining || error.code() == ErrorCode::Busy)
+    return {error, kUnavailableRetry};
+  const bool needs_operator = error.kind() == ErrorKind::Operator;
+  return {Error(ErrorCode::Unavailable, std::string(error_info(error.code()).name)),
+          needs_operator ? kOperatorRetry : kUnavailableRetry};
+}
+
+// The time in which what is in flight now will be done at the present rate.
+std::chrono::milliseconds Issuance::busy_time() const {
+  const double seconds = static_cast<double>(in_flight()) / std::max(rate_per_second_, 1.0);
+  const auto time = std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
+  return std::clamp(time, kMinBusyRetry, kMaxBusyRetry);
+}
+
+Result<void> Issuance::record_deliveries(Ledger& ledger, const std::vector<Delivery>& deliveries) {
+  for (const Delivery& each : deliveries)
+    LS_CHECK(ledger.record_delivery(each.issuance_id, each.station_id, each.at));
+  return {};
+}
+
+std::vector<Issuance::Delivery> Issuance::take_deliveries() {
+  return std::exchange(deliveries_, {});
+}
+
+void Issuance::sweep() {
+  const SteadyTime now = clock_.steady();
+  for (auto& [id, item] : items_) {
+    if (item.waiters.empty() || now - item.received_at < kReplyDeadline) continue;
+    const auto waiters = std::exchange(item.waiters, {});
+    for (const Waiter& waiter : waiters)
+      waiter.reply(tl::unexpected(unavailable(Error(ErrorCode::HsmUnavailable))));
+  }
+  if (recording_ == 0) write_deliveries();
+  measure_rate(now);
+  sweeper_->start(kSweepPeriod);
+}
+
+void Issuance::write_deliveries() {
+  if (deliveries_.empty()) return;
+  ledger_.write<void>([deliveries = take_deliveries()](
+                          Ledger& ledger) { return record_deliveries(ledger, deliveries); },
+                      [](const Result<void>& /*result*/) {});
+}
+
+void Issuance::measure_rate(SteadyTime now) {
+  const std::chrono::duration<double> elapsed = now - rate_since_;
+  const uint64_t done = counters_.issued - rate_base_;
+  if (elapsed.count() <= 0 || done == 0) return;
+  constexpr double kWeight = 0.3;  // of the newest half second
+  rate_per_second_ += kWeight * (static_cast<double>(done) / elapsed.count() - rate_per_second_);
+  rate_since_ = now;
+  rate_base_ = counters_.issued;
+}
+
+}  // namespace linesign

@@ -1,0 +1,209 @@
+#include "appliance/ledger/database.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+
+#include <Poco/Data/SQLite/Connector.h>
+#include <Poco/Data/SQLite/Utility.h>
+#include <Poco/Data/Statement.h>
+#include <fmt/format.h>
+
+#include "appliance/ledger/migrations.h"
+#include "protocol/base/file.h"
+
+namespace linesign {
+namespace {
+
+using namespace Poco::Data::Keywords;  // NOLINT(google-build-using-namespace): Poco's own idiom
+
+constexpr const char* kFileName = "ledger.sqlite";
+constexpr const char* kLockName = "ledger.lock";
+// Long enough for somebody's quick look with sqlite3(1), short enough for a start.
+constexpr int kBusyMilliseconds = 2000;
+
+// The folder's own troubles, in the words of the ledger.
+tl::unexpected<Error> file_failure(const std::filesystem::path& path, int error_number) {
+  const bool is_full = error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG;
+  return fail(is_full ? ErrorCode::LedgerDiskFull : ErrorCode::LedgerUnavailable,
+              fmt::format("{}: {}", path.string(), errno_text(error_number)));
+}
+
+Result<UniqueFd> take_lock(const std::filesystem::path& path) {
+  UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock) return file_failure(path, errno);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return file_failure(path, errno);
+    std::array<char, 32> owner{};
+    const ssize_t got = ::pread(lock.get(), owner.data(), owner.size() - 1, 0);
+    return fail(ErrorCode::LedgerInUse,
+                fmt::format("{}: held by process {}", path.string(), got > 0 ? owner.data() : "?"));
+  }
+  // Only for the message above, so a full disk does not matter here.
+  const std::string pid = std::to_string(::getpid());
+  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0)
+    return lock;
+  return lock;
+}
+
+// After a failed fsync Linux calls pages clean that never reached the disk: reading them back shows
+// what is not there. Writing the same bytes again makes them dirty, so that this fsync is honest.
+Result<void> write_again(const std::filesystem::path& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return {};
+  if (!fd) return file_failure(path, errno);
+  Bytes buffer(1024 * 1024);
+  off_t offset = 0;
+  for (;;) {
+    const ssize_t got = ::pread(fd.get(), buffer.data(), buffer.size(), offset);
+    if (got < 0) return file_failure(path, errno);
+    if (got == 0) break;
+    const ssize_t put = ::pwrite(fd.get(), buffer.data(), static_cast<size_t>(got), offset);
+    if (put <= 0) return file_failure(path, put < 0 ? errno : EIO);
+    offset += put;
+  }
+  if (::fsync(fd.get()) != 0) return file_failure(path, errno);
+  return {};
+}
+
+// SQLite would make the file readable by everybody, and its -wal after the same pattern.
+Result<void> make_private_file(const std::filesystem::path& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd) return file_failure(path, errno);
+  return {};
+}
+
+Result<void> sync_folder(const std::filesystem::path& path) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd || ::fsync(fd.get()) != 0) return file_failure(path, errno);
+  return {};
+}
+
+// "file:/path?vfs=name"; SQLite decodes percent signs.
+std::string connection_string(const std::filesystem::path& path, const std::string& vfs) {
+  std::string uri = "file:";
+  for (const char c : std::filesystem::absolute(path).string()) {
+    if (c == '%' || c == '?' || c == '#') {
+      uri += fmt::format("%{:02x}", static_cast<unsigned char>(c));
+    } else {
+      uri += c;
+    }
+  }
+  if (!vfs.empty()) uri += "?vfs=" + vfs;
+  return uri;
+}
+
+}  // namespace
+
+Database::Database(UniqueFd lock, Poco::Data::Session session)
+    : lock_(std::move(lock)),
+      session_(std::move(session)),
+      handle_(Poco::Data::SQLite::Utility::dbHandle(session_)) {}
+
+Result<std::unique_ptr<Database>> Database::open(const LedgerSettings& settings) {
+  const std::filesystem::path& directory = settings.directory;
+  if (auto made = make_directories(directory, 0700); !made.has_value())
+    return fail(ErrorCode::LedgerUnavailable, made.error().detail());
+  LS_TRY(UniqueFd lock, take_lock(directory / kLockName));
+  const std::filesystem::path file = directory / kFileName;
+  LS_CHECK(write_again(file.string() + "-wal"));
+  LS_CHECK(make_private_file(file));
+  auto database =
+      guarded(nullptr, "opening " + file.string(), [&]() -> Result<std::unique_ptr<Database>> {
+        Poco::Data::SQLite::Connector::registerConnector();
+        Poco::Data::Session session("SQLite", connection_string(file, settings.vfs));
+        return std::unique_ptr<Database>(new Database(std::move(lock), std::move(session)));
+      });
+  if (!database.has_value()) return database;
+  LS_CHECK((*database)->configure());
+  LS_CHECK((*database)->migrate());
+  LS_CHECK((*database)->empty_wal());
+  LS_CHECK(sync_folder(directory));
+  return database;
+}
+
+Result<void> Database::configure() {
+  sqlite3_extended_result_codes(handle_, 0);  // Poco's table of exceptions knows the plain ones
+  sqlite3_busy_timeout(handle_, kBusyMilliseconds);
+  // locking_mode comes first: set before the first access, the WAL's index lives in memory and no
+  // other process can come in. page_size counts for a new file only.
+  LS_CHECK(
+      script("PRAGMA locking_mode = EXCLUSIVE;"
+             "PRAGMA page_size = 4096;"
+             "PRAGMA auto_vacuum = NONE;",
+             "configuring the ledger"));
+  const Result<std::string> mode =
+      guarded(handle_, "configuring the ledger", [&]() -> Result<std::string> {
+        std::string name;
+        session_ << "PRAGMA journal_mode = WAL", into(name), now;
+        return name;
+      });
+  if (!mode.has_value()) return fail(mode.error());
+  if (*mode != "wal") return fail(ErrorCode::LedgerUnavailable, "journal_mode is " + *mode);
+  return script(
+      "PRAGMA synchronous = FULL;"
+      "PRAGMA foreign_keys = ON;"
+      "PRAGMA trusted_schema = OFF;"
+      "PRAGMA secure_delete = OFF;"  // nothing in the ledger is secret
+      "PRAGMA temp_store = MEMORY;"
+      "PRAGMA cache_size = -65536;"  // KiB
+      "PRAGMA wal_autocheckpoint = 4000;",
+      "configuring the ledger");
+}
+
+Result<void> Database::migrate() {
+  LS_TRY(const int64_t application, pragma("application_id"));
+  LS_TRY(const int64_t version, pragma("user_version"));
+  const auto known = ledger_migrations();
+  if (application == 0 && version == 0) {
+    LS_TRY(const int64_t pages, pragma("schema_version"));
+    if (pages != 0) return fail(ErrorCode::LedgerCorrupt, "the file is not a ledger of linesign");
+  } else if (application != kLedgerApplicationId) {
+    return fail(ErrorCode::LedgerCorrupt, "the file is not a ledger of linesign");
+  }
+  if (version > static_cast<int64_t>(known.size()))
+    return fail(ErrorCode::LedgerSchemaNewer,
+                fmt::format("it has schema {}, this program knows {}", version, known.size()));
+  for (auto next = static_cast<size_t>(version); next < known.size(); ++next)
+    LS_CHECK(apply(static_cast<int>(next) + 1, known[next].name.data(), known[next].sql));
+  return {};
+}
+
+Result<void> Database::apply(int version, const char* name, const char* sql) {
+  const std::string whole = fmt::format(
+      "BEGIN IMMEDIATE;\n{}\nPRAGMA application_id = {};\nPRAGMA user_version = {};\nCOMMIT;",
+      sql,
+      kLedgerApplicationId,
+      version);
+  return script(whole.c_str(), name);
+}
+
+Result<void> Database::script(const char* sql, const char* purpose) {
+  const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
+  if (code == SQLITE_OK) return {};
+  const Error error = sqlite_error(handle_, sqlite3_extended_errcode(handle_), purpose);
+  return fail(error.code(), error.detail() + ": " + sqlite3_errmsg(handle_));
+}
+
+Result<int64_t> Database::pragma(const std::string& name) {
+  return guarded(handle_, "PRAGMA " + name, [&]() -> Result<int64_t> {
+    Poco::Int64 value = 0;
+    session_ << "PRAGMA " + name, into(value), now;
+    return value;
+  });
+}
+
+// Moves what a former owner left in the log into the file and syncs both.
+Result<void> Database::empty_wal() {
+  const int code =
+      sqlite3_wal_checkpoint_v2(handle_, nullptr, SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+  if (code == SQLITE_OK) return {};
+  return fail(
+      sqlite_error(handle_, sqlite3_extended_errcode(handle_), "emptying the write-ahead log"));
+}
+
+}  // namespace linesign

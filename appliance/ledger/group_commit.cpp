@@ -1,0 +1,336 @@
+#include "appliance/ledger/group_commit.h"
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace linesign {
+namespace {
+
+// A transaction takes what is waiting, but not for ever.
+constexpr size_t kMaxWorkPerTransaction = 1024;
+// So many pieces in one transaction are a crowd: the next one gathers company for a moment, which
+// saves most of the fsyncs under load. A lone request makes two pieces, one after the other.
+constexpr size_t kCrowd = 4;
+constexpr size_t kFullHouse = 384;  // no need to wait for more
+constexpr std::chrono::milliseconds kGathering(3);
+constexpr std::chrono::seconds kReopenInterval(1);
+
+// What callers are told when their work was not done because of something else: come again.
+Error not_done(const Error& reason) {
+  if (reason.kind() == ErrorKind::Retry && reason.code() != ErrorCode::LedgerCommitUnknown)
+    return reason;
+  return Error(ErrorCode::LedgerUnavailable, reason.to_string());
+}
+
+const Error* pointer_to(const std::optional<Error>& error) {
+  return error.has_value() ? &*error : nullptr;
+}
+
+}  // namespace
+
+// Two queues: work goes to the ledger's thread, what came of it goes back to the loop. A piece of
+// work and its callbacks are made and destroyed on the loop's thread only.
+//
+// Each piece carries the epoch in which the loop submitted it. The ledger's thread starts a new
+// epoch when the ledger is lost; the loop learns of it with on_recovered. So whatever was submitted
+// before on_recovered has run is refused, without any race between the two.
+class GroupCommit::Implementation final {
+ public:
+  Implementation(EventLoop& loop,
+                 LedgerSettings settings,
+                 std::unique_ptr<Ledger> ledger,
+                 LedgerEvents events)
+      : loop_(&loop),
+        settings_(std::move(settings)),
+        ledger_(std::move(ledger)),
+        back_(std::make_shared<Back>()) {
+    back_->events = std::move(events);
+    thread_ = std::thread([this] { run(); });
+  }
+  Implementation(const Implementation&) = delete;
+  Implementation& operator=(const Implementation&) = delete;
+  ~Implementation() { close(); }
+
+  void submit(Work work);
+  void close();
+  GroupCommitCounters counters() const {
+    const std::lock_guard lock(mutex_);
+    return counters_;
+  }
+
+ private:
+  struct Item {
+    Work work;
+    uint64_t epoch = 0;
+    std::optional<Error> own_error;  // of this piece, if it ended the transaction
+  };
+
+  // News for the loop, in the order in which they are to be told.
+  struct News {
+    std::vector<Item> items = {};               // each `done` is called...
+    std::optional<Error> error = std::nullopt;  // ...with this, if it is there
+    std::optional<Error> lost = std::nullopt;   // told before the items
+    std::optional<std::vector<RecordedIntent>> recovered = std::nullopt;
+    uint64_t epoch = 0;  // of `recovered`
+    size_t told = 0;     // items that were told
+    bool is_begun = false;
+  };
+
+  // Shared with what is posted to the loop, which may run when this object is gone.
+  struct Back {
+    std::mutex mutex;
+    std::vector<std::shared_ptr<News>> news;    // guarded by mutex
+    std::deque<std::shared_ptr<News>> pending;  // the loop's thread; taken from `news`
+    LedgerEvents events;                        // the loop's thread
+    uint64_t epoch = 0;                         // the loop's thread
+  };
+
+  // The loop's thread.
+  static void tell(Back& back);
+  static void tell_one(Back& back);
+
+  // The ledger's thread.
+  void run();
+  std::vector<Item> wait_for_work();
+  void gather(std::unique_lock<std::mutex>& lock);
+  void handle(std::vector<Item> items);
+  std::vector<Item> refuse_old(std::vector<Item> items);
+  std::optional<Error> transact(std::vector<Item>& items);
+  void lose(Error error, std::vector<Item> items);
+  void reopen();
+  void send(News news);
+
+  EventLoop* loop_;
+  LedgerSettings settings_;
+  std::unique_ptr<Ledger> ledger_;  // the ledger's thread; null while lost
+  std::optional<Error> lost_;       // the ledger's thread
+  bool is_beyond_repair_ = false;   // the ledger's thread
+  uint64_t epoch_ = 0;              // the ledger's thread
+  std::chrono::steady_clock::time_point next_try_;
+  std::chrono::steady_clock::time_point gather_until_;  // the ledger's thread
+  std::shared_ptr<Back> back_;
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Item> queue_;        // guarded by mutex_
+  bool is_closing_ = false;       // guarded by mutex_
+  GroupCommitCounters counters_;  // guarded by mutex_
+  std::thread thread_;            // last: it uses all of the above
+};
+
+void GroupCommit::Implementation::submit(Work work) {
+  {
+    std::unique_lock lock(mutex_);
+    if (!is_closing_) {
+      queue_.push_back({.work = std::move(work), .epoch = back_->epoch, .own_error = std::nullopt});
+      const bool is_news = queue_.size() == 1 || queue_.size() == kFullHouse;
+      lock.unlock();
+      if (is_news) wake_.notify_one();
+      return;
+    }
+  }
+  // Never inline, because callers do not expect their answer inside of their question.
+  loop_->post([done = std::move(work.done)] {
+    const Error error(ErrorCode::Draining, "the ledger is closed");
+    done(&error);
+  });
+}
+
+void GroupCommit::Implementation::close() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_closing_ = true;
+  }
+  wake_.notify_one();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  tell(*back_);
+}
+
+// A callback may come back here through close(), so everything is taken out of its queue before it
+// is told, and the inner call goes on where the outer one was.
+void GroupCommit::Implementation::tell(Back& back) {
+  {
+    const std::lock_guard lock(back.mutex);
+    back.pending.insert(back.pending.end(), back.news.begin(), back.news.end());
+    back.news.clear();
+  }
+  while (!back.pending.empty()) tell_one(back);
+}
+
+void GroupCommit::Implementation::tell_one(Back& back) {
+  const std::shared_ptr<News> news = back.pending.front();
+  if (!std::exchange(news->is_begun, true)) {
+    if (std::optional<std::vector<RecordedIntent>>& intents = news->recovered;
+        intents.has_value()) {
+      back.epoch = news->epoch;
+      if (back.events.on_recovered) back.events.on_recovered(std::move(*intents));
+    }
+    if (const Error* lost = pointer_to(news->lost); lost != nullptr && back.events.on_lost)
+      back.events.on_lost(*lost);
+    return;
+  }
+  if (news->told == news->items.size()) {
+    back.pending.pop_front();
+    return;
+  }
+  const Item item = std::move(news->items[news->told++]);
+  const Error* own = pointer_to(item.own_error);
+  item.work.done(own != nullptr ? own : pointer_to(news->error));
+}
+
+void GroupCommit::Implementation::send(News news) {
+  bool is_first = false;
+  {
+    const std::lock_guard lock(back_->mutex);
+    is_first = back_->news.empty();
+    back_->news.push_back(std::make_shared<News>(std::move(news)));
+  }
+  if (is_first) loop_->post([back = back_] { tell(*back); });
+}
+
+void GroupCommit::Implementation::run() {
+  for (;;) {
+    std::vector<Item> items = wait_for_work();
+    const bool is_lost = ledger_ == nullptr;
+    if (items.empty() && !is_lost) break;  // closing, and all is done
+    if (!items.empty()) handle(std::move(items));
+    if (ledger_ != nullptr) continue;
+    {
+      const std::lock_guard lock(mutex_);
+      if (is_closing_ && queue_.empty()) break;
+    }
+    reopen();
+  }
+  ledger_.reset();
+}
+
+// Empty when closing, or when the ledger is lost and it is time to look for it again.
+std::vector<GroupCommit::Implementation::Item> GroupCommit::Implementation::wait_for_work() {
+  std::unique_lock lock(mutex_);
+  const auto is_awake = [this] { return is_closing_ || !queue_.empty(); };
+  if (ledger_ != nullptr || is_beyond_repair_) {
+    wake_.wait(lock, is_awake);
+  } else {
+    wake_.wait_until(lock, next_try_, is_awake);
+  }
+  gather(lock);
+  const auto count = static_cast<ptrdiff_t>(std::min(queue_.size(), kMaxWorkPerTransaction));
+  std::vector<Item> items(std::make_move_iterator(queue_.begin()),
+                          std::make_move_iterator(queue_.begin() + count));
+  queue_.erase(queue_.begin(), queue_.begin() + count);
+  return items;
+}
+
+void GroupCommit::Implementation::gather(std::unique_lock<std::mutex>& lock) {
+  if (ledger_ == nullptr) return;
+  wake_.wait_until(
+      lock, gather_until_, [this] { return is_closing_ || queue_.size() >= kFullHouse; });
+}
+
+void GroupCommit::Implementation::handle(std::vector<Item> items) {
+  items = refuse_old(std::move(items));
+  if (items.empty()) return;
+  const bool is_crowd = items.size() >= kCrowd;
+  std::optional<Error> error = transact(items);
+  if (error.has_value()) {
+    lose(std::move(*error), std::move(items));
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    counters_.transactions += 1;
+    counters_.writes += items.size();
+  }
+  const auto end = std::chrono::steady_clock::now();
+  gather_until_ = is_crowd ? end + kGathering : end;
+  send({.items = std::move(items)});
+}
+
+// Keeps what may be done. Old work comes before new work, because both are in order.
+std::vector<GroupCommit::Implementation::Item> GroupCommit::Implementation::refuse_old(
+    std::vector<Item> items) {
+  const auto is_old = [this](const Item& item) {
+    return ledger_ == nullptr || item.epoch != epoch_;
+  };
+  const auto first_new = std::find_if_not(items.begin(), items.end(), is_old);
+  if (first_new == items.begin()) return items;
+  std::vector<Item> kept(std::make_move_iterator(first_new), std::make_move_iterator(items.end()));
+  items.erase(first_new, items.end());
+  send({.items = std::move(items),
+        .error = not_done(lost_.value_or(Error(ErrorCode::LedgerUnavailable)))});
+  return kept;
+}
+
+// All of it in one transaction, or the reason why none of it.
+std::optional<Error> GroupCommit::Implementation::transact(std::vector<Item>& items) {
+  if (auto begun = ledger_->begin(); !begun.has_value()) return begun.error();
+  for (Item& item : items) {
+    std::optional<Error> error = item.work.run(*ledger_);
+    if (!error.has_value() || error->kind() == ErrorKind::Refuse) continue;
+    item.own_error = error;
+    return error;
+  }
+  if (auto committed = ledger_->commit(); !committed.has_value()) return committed.error();
+  return std::nullopt;
+}
+
+void GroupCommit::Implementation::lose(Error error, std::vector<Item> items) {
+  ledger_.reset();  // rolls back what was not committed
+  ++epoch_;
+  is_beyond_repair_ = error.code() == ErrorCode::LedgerCorrupt;
+  next_try_ = std::chrono::steady_clock::now();
+  // Only a failed commit leaves a doubt; before it nothing of the transaction is kept.
+  const bool is_unknown = error.code() == ErrorCode::LedgerCommitUnknown;
+  News news{.items = std::move(items)};
+  news.error = is_unknown ? error : not_done(error);
+  news.lost = error;
+  lost_ = std::move(error);
+  send(std::move(news));
+}
+
+void GroupCommit::Implementation::reopen() {
+  if (is_beyond_repair_ || std::chrono::steady_clock::now() < next_try_) return;
+  auto opened = Ledger::open(settings_);
+  auto intents = opened.has_value() ? (*opened)->open_intents()
+                                    : Result<std::vector<RecordedIntent>>(fail(opened.error()));
+  if (intents.has_value()) {
+    ledger_ = std::move(*opened);
+    News news;
+    news.recovered = std::move(*intents);
+    news.epoch = epoch_;
+    send(std::move(news));
+    return;
+  }
+  next_try_ = std::chrono::steady_clock::now() + kReopenInterval;
+  const Error& error = intents.error();
+  is_beyond_repair_ = error.code() == ErrorCode::LedgerCorrupt;
+  if (lost_.has_value() && lost_->code() == error.code()) return;
+  lost_ = error;
+  News news;
+  news.lost = error;
+  send(std::move(news));
+}
+
+GroupCommit::GroupCommit(std::unique_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+GroupCommit::~GroupCommit() = default;
+
+std::unique_ptr<GroupCommit> GroupCommit::start(EventLoop& loop,
+                                                LedgerSettings settings,
+                                                std::unique_ptr<Ledger> ledger,
+                                                LedgerEvents events) {
+  return std::unique_ptr<GroupCommit>(new GroupCommit(std::make_unique<Implementation>(
+      loop, std::move(settings), std::move(ledger), std::move(events))));
+}
+
+GroupCommitCounters GroupCommit::counters() const { return implementation_->counters(); }
+void GroupCommit::submit(Work work) { implementation_->submit(std::move(work)); }
+void GroupCommit::close() { implementation_->close(); }
+
+}  // namespace linesign

@@ -1,0 +1,93 @@
+// GroupCommit: one thread that owns the ledger and puts the work of many requests into one fsync.
+//
+// Whatever is waiting when the thread is free becomes one transaction; a lone request does not wait
+// for company. After one with several pieces the thread gathers the next for 3 ms. `work` runs
+// inside the transaction on the ledger's thread; `done` runs on the event loop's thread, after the
+// commit is durable, in the order of submission.
+//
+// Errors   `work` refuses (kind Refuse): only its own `done` hears of it. Any other error of a
+//          `work` ends the transaction: that piece gets its error, all others LedgerUnavailable,
+//          and nothing of it is kept. A failed commit: every `done` gets LedgerCommitUnknown.
+//          Then the ledger is closed, and opened again and again (at once, then every second) until
+//          that succeeds; on_recovered comes before any new work. What is submitted in between is
+//          answered at once with LedgerUnavailable. LedgerCorrupt is not tried again: it takes a
+//          person. No piece of work is ever run twice
+// Limits   1024 pieces in a transaction
+// Threads  write() and close() on the event loop's thread
+#ifndef LINESIGN_APPLIANCE_LEDGER_GROUP_COMMIT_H_
+#define LINESIGN_APPLIANCE_LEDGER_GROUP_COMMIT_H_
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "appliance/ledger/ledger.h"
+#include "protocol/event/event_loop.h"
+
+namespace linesign {
+
+struct GroupCommitCounters {
+  uint64_t transactions = 0;  // each is one fsync of the write-ahead log
+  uint64_t writes = 0;        // pieces of work in them
+};
+
+// What the issuing side is told when the ledger comes and goes. On the event loop's thread.
+struct LedgerEvents {
+  // Before the `done`s that fail with it; again when the reason changes, as when the disk is full.
+  std::function<void(const Error&)> on_lost;
+  // The reopened ledger's unfinished intents: the truth about everything that was in doubt.
+  std::function<void(std::vector<RecordedIntent>)> on_recovered;
+};
+
+class GroupCommit final {
+ public:
+  // Takes the ledger over and starts the thread.
+  static std::unique_ptr<GroupCommit> start(EventLoop& loop,
+                                            LedgerSettings settings,
+                                            std::unique_ptr<Ledger> ledger,
+                                            LedgerEvents events);
+  GroupCommit(const GroupCommit&) = delete;
+  GroupCommit& operator=(const GroupCommit&) = delete;
+  ~GroupCommit();  // close()
+
+  // Two functions, because a piece of work has a result of its own type that `done` receives.
+  template <typename T>
+  void write(std::function<Result<T>(Ledger&)> work, std::function<void(Result<T>)> done) {
+    auto result = std::make_shared<std::optional<Result<T>>>();
+    submit({.run = [work = std::move(work), result](Ledger& ledger) -> std::optional<Error> {
+              result->emplace(work(ledger));
+              if ((*result)->has_value()) return std::nullopt;
+              return (*result)->error();
+            },
+            .done =
+                [done = std::move(done), result](const Error* lost) {
+                  if (lost != nullptr) {
+                    done(fail(*lost));
+                  } else {
+                    done(std::move(**result));
+                  }
+                }});
+  }
+
+  GroupCommitCounters counters() const;
+
+  // Finishes what was submitted and calls its `done`s before it returns, closes the ledger, joins
+  // the thread. Work that comes later is answered through the loop with Draining. Idempotent.
+  void close();
+
+ private:
+  struct Work {
+    // The error of this piece, if any; anything but kind Refuse ends the transaction.
+    std::function<std::optional<Error>(Ledger&)> run;
+    std::function<void(const Error* lost)> done;
+  };
+  class Implementation;
+  explicit GroupCommit(std::unique_ptr<Implementation> implementation);
+  void submit(Work work);
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_LEDGER_GROUP_COMMIT_H_

@@ -1,0 +1,134 @@
+// SignerPool: keeps N signer processes alive and busy, and gives each recorded intent to one of
+// them until there is a signature or a proof that there will be none.
+//
+// Signers start one after the other until the first is ready, so that a wrong PIN costs one try;
+// after a refused PIN none is started again, nor after several signatures in a row that do not
+// verify. A signer that does not answer in time is killed, one
+// that ends is replaced (20 ms, doubling to 0.5 s while starts fail), and its jobs go to another
+// with the same bytes. A job over which signers died is sent alone, and later and later.
+//
+// Errors   obstacle() says why nothing can be signed
+// Threads  the event loop's thread only
+// Source   docs/decisions/ (signers are processes)
+#ifndef LINESIGN_APPLIANCE_SIGNERS_SIGNER_POOL_H_
+#define LINESIGN_APPLIANCE_SIGNERS_SIGNER_POOL_H_
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "appliance/signers/fair_queue.h"
+#include "appliance/signers/signer_process.h"
+#include "protocol/base/clock.h"
+#include "protocol/event/event_loop.h"
+
+namespace linesign {
+
+struct SignerPoolSettings {
+  std::filesystem::path executable;  // linesign-signer
+  std::filesystem::path config;      // linesign.toml, which each signer reads by itself
+  int signers = 1;
+  int threads_per_signer = 1;
+  std::chrono::milliseconds sign_timeout = std::chrono::seconds(2);
+  std::chrono::milliseconds start_timeout = std::chrono::seconds(10);
+  Sha256 profile_hash{};  // what each signer must say that it builds from
+};
+
+struct SignerPoolEvents {
+  // The verified signature; or an error of kind Refuse, which proves that nothing was signed.
+  std::function<void(const RecordedIntent& intent, Result<ByteView> signature)> on_signed;
+  // The pool can sign now, or cannot any more: see obstacle().
+  std::function<void()> on_change;
+  // One line for the log.
+  std::function<void(const Error& error)> on_trouble;
+};
+
+struct SignerInfo {
+  int pid = 0;
+  std::string state;  // "ready", "starting", "waiting", "stopped"
+  uint64_t restarts = 0;
+  uint64_t signatures = 0;
+};
+
+class SignerPool final {
+ public:
+  SignerPool(EventLoop& loop,
+             const Clock& clock,
+             SignerPoolSettings settings,
+             SignerPoolEvents events);
+  SignerPool(const SignerPool&) = delete;
+  SignerPool& operator=(const SignerPool&) = delete;
+  ~SignerPool();
+
+  void start();
+
+  // Stations have their turns; `station_id` is whose intent it is. REQUIRES: the intent's
+  // transaction is committed.
+  void sign(std::shared_ptr<const RecordedIntent> intent, int64_t station_id);
+
+  // Drops what is queued; results that still come are for nobody. The ledger has the intents.
+  void forget_queue();
+
+  bool is_ready() const { return ready_ > 0; }
+  // Why nothing can be signed; absent while a signer is ready.
+  std::optional<Error> obstacle() const;
+  const std::string& token() const { return token_; }
+  std::vector<SignerInfo> signers() const;
+  size_t queued() const { return queue_.size() + delayed_.size(); }
+
+ private:
+  struct Slot {
+    std::unique_ptr<SignerProcess> process;
+    std::unique_ptr<Timer> restart;
+    std::chrono::milliseconds backoff{0};
+    bool waiting = false;  // for its restart timer
+    uint64_t starts = 0;
+    uint64_t signatures = 0;  // of its former processes
+  };
+  struct DelayedJob {
+    SteadyTime due;
+    SignJob job;
+  };
+
+  void start_slot(size_t index);
+  bool is_one_starting() const;
+  void start_next();
+  void on_restart_time(size_t index);
+  void schedule_restart(size_t index);
+  void on_ready(size_t index, const signer::v1::Ready& ready);
+  void on_result(SignJob job, const signer::v1::SignResult& result);
+  void on_ended(size_t index, Error reason);
+  bool is_out_of_service(Error& reason);
+  void stop_all();
+  void retire(size_t index, bool blame);
+  void retry(SignJob job);
+  void dispatch();
+  std::vector<SignJob> next_batch();
+  void watch_over();
+  void release_delayed();
+
+  EventLoop& loop_;
+  const Clock& clock_;
+  SignerPoolSettings settings_;
+  SignerPoolEvents events_;
+  std::vector<Slot> slots_;
+  std::vector<std::unique_ptr<SignerProcess>> ended_;  // destroyed outside their own callbacks
+  FairQueue<SignJob> queue_;
+  std::vector<DelayedJob> delayed_;
+  std::unique_ptr<Timer> watchdog_;
+  size_t ready_ = 0;
+  size_t next_slot_ = 0;
+  bool stopped_ = false;      // for good: the PIN was refused, or the HSM signs wrongly
+  int wrong_signatures_ = 0;  // in a row
+  std::optional<Error> last_error_;
+  std::string token_;
+};
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_SIGNERS_SIGNER_POOL_H_

@@ -1,0 +1,120 @@
+// SignerProcess: one linesign-signer child: its socket, its pid, and the batches that it has.
+//
+// A batch is one packet of at most kMaxBatchItems intents. The child answers in smaller groups.
+// When this object goes, the child is told to leave, then killed, and reaped; intents that it had
+// are the owner's to redo.
+//
+// Errors   spawn: Internal with errno text. A child that sends what it must not: SignerProtocol
+// Threads  the event loop's thread only
+// Source   protocol/signer.proto
+#ifndef LINESIGN_APPLIANCE_SIGNERS_SIGNER_PROCESS_H_
+#define LINESIGN_APPLIANCE_SIGNERS_SIGNER_PROCESS_H_
+
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "appliance/ledger/ledger.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/unique_fd.h"
+#include "protocol/event/event_loop.h"
+#include "protocol/signer.pb.h"
+
+namespace linesign {
+
+constexpr size_t kMaxBatchItems = 8;
+constexpr size_t kMaxBatchBytes = 96 * 1024;  // fits the default socket buffer
+constexpr size_t kMaxSignerMessageBytes = 256 * 1024;
+
+// One intent on its way through the pool.
+struct SignJob {
+  std::shared_ptr<const RecordedIntent> intent;
+  Sha256 tbs_hash{};
+  int64_t station_id = 0;
+  int failures = 0;  // signers that died over it, or signatures that failed
+};
+
+class SignerProcess final {
+ public:
+  struct Program {
+    std::filesystem::path executable;
+    std::filesystem::path config;
+    int threads = 1;
+  };
+
+  // Called on the loop; `self` may be destroyed inside on_ended only.
+  struct Events {
+    std::function<void(SignerProcess& self, const signer::v1::Ready& ready)> on_ready;
+    std::function<void(SignerProcess& self, SignJob job, const signer::v1::SignResult& result)>
+        on_result;
+    // A packet of results is done: room for more.
+    std::function<void(SignerProcess& self)> on_progress;
+    // The socket closed or the child said that it cannot go on. Once.
+    std::function<void(SignerProcess& self, Error reason)> on_ended;
+  };
+
+  static Result<std::unique_ptr<SignerProcess>> spawn(EventLoop& loop,
+                                                      const Clock& clock,
+                                                      const Program& program,
+                                                      Events events);
+  SignerProcess(const SignerProcess&) = delete;
+  SignerProcess& operator=(const SignerProcess&) = delete;
+  ~SignerProcess();
+
+  int pid() const { return pid_; }
+  bool is_ready() const { return ready_; }
+  SteadyTime started_at() const { return started_at_; }
+  uint64_t signatures() const { return signatures_; }
+
+  // How many more batches keep it busy: two for each of its threads.
+  size_t free_batches() const;
+  // REQUIRES: is_ready(), free_batches() > 0, 1 to kMaxBatchItems jobs. False: the socket is full
+  // or broken and the jobs stay the caller's.
+  bool send(std::vector<SignJob>& jobs);
+
+  // The destructor will kill without waiting: for a child that does not answer.
+  void kill_now();
+
+  // Since when the slowest running batch has made no progress; nothing when idle.
+  std::optional<SteadyTime> oldest_progress() const;
+
+  // The jobs without a result, in the order in which they were sent. The first of each running
+  // batch comes with one more failure: it may be what ended the child.
+  std::vector<SignJob> take_unfinished(bool blame);
+
+ private:
+  struct Batch {
+    std::deque<SignJob> jobs;  // without a result
+    SteadyTime progress_at;
+  };
+
+  SignerProcess(
+      const Clock& clock, const Program& program, Events events, UniqueFd socket, int pid);
+  void watch(EventLoop& loop);
+  void receive();
+  void handle(const signer::v1::FromSigner& message);
+  bool handle_result(const signer::v1::SignResult& result);
+  void start_clocks();
+  void end(Error reason);
+
+  const Clock& clock_;
+  size_t threads_;
+  Events events_;
+  UniqueFd socket_;
+  int pid_;
+  SteadyTime started_at_;
+  bool ready_ = false;
+  bool ended_ = false;
+  uint64_t signatures_ = 0;
+  std::deque<Batch> batches_;  // the first threads_ of them are running
+  std::unique_ptr<Watch> watch_;
+  std::vector<char> buffer_;
+};
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_SIGNERS_SIGNER_PROCESS_H_
