@@ -1,0 +1,234 @@
+#!/usr/bin/env bash
+# check.sh: installs what is missing, builds, and runs every test and check of linesign.
+#
+#   bash tests/check.sh [-u] [-s] [-f NAME] [--long] [--no-install] [--list]
+#
+#   -u            only the unit and contract tests
+#   -s            only the system tests
+#   -f NAME       only the stage NAME (see --list), or only the tests whose name contains NAME
+#   --long        longer runs: 200 kills of each program, a lot of 100,000
+#   --no-install  do not install Debian packages
+#   --list        print the stages and stop
+#
+# The last line is "N passed, N failed": every test case and every static check is counted. Exit
+# code 1 if one failed. The full output of each stage is in build/check/STAGE.log.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=tests/support/packages.sh
+source tests/support/packages.sh
+
+readonly kStages=(format floors shell links tidy build linkage unit threads commands system)
+readonly kPrograms=(linesignd linesign-signer linesign linesign-station)
+readonly kPython=/usr/bin/python3
+readonly kLogs=build/check
+jobs=$(nproc)
+
+usage() { sed -n '3,/^# code/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
+
+# --- stages: each writes to standard output and ends with "N passed, N failed" ------------------
+
+tree_files() { # GLOB...
+  if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+    git ls-files --cached --others --exclude-standard -- "$@" | sort -u | while IFS= read -r file; do
+      if [[ -f $file ]]; then echo "$file"; fi
+    done
+  else
+    local glob
+    for glob in "$@"; do find . -path ./build -prune -o -name "$glob" -type f -print; done
+  fi
+}
+
+# Runs a command on each file and counts files.
+count_files() { # COMMAND... -- FILE...
+  local command=() passed=0 failed=0 file
+  while [[ $1 != -- ]]; do
+    command+=("$1")
+    shift
+  done
+  shift
+  for file in "$@"; do
+    if "${command[@]}" "$file"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  done
+  echo "$passed passed, $failed failed"
+}
+
+configure() { # PRESET
+  local launcher=()
+  if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+  cmake --preset "$1" "${launcher[@]}"
+}
+
+stage_format() {
+  local files
+  mapfile -t files < <(tree_files '*.cpp' '*.h')
+  count_files clang-format-14 --dry-run -Werror -- "${files[@]}"
+}
+
+stage_floors() { $kPython tests/floors.py; }
+
+stage_shell() {
+  local files
+  mapfile -t files < <(tree_files '*.sh' '.ci/run')
+  count_files shellcheck -x -- "${files[@]}"
+}
+
+stage_links() { $kPython tests/docs.py links; }
+
+# The messages and everything else that is generated must exist before clang-tidy can read.
+stage_tidy() {
+  configure release >/dev/null
+  cmake --build --preset release --parallel "$jobs" --target linesign_messages
+  $kPython tests/support/tidy.py build/release --jobs "$jobs"
+}
+
+# The programs only: the tests are built once, with the sanitizers.
+stage_build() {
+  configure release
+  cmake --build --preset release --parallel "$jobs" --target "${kPrograms[@]}"
+  echo "1 passed, 0 failed"
+}
+
+# linesignd and the station's programs must not be able to reach a token (docs/threat-model.md).
+stage_linkage() {
+  local program library passed=0 failed=0
+  for program in linesignd linesign-station; do
+    for library in libp11 libsofthsm2 libpkcs11 libp11-kit; do
+      if readelf -d "build/release/bin/$program" | grep -E "NEEDED.*\[$library\.so"; then
+        echo "$program is linked with $library"
+        failed=$((failed + 1))
+      else
+        passed=$((passed + 1))
+      fi
+    done
+    # A static library of ours could bring the calls in without the shared one.
+    if nm -C --undefined-only "build/release/bin/$program" | grep -E ' (PKCS11_|C_GetFunctionList)'; then
+      echo "$program calls libp11"
+      failed=$((failed + 1))
+    else
+      passed=$((passed + 1))
+    fi
+  done
+  echo "$passed passed, $failed failed"
+}
+
+run_ctest() { # PRESET CTEST-ARGUMENT...
+  local preset=$1
+  shift
+  local junit=$PWD/$kLogs/ctest-$preset.xml filter=()
+  if [[ -n $name_filter ]]; then filter=(-R "$name_filter"); fi
+  rm -f "$junit"
+  ctest --preset "$preset" --parallel "$jobs" --output-junit "$junit" "${filter[@]}" "$@" || true
+  $kPython tests/support/count_junit.py "$junit"
+}
+
+stage_unit() {
+  configure asan
+  cmake --build --preset asan --parallel "$jobs"
+  run_ctest asan
+}
+
+# Only the test programs with label `threads`: under ThreadSanitizer the rest would say nothing new.
+stage_threads() {
+  configure tsan
+  local targets
+  mapfile -t targets < <($kPython tests/support/labelled_tests.py threads)
+  if ((${#targets[@]} == 0)); then
+    echo "no test has the label threads"
+    echo "0 passed, 1 failed"
+    return
+  fi
+  cmake --build --preset tsan --parallel "$jobs" --target "${targets[@]}"
+  run_ctest tsan -L threads
+}
+
+stage_commands() { $kPython tests/docs.py commands build/release/bin; }
+
+# Files side by side: most tests wait for other programs. Each has its own folder, token and ports.
+stage_system() {
+  local junit=$PWD/$kLogs/pytest.xml filter=()
+  if [[ -n $name_filter ]]; then filter=(-k "$name_filter"); fi
+  if ((long_runs)); then filter+=(--long); fi
+  rm -f "$junit"
+  LINESIGN_BIN=$PWD/build/release/bin $kPython -m pytest -p no:cacheprovider -v --durations=15 \
+    --numprocesses "$jobs" --dist loadfile --junitxml="$junit" "${filter[@]}" tests/system || true
+  $kPython tests/support/count_junit.py "$junit"
+}
+
+# --- running them -------------------------------------------------------------------------------
+
+total_passed=0
+total_failed=0
+name_filter=
+long_runs=0
+
+# A stage that dies without a count is one failure.
+run_stage() { # NAME
+  local stage=$1 log=$kLogs/$1.log started=$SECONDS counts passed failed word=ok
+  printf '%-9s ' "$stage"
+  set +e # not `if (...)`: there the shell would go on after a failed command
+  (
+    set -euo pipefail
+    "stage_$stage"
+  ) >"$log" 2>&1
+  set -e
+  counts=$(tail -n 1 "$log" | grep -Ex '[0-9]+ passed, [0-9]+ failed' || echo '0 passed, 1 failed')
+  passed=${counts%% passed*}
+  failed=${counts##*, }
+  failed=${failed%% failed}
+  total_passed=$((total_passed + passed))
+  total_failed=$((total_failed + failed))
+  if ((failed > 0)); then word=FAILED; fi
+  printf '%-6s %6s in %4s s\n' "$word" "$counts" "$((SECONDS - started))"
+  if ((failed > 0)); then
+    grep -E '(error|Error|FAILED|fatal)[: ]' "$log" | head -n 15 | sed 's/^/    /' || true
+    echo "    ... the end of $log:"
+    tail -n 40 "$log" | sed 's/^/    /'
+  fi
+}
+
+main() {
+  local install=1 stages=("${kStages[@]}") stage
+  while (($# > 0)); do
+    case $1 in
+      -u) stages=(unit) ;;
+      -s) stages=(build system) ;;
+      -f)
+        name_filter=${2:?-f wants a name}
+        shift
+        ;;
+      --long) long_runs=1 ;;
+      --no-install) install=0 ;;
+      --list)
+        printf '%s\n' "${kStages[@]}"
+        exit 0
+        ;;
+      -h | --help)
+        usage
+        exit 0
+        ;;
+      *)
+        usage >&2
+        exit 64
+        ;;
+    esac
+    shift
+  done
+  if [[ -n $name_filter ]]; then
+    for stage in "${kStages[@]}"; do
+      if [[ $stage == "$name_filter" ]]; then
+        stages=("$stage")
+        name_filter=
+        break
+      fi
+    done
+    if [[ -n $name_filter && ${#stages[@]} == "${#kStages[@]}" ]]; then stages=(build unit system); fi
+  fi
+
+  mkdir -p "$kLogs"
+  if ((install)); then install_packages appliance/packages.txt build demo test; fi
+  for stage in "${stages[@]}"; do run_stage "$stage"; done
+  echo "$total_passed passed, $total_failed failed"
+  if ((total_failed > 0)); then exit 1; fi
+}
+
+main "$@"

@@ -1,0 +1,344 @@
+// linesign-signer as linesignd starts it: over a socket pair, on a token that it cannot write to.
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <optional>
+
+#include <gtest/gtest.h>
+#include <sysexits.h>
+
+#include "hsm/signer/signer_channel.h"
+#include "tests/contract/ceremony_fixture.h"
+#include "tests/support/software_ca.h"
+#include "tests/unit/hsm/signer/sign_items.h"
+
+namespace linesign {
+namespace {
+
+using signer::v1::FromSigner;
+using signer::v1::ToSigner;
+using test::SoftHsm;
+
+constexpr int kChildSocket = 3;
+constexpr int kPatienceMs = 20'000;
+
+// One linesign-signer, killed and reaped when it goes.
+class SignerProcess final {
+ public:
+  explicit SignerProcess(const std::filesystem::path& config) {
+    int fds[2] = {-1, -1};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) std::abort();
+    socket_ = UniqueFd(fds[0]);
+    const UniqueFd theirs(fds[1]);
+    posix_spawn_file_actions_t actions{};
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, theirs.get(), kChildSocket);
+    std::string program = LINESIGN_SIGNER;
+    std::string path = config.string();
+    std::string config_flag = "--config";
+    std::string fd_flag = "--fd";
+    std::string fd = std::to_string(kChildSocket);
+    char* arguments[] = {
+        program.data(), config_flag.data(), path.data(), fd_flag.data(), fd.data(), nullptr};
+    if (::posix_spawn(&pid_, LINESIGN_SIGNER, &actions, nullptr, arguments, environ) != 0)
+      std::abort();
+    posix_spawn_file_actions_destroy(&actions);
+  }
+  SignerProcess(const SignerProcess&) = delete;
+  SignerProcess& operator=(const SignerProcess&) = delete;
+  ~SignerProcess() {
+    if (pid_ > 0) kill_and_reap();
+  }
+
+  int pid() const { return pid_; }
+  void close_socket() { socket_.reset(); }
+
+  void send(const std::string& packet) const {
+    EXPECT_EQ(::send(socket_.get(), packet.data(), packet.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(packet.size()));
+  }
+
+  // Absent: it closed its socket, or says nothing.
+  std::optional<FromSigner> receive() const {
+    pollfd readable{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&readable, 1, kPatienceMs) != 1) {
+      ADD_FAILURE() << "the signer says nothing";
+      return std::nullopt;
+    }
+    std::string packet(kMaxSignerPacketBytes, '\0');
+    const ssize_t got = ::recv(socket_.get(), packet.data(), packet.size(), 0);
+    if (got <= 0) return std::nullopt;
+    FromSigner message;
+    EXPECT_TRUE(message.ParseFromArray(packet.data(), static_cast<int>(got)));
+    return message;
+  }
+
+  // Lets that time pass, less if it speaks before.
+  void watch_for(std::chrono::nanoseconds time) const {
+    pollfd readable{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+    const timespec limit{.tv_sec = 0, .tv_nsec = time.count()};
+    ::ppoll(&readable, 1, &limit, nullptr);
+  }
+
+  // The exit code, or 1000 and the signal that ended it.
+  int wait() {
+    int status = 0;
+    ::waitpid(std::exchange(pid_, -1), &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+  }
+
+  int kill_and_reap() {
+    ::kill(pid_, SIGKILL);
+    return wait();
+  }
+
+ private:
+  UniqueFd socket_;
+  pid_t pid_ = -1;
+};
+
+class LinesignSigner : public test::CeremonyFixture {
+ protected:
+  void SetUp() override { make_ca(KeyType::EcP256); }
+  void TearDown() override {
+    ::unsetenv("LINESIGN_FAULTS");
+    ::unsetenv("LINESIGN_FAULT_LOG");
+  }
+
+  void make_ca(KeyType type) {
+    const auto made = init_ca(plan(type), {.force = true});
+    ASSERT_TRUE(made.has_value()) << made.error().to_string();
+    hsm_.make_read_only();
+  }
+
+  // `more` stands in [hsm].
+  std::filesystem::path write_config(const std::string& module = SoftHsm::module().string(),
+                                     const std::string& more = "") const {
+    const auto file = folder() / "linesign.toml";
+    std::ofstream(file) << "[hsm]\nmodule = \"" << module
+                        << "\"\ntoken_label = \"line\"\nkey_label = \"device-ca\"\n"
+                        << "pin_file = \"pin\"\n"
+                        << more << "[stations]\nlisten = \"127.0.0.1:0\"\n";
+    return file;
+  }
+
+  std::filesystem::path write_faulty_config(const std::string& faults) const {
+    ::setenv("LINESIGN_FAULTS", faults.c_str(), 1);
+    ::setenv("LINESIGN_FAULT_LOG", (folder() / "calls").c_str(), 1);
+    return write_config(LINESIGN_FAULTY_MODULE);
+  }
+
+  int count_calls(const std::string& call) const {
+    std::ifstream log(folder() / "calls");
+    int count = 0;
+    for (std::string line; std::getline(log, line);) count += line == call ? 1 : 0;
+    return count;
+  }
+
+  CertificateBuilder load_builder() const {
+    const auto ca = CaCertificate::load(folder() / "ca.pem");
+    if (!ca) std::abort();
+    auto builder = CertificateBuilder::create(Profile{}, *ca);
+    if (!builder) std::abort();
+    return std::move(*builder);
+  }
+
+  // Items that were issued now: the CA of the ceremony is not valid at the tests' usual time.
+  ToSigner make_batch(int count) const {
+    const CertificateBuilder builder = load_builder();
+    const Bytes csr = test::make_csr(test::make_key(KeyType::EcP256).get(), "unit");
+    ToSigner batch;
+    for (int i = 0; i < count; ++i)
+      *batch.add_items() =
+          test::make_item(builder, csr, "unit", static_cast<uint64_t>(i) + 1, SystemClock().now());
+    return batch;
+  }
+
+  static void expect_ready(const SignerProcess& signer) {
+    const auto message = signer.receive();
+    ASSERT_TRUE(message.has_value());
+    EXPECT_TRUE(message->has_ready()) << message->ShortDebugString();
+  }
+
+  // It says why, and exits with the code of that error.
+  static void expect_failed(SignerProcess& signer, ErrorCode code) {
+    const auto message = signer.receive();
+    ASSERT_TRUE(message.has_value());
+    ASSERT_TRUE(message->has_failed()) << message->ShortDebugString();
+    EXPECT_EQ(message->failed().code(), static_cast<uint32_t>(code)) << message->failed().detail();
+    EXPECT_EQ(signer.wait(), error_info(code).exit_code);
+  }
+
+  // How many of the results that come hold a signature, until the socket closes or `count` came.
+  static int count_signed(const SignerProcess& signer, int count) {
+    int signatures = 0;
+    for (int seen = 0; seen < count;) {
+      const auto message = signer.receive();
+      if (!message || message->has_failed()) break;
+      for (const auto& result : message->results()) {
+        ++seen;
+        signatures += result.signature().empty() ? 0 : 1;
+      }
+    }
+    return signatures;
+  }
+};
+
+TEST_F(LinesignSigner, AnswersVerifiedSignaturesOnAReadOnlyToken) {
+  const std::string before = hsm_.fingerprint();
+  SignerProcess signer(write_config());
+  const auto first = signer.receive();
+  ASSERT_TRUE(first && first->has_ready()) << (first ? first->ShortDebugString() : "closed");
+  const CertificateBuilder builder = load_builder();
+  EXPECT_EQ(first->ready().profile_sha256(), as_text(builder.profile_hash()));
+  EXPECT_EQ(first->ready().token(), "line (" + serial_ + ")");
+
+  const ToSigner batch = make_batch(1);
+  signer.send(batch.SerializeAsString());
+  const auto answer = signer.receive();
+  ASSERT_TRUE(answer.has_value());
+  ASSERT_EQ(answer->results_size(), 1);
+  ASSERT_EQ(answer->results(0).error_code(), 0U) << answer->results(0).detail();
+  auto verifier = SignatureVerifier::create(builder.ca());
+  ASSERT_TRUE(verifier.has_value());
+  EXPECT_TRUE(
+      verifier
+          ->verify(as_bytes(batch.items(0).tbs_sha256()), as_bytes(answer->results(0).signature()))
+          .has_value());
+
+  signer.close_socket();
+  EXPECT_EQ(signer.wait(), EX_OK);
+  EXPECT_EQ(hsm_.fingerprint(), before) << "the login wrote to the token";
+}
+
+TEST_F(LinesignSigner, SignsInSeveralThreads) {
+  SignerProcess signer(write_config(SoftHsm::module().string(), "threads_per_signer = 4\n"));
+  expect_ready(signer);
+  for (int i = 0; i < 4; ++i) signer.send(make_batch(32).SerializeAsString());
+  EXPECT_EQ(count_signed(signer, 128), 128);
+  signer.close_socket();
+  EXPECT_EQ(signer.wait(), EX_OK);
+}
+
+TEST_F(LinesignSigner, IsNotEndedByTheSignalsOfATerminal) {
+  SignerProcess signer(write_config());
+  expect_ready(signer);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP}) ::kill(signer.pid(), number);
+  signer.send(make_batch(1).SerializeAsString());
+  EXPECT_EQ(count_signed(signer, 1), 1);
+}
+
+TEST_F(LinesignSigner, ExitsOnMessagesThatTheDaemonNeverSends) {
+  for (const std::string& garbage :
+       {std::string("\xff\xff\xff"), std::string("hello"), std::string(200'000, 'x')}) {
+    SignerProcess signer(write_config());
+    expect_ready(signer);
+    signer.send(garbage);
+    EXPECT_FALSE(signer.receive().has_value()) << "a wrong message was answered";
+    EXPECT_EQ(signer.wait(), EX_SOFTWARE);
+  }
+}
+
+TEST_F(LinesignSigner, IsKilledDuringItsStartWithoutHarmToTheToken) {
+  const std::string before = hsm_.fingerprint();
+  const auto config = write_config();
+  for (int i = 0; i < 30; ++i) {
+    SignerProcess signer(config);
+    // Spread over the whole start, which takes some milliseconds.
+    signer.watch_for(std::chrono::microseconds(500 * i));
+    signer.kill_and_reap();
+  }
+  EXPECT_EQ(hsm_.fingerprint(), before);
+  SignerProcess signer(config);
+  expect_ready(signer);
+}
+
+TEST_F(LinesignSigner, StartsManyAtOnce) {
+  const auto config = write_config();
+  std::vector<std::unique_ptr<SignerProcess>> signers;
+  for (int i = 0; i < 8; ++i) signers.push_back(std::make_unique<SignerProcess>(config));
+  for (const auto& signer : signers) expect_ready(*signer);
+}
+
+TEST_F(LinesignSigner, TriesAWrongPinOnce) {
+  hsm_.write_pin("999999");
+  SignerProcess signer(write_faulty_config(""));
+  expect_failed(signer, ErrorCode::HsmPinRefused);
+  EXPECT_EQ(count_calls("C_Login"), 1);
+}
+
+TEST_F(LinesignSigner, TriesATokenThatIsBusyWithAnotherLoginAgain) {
+  SignerProcess signer(write_faulty_config("C_Login:1=0x5 C_Login:2=0x102 C_OpenSession:1=0xe1"));
+  expect_ready(signer);
+  EXPECT_EQ(count_calls("C_Login"), 3);
+}
+
+TEST_F(LinesignSigner, GivesUpWhenTheTokenStaysAway) {
+  SignerProcess signer(write_faulty_config("C_OpenSession:1-1000=0xe0"));
+  expect_failed(signer, ErrorCode::HsmUnavailable);
+  EXPECT_EQ(count_calls("C_Login"), 0);
+}
+
+TEST_F(LinesignSigner, RefusesTheKeyOfAnotherCertificate) {
+  std::ofstream(folder() / "ca.pem") << test::SoftwareCa().pem();
+  SignerProcess signer(write_config());
+  expect_failed(signer, ErrorCode::HsmKeyMismatch);
+}
+
+TEST_F(LinesignSigner, SaysWhatIsWrongWithItsConfiguration) {
+  SignerProcess signer(write_config(SoftHsm::module().string(), "colour = 1\n"));
+  expect_failed(signer, ErrorCode::ConfigUnknownKey);
+}
+
+TEST_F(LinesignSigner, SendsWhatIsDoneBeforeItLeavesForAnotherStart) {
+  // The first signature proves the key.
+  SignerProcess signer(write_faulty_config("C_Sign:12=0xb3"));
+  expect_ready(signer);
+  signer.send(make_batch(20).SerializeAsString());
+  EXPECT_EQ(count_signed(signer, 10), 10);
+  expect_failed(signer, ErrorCode::HsmUnavailable);
+}
+
+TEST_F(LinesignSigner, GoesOnAfterASignatureThatFailedOnce) {
+  SignerProcess signer(write_faulty_config("C_Sign:3=0x30"));
+  expect_ready(signer);
+  signer.send(make_batch(5).SerializeAsString());
+  EXPECT_EQ(count_signed(signer, 5), 5);
+}
+
+TEST_F(LinesignSigner, NeverSendsAWrongSignature) {
+  SignerProcess signer(write_faulty_config("C_Sign:4=flip"));
+  expect_ready(signer);
+  signer.send(make_batch(5).SerializeAsString());
+  EXPECT_EQ(count_signed(signer, 2), 2);
+  expect_failed(signer, ErrorCode::HsmSignatureWrong);
+}
+
+TEST_F(LinesignSigner, FindsOutThatItsKeySignsWrongBeforeItIsReady) {
+  SignerProcess signer(write_faulty_config("C_Sign:1=flip"));
+  expect_failed(signer, ErrorCode::HsmKeyMismatch);
+}
+
+TEST_F(LinesignSigner, TellsNothingSecret) {
+  std::string output;
+  hsm_.write_pin("999999271828");
+  testing::internal::CaptureStderr();
+  {
+    SignerProcess signer(write_config());
+    const auto message = signer.receive();
+    ASSERT_TRUE(message && message->has_failed());
+    EXPECT_EQ(message->failed().detail().find("271828"), std::string::npos);
+    signer.wait();
+  }
+  output = testing::internal::GetCapturedStderr();
+  EXPECT_NE(output.find("HsmPinRefused"), std::string::npos) << output;
+  EXPECT_EQ(output.find("271828"), std::string::npos) << output;
+}
+
+}  // namespace
+}  // namespace linesign

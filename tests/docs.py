@@ -1,0 +1,141 @@
+#!/usr/bin/python3
+"""Holds the documents to the tree.
+
+  docs.py links            every relative link and its #anchor leads somewhere
+  docs.py commands BIN     every linesign command in a code block exists in the programs in BIN,
+                           with the options it is shown with; every script it names is there
+
+Prints one line per breach and ends with "N passed, N failed", one count per document.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PROGRAMS = ("linesign", "linesignd", "linesign-station", "linesign-signer")
+FENCE = re.compile(r"^```.*?^```", re.S | re.M)
+LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)|!\[[^\]\n]*\]\(([^)\s]+)\)")
+
+
+def documents():
+    return [path for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+            if path.exists()]
+
+
+def anchors(text):
+    """The anchors that GitHub makes of the headings."""
+    found = set()
+    for heading in re.findall(r"^#+\s+(.*)$", FENCE.sub("", text), re.M):
+        plain = re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+        found.add(plain)
+    return found
+
+
+def broken_links(path):
+    text = path.read_text(encoding="utf-8")
+    for match in LINK.finditer(FENCE.sub("", text)):
+        target = match.group(1) or match.group(2)
+        if re.match(r"[a-z]+:", target):
+            continue  # the world outside changes; a build must not depend on it
+        name, _, anchor = target.partition("#")
+        other = (path.parent / name).resolve() if name else path
+        if not other.exists():
+            yield f"{path.relative_to(ROOT)}: {target}: no such file"
+        elif anchor and other.suffix == ".md" and anchor not in anchors(
+                other.read_text(encoding="utf-8")):
+            yield f"{path.relative_to(ROOT)}: {target}: no such heading"
+
+
+class Programs:
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.known = {}
+
+    def help_of(self, words):
+        """The help text of a command path, or None if there is no such command."""
+        key = tuple(words)
+        if key not in self.known:
+            run = subprocess.run([str(self.folder / words[0]), *words[1:], "--help"],
+                                 capture_output=True, text=True, timeout=20, check=False)
+            self.known[key] = run.stdout if run.returncode == 0 else None
+        return self.known[key]
+
+
+def shown_commands(text):
+    for block in FENCE.findall(text):
+        joined = block.replace("\\\n", " ")
+        for line in joined.split("\n")[1:-1]:
+            line = re.sub(r"^\s*([$#]\s+)?(sudo (-u \w+ )?)?", "", line)
+            yield re.sub(r"\s+#\s.*$", "", line)
+
+
+def wrong_command(line, programs):
+    line = re.split(r"\s(?:\||>|&&|2>)\s?", line)[0]
+    if "…" in line or "..." in line or " | " in line:
+        return None
+    try:
+        words = shlex.split(line)
+    except ValueError:
+        return None
+    if not words:
+        return None
+    if words[0] == "bash" and len(words) > 1 and not (ROOT / words[1]).exists():
+        return f"{words[1]}: no such script"
+    program = words[0].rsplit("/", 1)[-1]
+    if program not in PROGRAMS:
+        return None
+    path = [program]
+    for word in words[1:]:
+        if not re.fullmatch(r"[a-z][a-z-]*", word) or programs.help_of([*path, word]) is None:
+            break
+        if programs.help_of([*path, word]) == programs.help_of(path):
+            break
+        path.append(word)
+    text = programs.help_of(path)
+    if text is None:
+        return f"{' '.join(path)}: no such command"
+    everything = text + (programs.help_of([program]) or "")
+    for word in words[1:]:
+        option = re.match(r"--[a-z][a-z-]*", word)
+        if option and not re.search(re.escape(option.group(0)) + r"(?![\w-])", everything):
+            return f"{' '.join(path)} has no {option.group(0)}"
+    return None
+
+
+def wrong_commands(path, programs):
+    for line in shown_commands(path.read_text(encoding="utf-8")):
+        wrong = wrong_command(line, programs)
+        if wrong:
+            yield f"{path.relative_to(ROOT)}: {line.strip()}: {wrong}"
+
+
+def main(arguments):
+    if arguments[:1] == ["links"]:
+        check = broken_links
+    elif arguments[:1] == ["commands"] and len(arguments) == 2:
+        programs = Programs(arguments[1])
+        missing = [name for name in PROGRAMS if not (programs.folder / name).exists()]
+        if missing:
+            print(f"not built: {', '.join(missing)}")
+            print(f"0 passed, {len(missing)} failed")
+            return 1
+
+        def check(path):
+            return wrong_commands(path, programs)
+    else:
+        print(__doc__, file=sys.stderr)
+        return 64
+    failed = 0
+    for path in documents():
+        breaches = list(check(path))
+        failed += bool(breaches)
+        print("\n".join(breaches), end="\n" if breaches else "")
+    print(f"{len(documents()) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

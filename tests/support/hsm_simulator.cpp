@@ -1,0 +1,235 @@
+// A PKCS#11 module that behaves like an HSM on a network: it passes every call on to SoftHSM2, but
+// a signature takes its time, and there are only so many sessions.
+//
+// Settings, read at C_Initialize from the environment of the process that loads it:
+//   LINESIGN_SIMULATED_MODULE        the module behind it (default: Debian's libsofthsm2.so)
+//   LINESIGN_SIMULATED_SIGN_US       microseconds that every C_Sign takes at least (default 0)
+//   LINESIGN_SIMULATED_SESSIONS      sessions before CKR_SESSION_COUNT, which C_GetTokenInfo tells
+//                                    (default 0: no limit)
+//   LINESIGN_SIMULATED_SESSION_FILE  a file that all processes share: the sessions are those of the
+//                                    device then (default: the sessions of each process)
+//
+// The delay is slept, not computed: like a network HSM it leaves the CPU to others. SoftHSM2's own
+// time counts as a part of it.
+#include <fcntl.h>
+#include <sys/prctl.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
+#include <map>
+#include <mutex>
+#include <string>
+
+#include <dlfcn.h>
+#include <p11-kit/pkcs11.h>
+
+#include "protocol/base/unique_fd.h"
+
+namespace {
+
+constexpr long kMicrosPerSecond = 1'000'000;
+constexpr long kNanosPerMicro = 1000;
+constexpr long kNanosPerSecond = 1'000'000'000;
+
+// Who holds a session. Over processes each session is a locked byte of a file: the kernel gives it
+// back when a process ends, however it ends.
+class Sessions final {
+ public:
+  void limit(long maximum, const char* file) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    maximum_ = maximum;
+    file_ = file != nullptr ? file : "";
+    held_.clear();
+  }
+  void clear() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    held_.clear();
+  }
+  // Calls open() only while there is a session left.
+  template <typename Open>
+  CK_RV open(Open open, CK_SESSION_HANDLE* session) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    linesign::UniqueFd place;
+    if (maximum_ > 0 && !take(place)) return CKR_SESSION_COUNT;
+    const CK_RV rv = open();
+    if (rv == CKR_OK) held_[*session] = std::move(place);
+    return rv;
+  }
+  void close(CK_SESSION_HANDLE session) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    held_.erase(session);
+  }
+  void tell(CK_TOKEN_INFO& info) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (maximum_ == 0) return;
+    info.ulMaxSessionCount = static_cast<CK_ULONG>(maximum_);
+    info.ulMaxRwSessionCount = info.ulMaxSessionCount;
+    info.ulSessionCount = file_.empty() ? held_.size() : locked_bytes();
+  }
+
+ private:
+  linesign::UniqueFd open_file() const {
+    return linesign::UniqueFd(::open(file_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  }
+  static struct flock byte_at(long place) {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = place;
+    lock.l_len = 1;
+    return lock;
+  }
+  bool take(linesign::UniqueFd& place) const {
+    if (file_.empty()) return held_.size() < static_cast<size_t>(maximum_);
+    place = open_file();
+    for (long i = 0; i < maximum_; ++i) {
+      struct flock lock = byte_at(i);
+      if (::fcntl(place.get(), F_OFD_SETLK, &lock) == 0) return true;
+    }
+    return false;
+  }
+  CK_ULONG locked_bytes() const {
+    const linesign::UniqueFd file = open_file();
+    CK_ULONG locked = 0;
+    for (long i = 0; i < maximum_; ++i) {
+      struct flock lock = byte_at(i);
+      if (::fcntl(file.get(), F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK) ++locked;
+    }
+    return locked;
+  }
+
+  std::mutex mutex_;
+  long maximum_ = 0;
+  std::string file_;
+  std::map<CK_SESSION_HANDLE, linesign::UniqueFd> held_;
+};
+
+struct Simulator {
+  CK_FUNCTION_LIST* real = nullptr;
+  CK_FUNCTION_LIST ours{};
+  long sign_us = 0;
+  Sessions sessions;
+};
+
+Simulator& simulator() {
+  static Simulator instance;
+  return instance;
+}
+
+long number_from_environment(const char* name) {
+  const char* text = std::getenv(name);
+  return text == nullptr ? 0 : std::strtol(text, nullptr, 10);
+}
+
+timespec now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return time;
+}
+
+void sleep_until(timespec start, long micros) {
+  // The kernel would round each sleep up by 50 us to save power.
+  thread_local const int kExact = ::prctl(PR_SET_TIMERSLACK, 1, 0, 0, 0);
+  static_cast<void>(kExact);
+  start.tv_sec += micros / kMicrosPerSecond;
+  start.tv_nsec += (micros % kMicrosPerSecond) * kNanosPerMicro;
+  if (start.tv_nsec >= kNanosPerSecond) {
+    start.tv_nsec -= kNanosPerSecond;
+    ++start.tv_sec;
+  }
+  while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &start, nullptr) == EINTR) {
+  }
+}
+
+CK_RV sign(CK_SESSION_HANDLE session,
+           CK_BYTE* data,
+           CK_ULONG data_size,
+           CK_BYTE* signature,
+           CK_ULONG* signature_size) {
+  const timespec start = now();
+  const CK_RV rv = simulator().real->C_Sign(session, data, data_size, signature, signature_size);
+  // A call that only asks for the length does no work in an HSM either.
+  if (signature != nullptr && simulator().sign_us > 0) sleep_until(start, simulator().sign_us);
+  return rv;
+}
+
+CK_RV open_session(CK_SLOT_ID slot,
+                   CK_FLAGS flags,
+                   void* application,
+                   CK_NOTIFY notify,
+                   CK_SESSION_HANDLE* session) {
+  return simulator().sessions.open(
+      [&] { return simulator().real->C_OpenSession(slot, flags, application, notify, session); },
+      session);
+}
+
+CK_RV close_session(CK_SESSION_HANDLE session) {
+  const CK_RV rv = simulator().real->C_CloseSession(session);
+  if (rv == CKR_OK) simulator().sessions.close(session);
+  return rv;
+}
+
+CK_RV close_all_sessions(CK_SLOT_ID slot) {
+  const CK_RV rv = simulator().real->C_CloseAllSessions(slot);
+  if (rv == CKR_OK) simulator().sessions.clear();
+  return rv;
+}
+
+CK_RV get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
+  const CK_RV rv = simulator().real->C_GetTokenInfo(slot, info);
+  if (rv == CKR_OK) simulator().sessions.tell(*info);
+  return rv;
+}
+
+CK_RV initialize(void* arguments) {
+  Simulator& sim = simulator();
+  const CK_RV rv = sim.real->C_Initialize(arguments);
+  if (rv != CKR_OK) return rv;
+  sim.sign_us = number_from_environment("LINESIGN_SIMULATED_SIGN_US");
+  sim.sessions.limit(number_from_environment("LINESIGN_SIMULATED_SESSIONS"),
+                     std::getenv("LINESIGN_SIMULATED_SESSION_FILE"));
+  return rv;
+}
+
+CK_RV finalize(void* reserved) {
+  const CK_RV rv = simulator().real->C_Finalize(reserved);
+  if (rv == CKR_OK) simulator().sessions.clear();
+  return rv;
+}
+
+CK_RV get_function_list(CK_FUNCTION_LIST** list);
+
+CK_RV load() {
+  Simulator& sim = simulator();
+  if (sim.real != nullptr) return CKR_OK;
+  const char* named = std::getenv("LINESIGN_SIMULATED_MODULE");
+  const std::string path = named != nullptr ? named : "/usr/lib/softhsm/libsofthsm2.so";
+  void* module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (module == nullptr) return CKR_GENERAL_ERROR;
+  const auto entry = reinterpret_cast<CK_C_GetFunctionList>(::dlsym(module, "C_GetFunctionList"));
+  if (entry == nullptr || entry(&sim.real) != CKR_OK) return CKR_GENERAL_ERROR;
+  sim.ours = *sim.real;
+  sim.ours.C_GetFunctionList = get_function_list;
+  sim.ours.C_Initialize = initialize;
+  sim.ours.C_Finalize = finalize;
+  sim.ours.C_GetTokenInfo = get_token_info;
+  sim.ours.C_OpenSession = open_session;
+  sim.ours.C_CloseSession = close_session;
+  sim.ours.C_CloseAllSessions = close_all_sessions;
+  sim.ours.C_Sign = sign;
+  return CKR_OK;
+}
+
+CK_RV get_function_list(CK_FUNCTION_LIST** list) {
+  if (list == nullptr) return CKR_ARGUMENTS_BAD;
+  const CK_RV loaded = load();
+  if (loaded == CKR_OK) *list = &simulator().ours;
+  return loaded;
+}
+
+}  // namespace
+
+extern "C" __attribute__((visibility("default"))) CK_RV C_GetFunctionList(CK_FUNCTION_LIST** list) {
+  return get_function_list(list);
+}

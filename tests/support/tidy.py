@@ -1,0 +1,176 @@
+#!/usr/bin/python3
+"""Runs clang-tidy on the product's sources, in parallel, and remembers what was clean.
+
+  tidy.py BUILD_DIR [--jobs N] [FILE...]
+
+Most of the time goes into the headers of libraries. So the files of a folder are read as one unit,
+which includes them; a file whose names clash with another's goes into a unit of its own. Named
+files are looked at alone. A unit that was clean is not looked at again until a file of ours in it,
+the configuration or its compile command changes. Ends with "N passed, N failed", one count per file.
+"""
+
+import argparse
+import collections
+import concurrent.futures
+import hashlib
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PRODUCT = ("protocol/", "hsm/", "stations/", "appliance/")
+INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
+TIDY = "clang-tidy-16"
+COMPILER = "clang++-16"
+MAX_FILES_PER_UNIT = 8
+# The analyzer gives up a function's paths soon: most of its findings for a third of the time.
+ANALYZER = ["-Xclang", "-analyzer-config", "-Xclang", "max-nodes=30000"]
+# In a unit a local may have the name of another file's constant; the compiler itself watches files.
+UNIT_FLAGS = ["-Wno-shadow"]
+
+
+class Unit(collections.namedtuple("Unit", "name files flags")):
+    """`name` is the file that clang-tidy reads, `files` are those of ours in it."""
+
+    def fingerprint(self, known):
+        digest = hashlib.sha256((ROOT / ".clang-tidy").read_bytes() + Path(__file__).read_bytes())
+        digest.update(repr(self.flags).encode())
+        for name in self.files:
+            for each in closure(name, known):
+                digest.update(f"{each} {known[each][0]}\n".encode())
+        return digest.hexdigest()
+
+
+def closure(name, known):
+    """The file and every header of ours that it includes, directly or not."""
+    waiting, seen = [name], set()
+    while waiting:
+        current = waiting.pop()
+        if current in seen or not (ROOT / current).is_file():
+            continue
+        seen.add(current)
+        if current not in known:
+            text = (ROOT / current).read_text(encoding="utf-8")
+            known[current] = (hashlib.sha256(text.encode()).hexdigest(), INCLUDE.findall(text))
+        waiting.extend(known[current][1])
+    return sorted(seen)
+
+
+def read_flags(build_dir):
+    """The compiler flags of each source file of the product: no compiler, input or output."""
+    flags = {}
+    for entry in json.loads((build_dir / "compile_commands.json").read_text()):
+        path = Path(os.path.normpath(Path(entry["directory"]) / entry["file"]))
+        if not path.is_relative_to(ROOT):
+            continue
+        name = str(path.relative_to(ROOT))
+        words = shlex.split(entry["command"])
+        start = next(i for i, word in enumerate(words) if re.search(r"(c\+\+|g\+\+)[\d.-]*$", word))
+        words = words[start + 1:]
+        for option in ("-o", "-c", "-MF", "-MT"):
+            if option in words:
+                at = words.index(option)
+                del words[at:at + 2]
+        flags[name] = tuple(word for word in words if word not in (entry["file"], "-MD"))
+    return {name: each for name, each in flags.items()
+            if name.startswith(PRODUCT) and name.endswith(".cpp")}
+
+
+def clashing(text, files, flags):
+    """The files that cannot be read after those before them."""
+    run = subprocess.run([COMPILER, *flags, "-fsyntax-only", "-w", "-ferror-limit=0", "-x", "c++",
+                          "-"], input=text, cwd=ROOT, capture_output=True, text=True, check=False)
+    wrong = set()
+    for line in run.stderr.split("\n"):
+        if re.search(r": (fatal )?error: ", line):
+            wrong |= {name for name in files if re.match(rf"(.*/)?{re.escape(name)}:", line)}
+    return wrong if run.returncode else set()
+
+
+def include_all(files):
+    return "".join(f'#include "{name}"\n' for name in files)
+
+
+def make_units(folder, files, flags, into):
+    units, waiting = [], sorted(files)
+    while waiting:
+        chosen, rest = waiting[:MAX_FILES_PER_UNIT], waiting[MAX_FILES_PER_UNIT:]
+        while len(chosen) > 1:
+            wrong = clashing(include_all(chosen), chosen, flags)
+            if not wrong:
+                break
+            if wrong == set(chosen):
+                wrong.discard(chosen[0])
+            rest = [name for name in chosen if name in wrong] + rest
+            chosen = [name for name in chosen if name not in wrong]
+        if len(chosen) == 1:
+            units.append(Unit(chosen[0], chosen, flags))
+        else:
+            path = into / f"{folder.replace('/', '_')}_{len(units)}.cpp"
+            path.write_text(include_all(chosen))
+            units.append(Unit(str(path), chosen, flags))
+        waiting = rest
+    return units
+
+
+def run_tidy(unit):
+    started = time.monotonic()
+    run = subprocess.run([TIDY, "--quiet", unit.name, "--", *unit.flags, *ANALYZER, *UNIT_FLAGS], cwd=ROOT,
+                         capture_output=True, text=True, check=False)
+    return unit, run, time.monotonic() - started
+
+
+def plan(options, pool):
+    flags = read_flags(options.build_dir)
+    if options.files:
+        return [Unit(name, [name], flags[name]) for name in options.files]
+    into = options.build_dir / "tidy-units"
+    into.mkdir(exist_ok=True)
+    groups = collections.defaultdict(list)
+    for name, each in flags.items():
+        groups[(os.path.dirname(name), each)].append(name)
+    made = [pool.submit(make_units, f"{folder}_{number}", files, each, into)
+            for number, ((folder, each), files) in enumerate(sorted(groups.items()))]
+    return [unit for future in made for unit in future.result()]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build_dir", type=Path)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("files", nargs="*")
+    options = parser.parse_args()
+    options.build_dir = options.build_dir.resolve()
+    remembered = options.build_dir / "tidy"
+    remembered.mkdir(exist_ok=True)
+
+    known, failed, total = {}, 0, 0
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        units = plan(options, pool)
+        total = sum(len(unit.files) for unit in units)
+        stamps = {unit.name: remembered / unit.fingerprint(known) for unit in units}
+        work = sorted((unit for unit in units if not stamps[unit.name].exists()),
+                      key=lambda unit: -len(unit.files))  # the longest first
+        for future in concurrent.futures.as_completed([pool.submit(run_tidy, u) for u in work]):
+            unit, run, seconds = future.result()
+            word = "clean" if run.returncode == 0 else "NOT clean"
+            print(f"{' '.join(unit.files)}: {word} ({seconds:.1f} s)", flush=True)
+            if run.returncode == 0:
+                stamps[unit.name].touch()
+                continue
+            named = {name for name in unit.files if f"{name}:" in run.stdout}
+            failed += max(1, len(named))
+            errors = [line for line in run.stderr.split("\n")
+                      if line.strip() and "generated" not in line and "Suppressed" not in line]
+            print(run.stdout + "\n".join(errors), flush=True)
+    print(f"{total - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

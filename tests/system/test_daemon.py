@@ -1,0 +1,301 @@
+"""linesignd itself: configuration, status, start and end, and when it must not produce."""
+
+import contextlib
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import time
+
+import pytest
+
+from support import csr
+from support.appliance import (EX_CONFIG, EX_OK, PIN, limit_file_size, program, wait_until)
+from support.raw_station import messages
+
+
+def names(status):
+    return [obstacle["error"]["name"] for obstacle in status["obstacles"]]
+
+
+# --- configuration ------------------------------------------------------------------------------
+
+WRONG = [
+    ("unknown key", "[daemon]\n", "[daemon]\nlog_levle = \"info\"\n", "ConfigUnknownKey"),
+    ("unknown table", "[daemon]\n", "[deamon]\n", "ConfigUnknownKey"),
+    ("wrong type", "signers = 2", 'signers = "two"', "ConfigType"),
+    ("out of range", "signers = 2", "signers = 100000", "ConfigRange"),
+    ("missing unit", "[daemon]\n", "[daemon]\ndrain_timeout = 10\n", "Config(Type|Range)"),
+    ("unknown unit", "[daemon]\n", '[daemon]\ndrain_timeout = "10 parsecs"\n', "Config(Type|Range)"),
+    ("unknown value", 'log_level = "debug"', 'log_level = "loud"', "ConfigRange"),
+    ("missing key", 'key_label = "device-ca"\n', "", "ConfigMissing"),
+    ("no TOML", "[hsm]", "[hsm", "ConfigSyntax"),
+]
+
+
+@pytest.mark.parametrize("old, new, name", [pytest.param(*row[1:], id=row[0]) for row in WRONG])
+def test_a_wrong_configuration_is_refused_with_its_line(make_appliance, old, new, name):
+    appliance = make_appliance()
+    text = appliance.config_file.read_text()
+    assert old in text
+    appliance.config_file.write_text(text.replace(old, new, 1))
+    for arguments in (["--check-config"], []):
+        run = appliance.run(program("linesignd"), "--config", str(appliance.config_file),
+                            *arguments, check=False, timeout=20)
+        assert run.returncode == EX_CONFIG
+        said = run.stdout + run.stderr
+        assert re.search(name, said), said
+        assert re.search(r"linesign\.toml:\d+", said), said
+
+
+def test_a_missing_configuration_is_refused(make_appliance):
+    appliance = make_appliance()
+    run = appliance.run(program("linesignd"), "--config", str(appliance.folder / "none.toml"),
+                        check=False)
+    assert run.returncode == EX_CONFIG and "ConfigUnreadable" in run.stdout + run.stderr
+
+
+def test_a_good_configuration_is_said_to_be_good(make_appliance):
+    appliance = make_appliance()
+    run = appliance.run(program("linesignd"), "--config", str(appliance.config_file),
+                        "--check-config")
+    assert "ok" in run.stdout
+    assert not (appliance.folder / "ledger").exists()  # checking makes nothing
+
+
+# --- status and reasons -------------------------------------------------------------------------
+
+
+def test_status_says_that_it_produces_and_since_when(appliance):
+    def all_ready(status):
+        return [signer["state"] for signer in status["signers"]] == ["ready"] * 2
+
+    status = appliance.wait_status(all_ready, "both signers are ready")
+    assert status["producing"] is True and status["obstacles"] == []
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", status["since"])
+    run = appliance.cli("status")
+    assert run.returncode == EX_OK and "producing" in run.stdout.lower()
+
+
+def test_without_its_token_it_does_not_produce_and_says_why(make_appliance):
+    appliance = make_appliance(config={"hsm": {"token_label": "no-such-token"}})
+    appliance.start(wait=False)
+    status = appliance.wait_status(lambda each: not each["producing"] and names(each),
+                                   "an obstacle is named")
+    appliance.wait_status(lambda each: "HsmTokenNotFound" in names(each), "the token is missed")
+    assert appliance.cli("status", check=False).returncode == 69
+    with appliance.open_station() as station:
+        from support.raw_station import issue
+        reply = station.ask(issue("unit-1", csr.make("unit-1", csr.new_key()))).issue
+    assert reply.status == messages.STATUS_TRY_LATER
+    assert reply.failure.name == "Unavailable" and reply.failure.retry_after_ms > 0
+    assert status["ledger"]["certificates"] == 0
+
+
+@pytest.mark.parametrize("change, name", [
+    ({"key_label": "no-such-key"}, "HsmKeyNotFound"),
+    ({"module": "/usr/lib/no-such-module.so"}, "HsmModuleLoad"),
+])
+def test_what_is_wrong_with_the_hsm_is_named(make_appliance, change, name):
+    appliance = make_appliance(config={"hsm": change}).start(wait=False)
+    appliance.wait_status(lambda each: name in names(each), f"{name} is said")
+
+
+def test_a_key_that_is_not_of_the_ca_certificate_is_refused(make_appliance, tokens):
+    appliance = make_appliance()
+    other = tokens.get("RSA-2048") / "ca.pem"
+    (appliance.folder / "ca.pem").write_bytes(other.read_bytes())
+    appliance.start(wait=False)
+    appliance.wait_status(lambda each: not each["producing"] and names(each), "an obstacle is named")
+    assert set(names(appliance.status())) & {"HsmKeyMismatch", "HsmKeyNotFound"}
+
+
+def test_a_wrong_pin_is_tried_once(make_appliance):
+    appliance = make_appliance(config={"hsm": {"signers": 4}})
+    pin = appliance.folder / "pin"
+    pin.chmod(0o600)
+    pin.write_text("wrong-pin-1234\n")
+    appliance.start(wait=False)
+    appliance.wait_status(lambda each: "HsmPinRefused" in names(each), "the PIN is refused")
+    time.sleep(2)  # time in which a second try would be made
+    status = appliance.status()
+    assert names(status) == ["HsmPinRefused"]
+    assert sum(signer["restarts"] for signer in status["signers"]) == 0
+    assert not appliance.signer_pids()
+    assert "wrong-pin-1234" not in appliance.log_text()
+    # The right PIN and a restart: that is the operator's act.
+    pin.write_text(PIN + "\n")
+    appliance.stop()
+    appliance.start()
+
+
+def test_no_secret_gets_into_the_log(make_appliance):
+    appliance = make_appliance(config={"daemon": {"log_level": "trace"}}).start()
+    token = appliance.join_token("line1")
+    appliance.run(program("linesign-station"), "enroll", token, "--dir",
+                  str(appliance.folder / "station"))
+    appliance.request("--generate", "20")
+    appliance.stop()
+    text = appliance.log_text()
+    assert PIN not in text and token not in text and token[60:120] not in text
+    assert "PRIVATE KEY" not in text
+
+
+# --- privileges ---------------------------------------------------------------------------------
+
+
+def test_signers_have_no_capabilities(appliance):
+    for pid in appliance.signer_pids():
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            text = file.read()
+        for which in ("CapEff", "CapPrm", "CapInh", "CapAmb"):
+            assert re.search(rf"{which}:\s*0+\n", text), f"{which} of a signer"
+
+
+def test_the_daemon_never_loads_the_pkcs11_module(appliance):
+    appliance.request("--generate", "5")
+
+    def mapped(pid):
+        with open(f"/proc/{pid}/maps", encoding="ascii") as file:
+            return file.read()
+    assert "libsofthsm2" not in mapped(appliance.daemon.pid)
+    assert "libp11" not in mapped(appliance.daemon.pid)
+    assert all("libsofthsm2" in mapped(pid) for pid in appliance.signer_pids())
+
+
+def test_the_daemon_never_opens_the_pin(make_appliance):
+    """Only signers read it: the daemon starts while the file is out of its reach."""
+    appliance = make_appliance(config={"hsm": {"pin_file": "no-such-pin"}})
+    appliance.start(wait=False)
+    appliance.wait_status(lambda each: "HsmPinFile" in names(each), "the signer misses its PIN")
+    assert appliance.daemon.poll() is None
+
+
+def test_what_it_writes_is_for_its_user_only(appliance):
+    appliance.request("--generate", "2")
+    for relative in ("ledger", "station-ca"):
+        assert (appliance.folder / relative).stat().st_mode & 0o077 == 0, relative
+    for path in (appliance.folder / "station-ca").glob("*.key"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+# --- start and end ------------------------------------------------------------------------------
+
+
+def test_sigterm_drains_and_loses_nothing(appliance, check_ledger):
+    appliance.station()
+    client = appliance.start_request("--generate", "4000")
+    wait_until(lambda: len(appliance.certificates()) > 200, "the lot runs")
+    assert appliance.stop() < 12
+    appliance.start()
+    assert client.wait(120) == 0, appliance.client_log()
+    assert len(appliance.certificates()) == 4000
+    assert appliance.status()["ledger"]["certificates"] == 4000
+    appliance.stop()
+    check_ledger(appliance)
+
+
+def test_an_orderly_stop_writes_every_delivery_down(appliance):
+    appliance.station()
+    appliance.request("--generate", "200")
+    appliance.stop()
+    with sqlite3.connect(appliance.folder / "ledger" / "ledger.sqlite") as ledger:
+        assert ledger.execute("SELECT count(*) FROM delivery").fetchone() == (200,)
+
+
+def test_sigterm_ends_an_idle_daemon_at_once(appliance):
+    with appliance.open_station():
+        assert appliance.stop() < 3
+
+
+def test_sigint_is_as_good_as_sigterm(appliance):
+    appliance.daemon.send_signal(signal.SIGINT)
+    assert appliance.daemon.wait(10) == EX_OK
+    appliance.daemon = None
+
+
+def test_a_second_daemon_on_the_same_ledger_is_refused(appliance):
+    run = appliance.run(program("linesignd"), "--config", str(appliance.config_file), check=False,
+                        timeout=20)
+    assert run.returncode in (69, 74)
+    assert re.search("LedgerInUse|AdminSocketInUse|ConnectFailed", run.stdout + run.stderr)
+    assert appliance.status()["producing"]
+
+
+def test_status_of_a_daemon_that_is_not_there(make_appliance):
+    run = make_appliance().cli("status", check=False)
+    assert run.returncode == 69 and "AdminUnavailable" in run.stdout + run.stderr
+
+
+# --- the disk -----------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def small_disk(folder, size):
+    """A file system of its own for the ledger, where the system lets us; else None."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "tmpfs",
+                              str(folder)], capture_output=True, check=False).returncode == 0
+    try:
+        yield mounted
+    finally:
+        if mounted:
+            subprocess.run(["umount", "-l", str(folder)], check=False)
+
+
+def fill(folder, leave_bytes):
+    """Leaves so much room and no more."""
+    stats = os.statvfs(folder)
+    free = stats.f_bavail * stats.f_frsize
+    with contextlib.suppress(OSError), open(folder / "filler", "wb", buffering=0) as file:
+        while free > leave_bytes:
+            file.write(bytes(min(1 << 14, free - leave_bytes)))
+            stats = os.statvfs(folder)
+            free = stats.f_bavail * stats.f_frsize
+
+
+def finish_lot_after_full_disk(appliance, client, lot, check_ledger):
+    appliance.wait_status(lambda each: each["producing"], "it produces again by itself", 40)
+    assert client.wait(120) == 0, appliance.client_log()
+    assert len(appliance.certificates()) == lot
+    assert appliance.status()["ledger"]["certificates"] == lot
+    appliance.stop()
+    check_ledger(appliance)
+
+
+@pytest.mark.parametrize("min_free, leave", [("4MiB", 1 << 20), ("0KiB", 1 << 14)],
+                         ids=["below min_free", "to the last byte"])
+def test_a_full_disk_stops_production_until_there_is_room(make_appliance, check_ledger, min_free,
+                                                          leave):
+    lot = 6000
+    appliance = make_appliance(config={"issuance": {"min_free": min_free},
+                                       "daemon": {"log_level": "info"}})
+    ledger = appliance.folder / "ledger"
+    with small_disk(ledger, "48m") as mounted:
+        if not mounted:
+            full_by_limit(appliance, check_ledger)
+            return
+        appliance.start()
+        appliance.station()
+        client = appliance.start_request("--generate", str(lot))
+        wait_until(lambda: len(appliance.certificates()) > 300, "the lot runs")
+        fill(ledger, leave)
+        appliance.wait_status(lambda each: not each["producing"] and names(each),
+                              "a full disk stops production", 30)
+        assert set(names(appliance.status())) & {"LedgerDiskFull", "LedgerUnavailable"}
+        assert client.poll() is None, appliance.client_log()
+        (ledger / "filler").unlink()
+        finish_lot_after_full_disk(appliance, client, lot, check_ledger)
+
+
+def full_by_limit(appliance, check_ledger):
+    """Without the right to mount: a limit on the size of files, which a restart lifts."""
+    appliance.start(preexec=limit_file_size(1 << 20), restore_signals=False)
+    appliance.station()
+    client = appliance.start_request("--generate", "6000")
+    appliance.wait_status(lambda each: not each["producing"] and names(each),
+                          "a full disk stops production", 60)
+    appliance.stop()
+    appliance.start()
+    finish_lot_after_full_disk(appliance, client, 6000, check_ledger)

@@ -1,0 +1,315 @@
+#include "appliance/admin/admin_server.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <future>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "appliance/admin/admin_client.h"
+#include "protocol/base/unique_fd.h"
+#include "tests/support/fake_admin_service.h"
+
+namespace linesign {
+namespace {
+
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class AdminServerTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "ls.XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    settings_.socket = folder_ / "admin.sock";
+    service_.present_status.version = "9.9.9";
+    service_.present_status.producing = true;
+    auto loop = EventLoop::create();
+    ASSERT_TRUE(loop.has_value());
+    loop_ = std::move(*loop);
+    thread_ = std::thread([this] { loop_->run(); });
+  }
+
+  void TearDown() override {
+    on_loop([this] { server_.reset(); });
+    loop_->stop();
+    thread_.join();
+    std::filesystem::remove_all(folder_);
+  }
+
+  void on_loop(const std::function<void()>& work) {
+    std::promise<void> done;
+    loop_->post([&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  Result<void> start() {
+    Result<void> result;
+    on_loop([&] {
+      auto server = AdminServer::start(*loop_, service_, settings_);
+      if (server.has_value()) {
+        server_ = std::move(*server);
+      } else {
+        result = fail(server.error());
+      }
+    });
+    return result;
+  }
+
+  AdminClient client() const { return AdminClient(settings_.socket, std::chrono::seconds(20)); }
+
+  UniqueFd connect() const {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string name = settings_.socket.string();
+    std::copy(name.begin(), name.end(), address.sun_path);
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+      return {};
+    return fd;
+  }
+
+  // Sends bytes and returns everything that comes back until the server closes.
+  std::string raw(std::string_view request) const {
+    const UniqueFd fd = connect();
+    if (!fd) return "(cannot connect)";
+    while (!request.empty()) {
+      const ssize_t sent = ::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL);
+      if (sent <= 0) break;
+      request.remove_prefix(static_cast<size_t>(sent));
+    }
+    std::string answer;
+    std::string part(4096, '\0');
+    for (;;) {
+      const ssize_t got = ::read(fd.get(), part.data(), part.size());
+      if (got <= 0) return answer;
+      answer.append(part, 0, static_cast<size_t>(got));
+    }
+  }
+
+  std::filesystem::path folder_;
+  AdminServerSettings settings_;
+  std::unique_ptr<EventLoop> loop_;
+  std::thread thread_;
+  FakeAdminService service_;
+  std::unique_ptr<AdminServer> server_;
+};
+
+TEST_F(AdminServerTest, AnswersTheStatus) {
+  ASSERT_TRUE(start().has_value());
+  const auto status = client().status();
+  ASSERT_TRUE(status.has_value()) << status.error().to_string();
+  EXPECT_EQ(status->version, "9.9.9");
+  EXPECT_TRUE(status->producing);
+}
+
+TEST_F(AdminServerTest, AddsListsAndRevokesStations) {
+  ASSERT_TRUE(start().has_value());
+  EXPECT_EQ(client().add_station("jig-1").value(), "LSJ1.token-of-jig-1");
+  const auto stations = client().stations();
+  ASSERT_TRUE(stations.has_value()) << stations.error().to_string();
+  ASSERT_EQ(stations->size(), 1U);
+  EXPECT_EQ(stations->front().record.name, "jig-1");
+  EXPECT_EQ(client().revoke_station("jig-1")->state, StationState::Revoked);
+}
+
+TEST_F(AdminServerTest, BringsTheServicesErrorsToTheClient) {
+  ASSERT_TRUE(start().has_value());
+  ASSERT_TRUE(client().add_station("jig-1").has_value());
+  const auto again = client().add_station("jig-1");
+  ASSERT_FALSE(again.has_value());
+  EXPECT_EQ(again.error().code(), ErrorCode::StationExists);
+  EXPECT_EQ(again.error().detail(), "jig-1");
+  const auto revoked = client().revoke_station("jig-2");
+  ASSERT_FALSE(revoked.has_value());
+  EXPECT_EQ(revoked.error().code(), ErrorCode::StationNotFound);
+}
+
+TEST_F(AdminServerTest, ServesManyClientsAtOnce) {
+  ASSERT_TRUE(start().has_value());
+  std::vector<std::future<bool>> calls;
+  for (int i = 0; i < 16; ++i) {
+    calls.push_back(std::async(std::launch::async, [this] {
+      for (int j = 0; j < 10; ++j) {
+        if (!client().status().has_value()) return false;
+      }
+      return true;
+    }));
+  }
+  for (auto& call : calls) EXPECT_TRUE(call.get());
+}
+
+TEST_F(AdminServerTest, IsReadableByOwnerAndGroupOnly) {
+  ASSERT_TRUE(start().has_value());
+  struct stat info {};
+  ASSERT_EQ(::stat(settings_.socket.c_str(), &info), 0);
+  EXPECT_TRUE(S_ISSOCK(info.st_mode));
+  EXPECT_EQ(info.st_mode & 07777, 0660U);
+}
+
+TEST_F(AdminServerTest, RefusesASocketThatAnotherServerOwns) {
+  ASSERT_TRUE(start().has_value());
+  Result<void> second;
+  on_loop([&] {
+    auto server = AdminServer::start(*loop_, service_, settings_);
+    if (!server.has_value()) second = fail(server.error());
+  });
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().code(), ErrorCode::AdminSocketInUse);
+  EXPECT_TRUE(client().status().has_value());
+}
+
+TEST_F(AdminServerTest, RemovesItsSocketAndStartsAgain) {
+  ASSERT_TRUE(start().has_value());
+  on_loop([this] { server_.reset(); });
+  EXPECT_FALSE(std::filesystem::exists(settings_.socket));
+  ASSERT_TRUE(start().has_value());
+  EXPECT_TRUE(client().status().has_value());
+}
+
+TEST_F(AdminServerTest, NamesTheFolderThatIsMissing) {
+  settings_.socket = folder_ / "none" / "admin.sock";
+  const auto started = start();
+  ASSERT_FALSE(started.has_value());
+  EXPECT_EQ(started.error().code(), ErrorCode::Io);
+  EXPECT_EQ(started.error().detail(), settings_.socket.string() + ": No such file or directory");
+}
+
+TEST_F(AdminServerTest, AnswersUnavailableWhenTheLoopIsSilentAndSurvivesTheLateReply) {
+  settings_.reply_timeout = std::chrono::milliseconds(50);
+  on_loop([this] { service_.is_silent = true; });
+  ASSERT_TRUE(start().has_value());
+  const auto status = client().status();
+  ASSERT_FALSE(status.has_value());
+  EXPECT_EQ(status.error().code(), ErrorCode::AdminUnavailable);
+  EXPECT_EQ(status.error().detail(), "no answer within 50 ms");
+  on_loop([this] {
+    server_.reset();
+    for (auto& reply : service_.kept_replies) reply(ApplianceStatus());
+  });
+}
+
+TEST_F(AdminServerTest, EndsWaitingCallsWhenItStops) {
+  settings_.reply_timeout = std::chrono::minutes(5);
+  std::promise<void> kept;
+  on_loop([&] {
+    service_.is_silent = true;
+    service_.on_kept = [&] { kept.set_value(); };
+  });
+  ASSERT_TRUE(start().has_value());
+  auto call = std::async(std::launch::async, [this] { return client().status(); });
+  kept.get_future().wait();
+  on_loop([this] { server_.reset(); });
+  const auto status = call.get();
+  ASSERT_FALSE(status.has_value());
+  EXPECT_EQ(status.error().code(), ErrorCode::AdminUnavailable);
+}
+
+// A write to a connection that is gone would end a process that does not expect it.
+TEST_F(AdminServerTest, SurvivesAClientThatGoesBeforeItsAnswer) {
+  on_loop([this] {
+    service_.is_silent = true;
+    service_.present_status.token = std::string(1024 * 1024, 't');
+  });
+  ASSERT_TRUE(start().has_value());
+  for (int i = 0; i < 20; ++i) {
+    const UniqueFd fd = connect();
+    ASSERT_TRUE(fd);
+    constexpr std::string_view kRequest = "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n";
+    ASSERT_EQ(::send(fd.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(kRequest.size()));
+  }
+  on_loop([this] {
+    service_.is_silent = false;
+    for (auto& reply : service_.kept_replies) reply(service_.present_status);
+  });
+  EXPECT_TRUE(client().status().has_value());
+}
+
+struct RawCase {
+  const char* name;
+  std::string request;
+  const char* status_line;
+  const char* body_part;
+};
+
+void PrintTo(const RawCase& raw_case, std::ostream* out) { *out << raw_case.name; }
+
+class AdminServerRaw : public AdminServerTest, public testing::WithParamInterface<RawCase> {};
+
+std::string http(std::string_view method, std::string_view path, std::string_view body) {
+  return fmt::format(
+      "{} {} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{}", method, path, body.size(), body);
+}
+
+TEST_P(AdminServerRaw, AnswersAndGoesOn) {
+  ASSERT_TRUE(start().has_value());
+  const std::string answer = raw(GetParam().request);
+  EXPECT_THAT(answer, StartsWith(std::string("HTTP/1.1 ") + GetParam().status_line));
+  EXPECT_THAT(answer, HasSubstr(GetParam().body_part));
+  EXPECT_TRUE(client().status().has_value());
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    AdminServer,
+    AdminServerRaw,
+    testing::Values(
+        RawCase{"Status", http("GET", "/v1/status", ""), "200", "\"version\":\"9.9.9\""},
+        RawCase{"UnknownPath", http("GET", "/v1/nothing", ""), "404", "\"name\":\"InputInvalid\""},
+        RawCase{"Root", http("GET", "/", ""), "404", "\"code\":903"},
+        RawCase{"DeeperPath", http("POST", "/v1/stations/a/b/revoke", ""), "404", "\"code\":903"},
+        RawCase{"NoName", http("POST", "/v1/stations//revoke", ""), "404", "\"code\":903"},
+        RawCase{"WrongMethod", http("POST", "/v1/status", ""), "405", "Allow: GET"},
+        RawCase{"TwoMethods", http("DELETE", "/v1/stations", ""), "405", "Allow: GET, POST"},
+        RawCase{"EscapedName",
+                http("POST", "/v1/stations/a%20b/revoke", ""),
+                "400",
+                "\"name\":\"StationNameInvalid\""},
+        RawCase{"BadName",
+                http("POST", "/v1/stations", R"({"name":"../x"})"),
+                "400",
+                "\"name\":\"StationNameInvalid\""},
+        RawCase{"NotJson", http("POST", "/v1/stations", "name=x"), "400", "\"code\":903"},
+        RawCase{"EmptyBody", http("POST", "/v1/stations", ""), "400", "\"code\":903"},
+        RawCase{"BodyTooLong",
+                http("POST", "/v1/stations", std::string(AdminServer::kMaxRequestBytes + 1, ' ')),
+                "413",
+                "more than 65536 bytes"},
+        RawCase{"NotFoundByService",
+                http("POST", "/v1/stations/none/revoke", ""),
+                "404",
+                "\"name\":\"StationNotFound\""},
+        RawCase{"NotHttp", "hello\r\n\r\n", "400", ""}),
+    [](const auto& row) { return std::string(row.param.name); });
+
+TEST(AdminClient, SaysThatNobodyIsThere) {
+  const auto status = AdminClient("/nonexistent/admin.sock").status();
+  ASSERT_FALSE(status.has_value());
+  EXPECT_EQ(status.error().code(), ErrorCode::AdminUnavailable);
+  EXPECT_EQ(status.error().detail(), "/nonexistent/admin.sock: No such file or directory");
+  EXPECT_EQ(status.error().exit_code(), 69);
+}
+
+TEST(AdminClient, ChecksTheNameBeforeItGoesIntoAPath) {
+  const auto revoked = AdminClient("/nonexistent/admin.sock").revoke_station("a/../b");
+  ASSERT_FALSE(revoked.has_value());
+  EXPECT_EQ(revoked.error().code(), ErrorCode::StationNameInvalid);
+}
+
+}  // namespace
+}  // namespace linesign

@@ -1,0 +1,93 @@
+#include "appliance/admin/unix_socket.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include <algorithm>
+#include <fstream>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+#include "protocol/base/unique_fd.h"
+
+namespace linesign {
+namespace {
+
+class UnixSocket : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "ls.XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder_ = name;
+    path_ = folder_ / "s";
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  UniqueFd bound() const {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    const std::string name = path_.string();
+    std::copy(name.begin(), name.end(), address.sun_path);
+    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    EXPECT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    return fd;
+  }
+
+  std::filesystem::path folder_;
+  std::filesystem::path path_;
+};
+
+TEST_F(UnixSocket, AcceptsThatThereIsNone) { EXPECT_TRUE(remove_stale_socket(path_).has_value()); }
+
+TEST_F(UnixSocket, RemovesOneThatNobodyListensOn) {
+  { const UniqueFd fd = bound(); }
+  ASSERT_TRUE(std::filesystem::exists(path_));
+  EXPECT_TRUE(remove_stale_socket(path_).has_value());
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(UnixSocket, LeavesALiveOneAlone) {
+  const UniqueFd fd = bound();
+  ASSERT_EQ(::listen(fd.get(), 1), 0);
+  const auto removed = remove_stale_socket(path_);
+  ASSERT_FALSE(removed.has_value());
+  EXPECT_EQ(removed.error().code(), ErrorCode::AdminSocketInUse);
+  EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+TEST_F(UnixSocket, LeavesAFileThatIsNoSocketAlone) {
+  std::ofstream(path_) << "precious";
+  const auto removed = remove_stale_socket(path_);
+  ASSERT_FALSE(removed.has_value());
+  EXPECT_EQ(removed.error().code(), ErrorCode::Io);
+  EXPECT_EQ(removed.error().detail(), path_.string() + ": exists and is not a socket");
+  EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+TEST_F(UnixSocket, SetsTheModeAndRemovesItsFileAtTheEnd) {
+  const UniqueFd fd = bound();
+  {
+    const auto file = SocketFile::take(path_, 0660);
+    ASSERT_TRUE(file.has_value());
+    struct stat info {};
+    ASSERT_EQ(::stat(path_.c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, 0660U);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+TEST_F(UnixSocket, LeavesTheFileOfASuccessorAlone) {
+  const UniqueFd first = bound();
+  auto file = SocketFile::take(path_, 0660);
+  ASSERT_TRUE(file.has_value());
+  std::filesystem::rename(path_, folder_ / "old");  // keeps its inode in use
+  const UniqueFd second = bound();
+  { const SocketFile gone = std::move(*file); }
+  EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+}  // namespace
+}  // namespace linesign

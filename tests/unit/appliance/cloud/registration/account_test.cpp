@@ -1,0 +1,348 @@
+// Registration against the double of AWS, with an outbox in memory.
+#include <thread>
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "appliance/cloud/registration/reconcile.h"
+#include "appliance/cloud/registration/target_loop.h"
+#include "appliance/cloud/registration/target_setup.h"
+#include "tests/support/software_ca.h"
+#include "tests/unit/appliance/cloud/registration/double_process.h"
+#include "tests/unit/appliance/cloud/registration/fake_outbox.h"
+
+namespace linesign {
+namespace {
+
+using test::DoubleProcess;
+using test::FakeOutbox;
+using test::SoftwareCa;
+using testing::HasSubstr;
+
+constexpr const char* kTemplate =
+    R"({"Parameters":{"ThingName":{"Type":"String"},"CertificatePem":{"Type":"String"}},)"
+    R"("Resources":{"thing":{"Type":"AWS::IoT::Thing","Properties":{"ThingName":{"Ref":"ThingName"}},)"
+    R"("OverrideSettings":{"AttributePayload":"MERGE","ThingTypeName":"REPLACE",)"
+    R"("ThingGroups":"DO_NOTHING"}},)"
+    R"("certificate":{"Type":"AWS::IoT::Certificate","Properties":{"CertificatePem":)"
+    R"({"Ref":"CertificatePem"},"Status":"ACTIVE"},"OverrideSettings":{"Status":"DO_NOTHING"}}}})";
+
+// One double for all tests of this file: each makes a CA of its own.
+DoubleProcess& shared_double() {
+  static DoubleProcess process;
+  return process;
+}
+
+// CAs that AWS can tell apart.
+SoftwareCa make_ca() {
+  static int number = 0;
+  test::CaSpec spec;
+  spec.subject = {{"CN", fmt::format("Device CA {}", ++number)}};
+  spec.not_before = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) -
+                    std::chrono::hours(1);
+  return SoftwareCa(spec);
+}
+
+class AccountTest : public testing::Test {
+ protected:
+  AccountTest()
+      : ca_(make_ca()), outbox_(0), connection_(aws_.connect({limiter_, clock_, pause_})) {
+    setup_.name = "plant";
+    setup_.account = test::kAccount;
+    setup_.region = test::kRegion;
+    setup_.orders = {"default"};
+    setup_.ca = wish_for(ca_.certificate());
+    setup_.direct.account = setup_.account;
+    setup_.direct.region = setup_.region;
+    setup_.direct.ca_id = setup_.ca.id;
+    setup_.bulk.account = setup_.account;
+    setup_.bulk.template_body = kTemplate;
+    setup_.bulk.parameters = {{"ThingName", "{device_id}"},
+                              {"CertificatePem", "{certificate_pem}"}};
+    setup_.bulk.thing_name = "{device_id}";
+    setup_.bulk.bucket = "manifests";
+    setup_.bulk.prefix = "linesign/" + setup_.ca.id.substr(0, 8) + "/";
+    setup_.bulk.role_arn = fmt::format("arn:aws:iam::{}:role/bulk", test::kAccount);
+    setup_.bulk.work_dir = folder_.path();
+  }
+  ~AccountTest() override { aws_.control("reset", "{}"); }
+
+  void make_devices(uint64_t count) {
+    for (uint64_t id = 1; id <= count; ++id) {
+      test::CaSpec leaf;
+      leaf.subject = {{"CN", fmt::format("SN-{}", id)}};
+      leaf.extensions = {{"basicConstraints", "critical,CA:FALSE"}};
+      leaf.issuer = &ca_;
+      leaf.not_before = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) -
+                        std::chrono::hours(1);
+      CloudItem item = test::make_item(id);
+      item.certificate_der = SoftwareCa(leaf).der();
+      outbox_.items[id] = item;
+    }
+  }
+
+  Result<CaOutcome> register_ca() {
+    auto iot = connection_->session().iot();
+    return CaRegistrar(*iot).ensure(setup_.ca, "");
+  }
+
+  std::optional<Error> run(RunMode mode) {
+    const auto way = make_way(setup_, outbox_, connection_.get(), clock_);
+    TargetLoop loop({way.get(),
+                     [this] { return connection_->check_account(setup_.account); },
+                     &pause_,
+                     &clock_,
+                     [](const std::optional<Error>&) {}});
+    return loop.run(mode);
+  }
+
+  size_t count(RegistrationState state) const {
+    size_t found = 0;
+    for (const auto& [id, item] : outbox_.items) found += item.state == state ? 1 : 0;
+    return found;
+  }
+  size_t in_account(const std::string& part) { return aws_.space()->getObject(part)->size(); }
+
+  DoubleProcess& aws_ = shared_double();
+  SystemClock clock_;
+  aws::StoppablePause pause_;
+  aws::RateLimiter limiter_{clock_};
+  TempDir folder_;
+  SoftwareCa ca_;
+  FakeOutbox outbox_;
+  std::unique_ptr<Connection> connection_;
+  TargetSetup setup_;
+};
+
+TEST_F(AccountTest, TheDirectWayRegistersEveryDeviceOnce) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(40);
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 40U);
+  EXPECT_EQ(in_account("certificates"), 40U);
+  EXPECT_EQ(in_account("things"), 40U);
+}
+
+TEST_F(AccountTest, EveryAnswerMayBeLostOnce) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(12);
+  aws_.control("faults", R"({"service":"iot","operation":"*","do":"lose_reply","each":"call"})");
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 12U);
+  EXPECT_EQ(in_account("certificates"), 12U);
+}
+
+TEST_F(AccountTest, FiveBadOnesAreParkedAndTheOthersRegistered) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(30);
+  for (int id = 1; id <= 5; ++id)
+    aws_.control("faults",
+                 fmt::format(R"({{"operation":"CreateThing","do":"error","times":null,)"
+                             R"("code":"InvalidRequestException","message":"bad",)"
+                             R"("contains":"/things/SN-{}"}})",
+                             id * 6));
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Parked), 5U);
+  EXPECT_EQ(count(RegistrationState::Registered), 25U);
+  EXPECT_THAT(outbox_.booked.at(6).reason, HasSubstr("bad"));
+}
+
+TEST_F(AccountTest, AnotherIdInAnAnswerIsParked) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(3);
+  aws_.control("faults",
+               fmt::format(R"({{"operation":"RegisterCertificate","do":"replace",)"
+                           R"("members":{{"certificateId":"{}"}}}})",
+                           std::string(64, 'e')));
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Parked), 1U);
+  EXPECT_EQ(count(RegistrationState::Registered), 2U);
+}
+
+TEST_F(AccountTest, WithoutTheCaNobodyIsParked) {
+  make_devices(20);
+  const auto held = run(RunMode::Once);
+  ASSERT_TRUE(held.has_value());
+  EXPECT_THAT(held->detail(), HasSubstr("register-ca"));
+  EXPECT_EQ(count(RegistrationState::Waiting), 20U);
+}
+
+TEST_F(AccountTest, ALoginPageHoldsAndParksNobody) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(5);
+  aws_.control("settings", R"({"captive_portal":"html"})");
+  const auto held = run(RunMode::Once);
+  aws_.control("settings", R"({"captive_portal":""})");
+  ASSERT_TRUE(held.has_value());
+  EXPECT_EQ(held->code(), ErrorCode::AwsNotAws);
+  EXPECT_EQ(count(RegistrationState::Waiting), 5U);
+}
+
+TEST_F(AccountTest, AClockThatIsTenMinutesOffDoesNotMatter) {
+  aws_.control("settings", R"({"clock_skew":600})");
+  const auto registered = register_ca();
+  make_devices(5);
+  const auto held = run(RunMode::Once);
+  aws_.control("settings", R"({"clock_skew":0})");
+  EXPECT_TRUE(registered.has_value());
+  EXPECT_FALSE(held.has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 5U);
+}
+
+TEST_F(AccountTest, AwsGoesAwayAndComesBack) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(10);
+  aws_.control("settings", R"({"away":"close"})");
+  {
+    const std::jthread mender([this] {
+      pause_.wait(std::chrono::milliseconds(1500));
+      aws_.control("settings", R"({"away":""})");
+    });
+    EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  }
+  EXPECT_EQ(count(RegistrationState::Registered), 10U);
+  EXPECT_EQ(in_account("certificates"), 10U);
+}
+
+TEST_F(AccountTest, RegisteringTheCaAgainFindsNothingToDo) {
+  const auto first = register_ca();
+  ASSERT_TRUE(first.has_value());
+  EXPECT_FALSE(first->done.empty());
+  EXPECT_EQ(first->now.mode, aws::CertificateMode::SniOnly);
+  const auto second = register_ca();
+  ASSERT_TRUE(second.has_value());
+  EXPECT_TRUE(second->done.empty());
+  setup_.ca.mode = aws::CertificateMode::Default;
+  EXPECT_EQ(register_ca().error().code(), ErrorCode::AwsConflict);
+}
+
+TEST_F(AccountTest, TheCaCanBeDeletedAndItsDeletionRepeated) {
+  ASSERT_TRUE(register_ca().has_value());
+  auto iot = connection_->session().iot();
+  EXPECT_EQ(CaRegistrar(*iot).remove(setup_.ca.id)->done.size(), 2U);
+  EXPECT_TRUE(CaRegistrar(*iot).remove(setup_.ca.id)->done.empty());
+}
+
+TEST_F(AccountTest, TheBulkWayBooksEveryLineAndParksTheBadOnes) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.way = WayKind::Bulk;
+  make_devices(60);
+  aws_.control("settings", R"({"bulk_bad_lines":[3,9,27,28,60],"bulk_bad_tasks":1})");
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 55U);
+  EXPECT_EQ(count(RegistrationState::Parked), 5U);
+  EXPECT_EQ(outbox_.items.at(27).state, RegistrationState::Parked);
+  EXPECT_EQ(in_account("certificates"), 55U);
+}
+
+TEST_F(AccountTest, TheBulkWayWaitsForATaskOfSomebodyElse) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.way = WayKind::Bulk;
+  make_devices(4);
+  const std::string where =
+      fmt::format(R"({{"account":"{}","region":"{}"}})", test::kAccount, test::kRegion);
+  aws_.control("foreign-task", where);
+  {
+    const std::jthread mender([this, where] {
+      pause_.wait(std::chrono::milliseconds(1200));
+      aws_.control("end-foreign-task", where);
+    });
+    EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  }
+  EXPECT_EQ(count(RegistrationState::Registered), 4U);
+}
+
+TEST_F(AccountTest, ALostStartOfABulkTaskStartsNoSecondOne) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.way = WayKind::Bulk;
+  make_devices(4);
+  aws_.control("faults", R"({"operation":"StartThingRegistrationTask","do":"lose_reply"})");
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 4U);
+  EXPECT_EQ(in_account("tasks"), 1U);
+}
+
+TEST_F(AccountTest, ANewProcessAfterEachStepOfABulkTaskGoesOn) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.way = WayKind::Bulk;
+  make_devices(10);
+  bool is_idle = false;
+  for (int steps = 0; steps < 100 && !is_idle; ++steps) {
+    const WayStep step = make_way(setup_, outbox_, connection_.get(), clock_)->step();
+    ASSERT_FALSE(step.hold.has_value()) << step.hold->to_string();
+    pause_.wait(step.again_after);
+    is_idle = step.is_idle;
+  }
+  EXPECT_EQ(count(RegistrationState::Registered), 10U);
+  EXPECT_EQ(in_account("tasks"), 1U);
+  EXPECT_EQ(outbox_.tasks.size(), 1U);
+}
+
+TEST_F(AccountTest, LinksThatExpiredAreAskedForAgain) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.way = WayKind::Bulk;
+  make_devices(4);
+  aws_.control("settings", R"({"expired_reports":1})");
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 4U);
+}
+
+TEST_F(AccountTest, ReportsWithoutPositionsAreBookedByCertificate) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.way = WayKind::Bulk;
+  make_devices(20);
+  aws_.control("settings", R"({"report_positions":false,"report_lines_per_link":7})");
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  aws_.control("settings", R"({"report_positions":true,"report_lines_per_link":10000})");
+  EXPECT_EQ(count(RegistrationState::Registered), 20U);
+}
+
+TEST_F(AccountTest, AnUploadWhoseAnswerIsLostIsTakenForOurs) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.way = WayKind::Bulk;
+  make_devices(4);
+  aws_.control("faults", R"({"operation":"PutObject","do":"lose_reply"})");
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 4U);
+  EXPECT_EQ(outbox_.tasks.size(), 1U);
+}
+
+TEST_F(AccountTest, ThrottledToOneASecondNothingIsLostOrParked) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(4);
+  aws_.control("throttle", R"({"operation":"CreateThing","tps":1,"burst":1})");
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  aws_.control("throttle", R"({"operation":"CreateThing","tps":null})");
+  EXPECT_EQ(count(RegistrationState::Registered), 4U);
+  EXPECT_EQ(in_account("things"), 4U);
+}
+
+TEST_F(AccountTest, ReconcilingFindsTheMissingAndTheForeignOne) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(10);
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  const CloudItem foreign = outbox_.items.at(10);
+  outbox_.items.erase(10);  // the account has it, the ledger never issued it
+  outbox_.items.at(9).state = RegistrationState::Waiting;
+  make_devices(0);
+  CloudItem missing = test::make_item(11);
+  missing.state = RegistrationState::Registered;
+  outbox_.items[11] = missing;
+  auto iot = connection_->session().iot();
+  std::vector<std::string> lines;
+  const auto counts =
+      reconcile(outbox_,
+                *iot,
+                {"plant", {"default"}, true, setup_.ca.id},
+                [&](Difference, const std::string& line) { lines.push_back(line); });
+  ASSERT_TRUE(counts.has_value());
+  EXPECT_EQ(counts->same, 8U);
+  EXPECT_EQ(counts->not_in_account, 1U);
+  EXPECT_EQ(counts->not_in_ledger, 1U);
+  EXPECT_EQ(counts->not_booked, 1U);
+  EXPECT_EQ(lines.size(), 3U);
+}
+
+}  // namespace
+}  // namespace linesign

@@ -1,0 +1,107 @@
+#include "appliance/cloud/registration/work_round.h"
+
+#include <atomic>
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/appliance/cloud/registration/fake_outbox.h"
+
+namespace linesign {
+namespace {
+
+using test::FakeOutbox;
+using Work = std::function<DirectOutcome(const CloudItem&)>;
+
+DirectOutcome registered(const CloudItem& item) {
+  DirectOutcome outcome;
+  outcome.booking.issuance_id = item.issuance_id;
+  outcome.booking.state = RegistrationState::Registered;
+  return outcome;
+}
+
+RoundResult run(FakeOutbox& outbox, const Work& work) {
+  const auto items = outbox.claim("t", 0, 500).value();
+  return run_round(outbox, "t", items, 8, [&work]() -> Result<Work> { return work; });
+}
+
+TEST(WorkRoundTest, BooksEveryDeviceOnce) {
+  FakeOutbox outbox(500);
+  std::atomic<int> calls{0};
+  const RoundResult result = run(outbox, [&calls](const CloudItem& item) {
+    ++calls;
+    return registered(item);
+  });
+  EXPECT_EQ(calls, 500);
+  EXPECT_EQ(result.registered, 500U);
+  EXPECT_EQ(outbox.booked.size(), 500U);
+}
+
+TEST(WorkRoundTest, APoisonOneIsParkedAndTheRestGoesOn) {
+  FakeOutbox outbox(100);
+  const RoundResult result = run(outbox, [](const CloudItem& item) {
+    DirectOutcome outcome = registered(item);
+    if (item.issuance_id % 20 == 0) outcome.booking.state = RegistrationState::Parked;
+    return outcome;
+  });
+  EXPECT_EQ(result.parked, 5U);
+  EXPECT_EQ(result.registered, 95U);
+  EXPECT_FALSE(result.hold.has_value());
+}
+
+TEST(WorkRoundTest, AHoldStopsTheRoundAndWhatIsDoneIsBooked) {
+  FakeOutbox outbox(500);
+  const RoundResult result = run(outbox, [](const CloudItem& item) {
+    DirectOutcome outcome = registered(item);
+    if (item.issuance_id < 50) return outcome;
+    outcome.booking.state = RegistrationState::Waiting;
+    outcome.hold = Error(ErrorCode::AwsUnreachable);
+    return outcome;
+  });
+  ASSERT_TRUE(result.hold.has_value());
+  EXPECT_EQ(result.registered, 49U);
+  EXPECT_LE(outbox.booked.size(), 49U + 8U);
+}
+
+TEST(WorkRoundTest, ADeviceThatAwsFailsAtDoesNotStopTheOthers) {
+  FakeOutbox outbox(200);
+  const Work work = [](const CloudItem& item) {
+    DirectOutcome outcome = registered(item);
+    if (item.issuance_id != 1) return outcome;
+    outcome.booking.state = RegistrationState::Waiting;
+    outcome.hold = Error(ErrorCode::AwsUnavailable);
+    return outcome;
+  };
+  const RoundResult first = run(outbox, work);
+  EXPECT_EQ(first.registered, 199U);
+  EXPECT_FALSE(first.hold.has_value());
+  const RoundResult second = run(outbox, work);
+  EXPECT_TRUE(second.hold.has_value()) << "alone it is waited for";
+}
+
+TEST(WorkRoundTest, AnAwsThatFailsAtEverythingStopsTheRound) {
+  FakeOutbox outbox(500);
+  std::atomic<int> calls{0};
+  const RoundResult result = run(outbox, [&calls](const CloudItem& item) {
+    ++calls;
+    DirectOutcome outcome = registered(item);
+    outcome.booking.state = RegistrationState::Waiting;
+    outcome.hold = Error(ErrorCode::AwsUnavailable);
+    return outcome;
+  });
+  EXPECT_TRUE(result.hold.has_value());
+  EXPECT_LT(calls, 40);
+}
+
+TEST(WorkRoundTest, ABookingThatIsNotTakenIsAHold) {
+  FakeOutbox outbox(10);
+  const auto items = outbox.claim("t", 0, 500).value();
+  outbox.failure = ErrorCode::AdminUnavailable;
+  const RoundResult result =
+      run_round(outbox, "t", items, 2, []() -> Result<Work> { return Work(registered); });
+  ASSERT_TRUE(result.hold.has_value());
+  EXPECT_EQ(result.hold->code(), ErrorCode::AdminUnavailable);
+  EXPECT_EQ(result.registered, 0U);
+}
+
+}  // namespace
+}  // namespace linesign

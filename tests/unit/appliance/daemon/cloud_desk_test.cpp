@@ -1,0 +1,166 @@
+// From the client's call to the ledger's file and back, with everything real between them.
+#include "appliance/daemon/cloud_desk.h"
+
+#include <future>
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "appliance/admin/admin_server.h"
+#include "appliance/admin/cloud_client.h"
+#include "hsm/x509/csr.h"
+#include "tests/support/fake_admin_service.h"
+#include "tests/unit/appliance/ledger/ledger_fixture.h"
+
+namespace linesign {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::filled;
+using ::testing::IsEmpty;
+using testing::kNow;
+using testing::Request;
+using testing::signature_of;
+
+constexpr const char* kTarget = "production-eu";
+
+AwsConfig config_with_one_target() {
+  AwsConfig config;
+  TargetConfig target;
+  target.name = kTarget;
+  target.account = "123456789012";
+  target.region = "eu-central-1";
+  config.targets = {target};
+  config.targets_of_default_order = {kTarget};
+  return config;
+}
+
+// An appliance that has nothing but an outbox.
+class OutboxService final : public AdminService {
+ public:
+  OutboxService(const Clock& clock, GroupCommit& ledger) : cloud_(clock, ledger) {}
+  void status(std::function<void(Result<ApplianceStatus>)> reply) override {
+    reply(ApplianceStatus());
+  }
+  void add_station(std::string /*name*/, std::function<void(Result<std::string>)> reply) override {
+    reply(fail(ErrorCode::Internal));
+  }
+  void list_stations(std::function<void(Result<std::vector<StationListEntry>>)> reply) override {
+    reply(std::vector<StationListEntry>());
+  }
+  void revoke_station(std::string /*name*/,
+                      std::function<void(Result<StationRecord>)> reply) override {
+    reply(fail(ErrorCode::Internal));
+  }
+  CloudService& cloud() override { return cloud_; }
+
+ private:
+  CloudDesk cloud_;
+};
+
+class CloudDeskTest : public testing::LedgerTest {
+ protected:
+  void SetUp() override {
+    LedgerTest::SetUp();
+    for (uint64_t number = 1; number <= 3; ++number) issue(number);
+    auto loop = EventLoop::create();
+    ASSERT_TRUE(loop.has_value());
+    loop_ = std::move(*loop);
+    group_ = GroupCommit::start(*loop_, settings(), std::move(ledger_), {});
+    service_.emplace(clock_, *group_);
+    auto server = AdminServer::start(*loop_, *service_, {.socket = socket()});
+    ASSERT_TRUE(server.has_value()) << server.error().to_string();
+    server_ = std::move(*server);
+    thread_ = std::thread([this] { loop_->run(); });
+  }
+  void TearDown() override {
+    std::promise<void> done;
+    loop_->post([&] {
+      server_.reset();
+      loop_->stop();
+      done.set_value();
+    });
+    done.get_future().wait();
+    thread_.join();
+    group_->close();
+  }
+
+  std::filesystem::path socket() const { return folder_.path() / "admin.sock"; }
+  CloudClient client() const { return AdminClient(socket(), std::chrono::seconds(30)).cloud(); }
+
+  SystemClock clock_;
+  std::unique_ptr<EventLoop> loop_;
+  std::unique_ptr<GroupCommit> group_;
+  std::optional<OutboxService> service_;
+  std::unique_ptr<AdminServer> server_;
+  std::thread thread_;
+};
+
+TEST_F(CloudDeskTest, BringsCertificatesFromTheLedgerToRegistered) {
+  EXPECT_EQ(client().claim(kTarget, 0, 10).error().code(), ErrorCode::CloudTargetUnknown);
+  ASSERT_TRUE(client().set_plan(plan_of(config_with_one_target())).has_value());
+  const auto items = client().claim(kTarget, 0, 10);
+  ASSERT_TRUE(items.has_value()) << items.error().to_string();
+  ASSERT_EQ(items->size(), 3U);
+  std::vector<CloudBooking> bookings(3);
+  for (size_t i = 0; i < 3; ++i) {
+    bookings[i].issuance_id = (*items)[i].issuance_id;
+    bookings[i].state = RegistrationState::Registered;
+    bookings[i].certificate_id = sha256((*items)[i].certificate_der);
+  }
+  bookings[1].certificate_id = filled<32>(9, 9);
+  bookings[2].state = RegistrationState::Parked;
+  const auto booked = client().book(kTarget, bookings);
+  ASSERT_TRUE(booked.has_value()) << booked.error().to_string();
+  EXPECT_EQ(booked->booked, 2U);
+  EXPECT_EQ(booked->refused.size(), 1U);
+  const auto left = client().claim(kTarget, 0, 10);
+  ASSERT_EQ(left->size(), 1U);
+  EXPECT_EQ(left->front().issuance_id, 2U);
+  EXPECT_EQ(client().release_all(kTarget, std::nullopt).value(), 1U);
+  const auto status = client().status();
+  ASSERT_EQ(status->size(), 1U);
+  EXPECT_EQ(status->front().registered, 1U);
+  EXPECT_EQ(status->front().waiting, 2U);
+  EXPECT_EQ(client().registrations(kTarget, std::nullopt, 0, 10)->registrations.size(), 3U);
+  EXPECT_EQ(client().certificates("default", 0, 10)->certificates.size(), 3U);
+}
+
+TEST_F(CloudDeskTest, LeadsABulkTaskThroughItsLife) {
+  ASSERT_TRUE(client().set_plan(plan_of(config_with_one_target())).has_value());
+  const auto task = client().create_task(kTarget, "linesign/1.json");
+  ASSERT_TRUE(task.has_value()) << task.error().to_string();
+  EXPECT_EQ(client().fill_task(task->id, 2)->lines, 2U);
+  EXPECT_EQ(client().task_items(task->id, 0, 10)->size(), 2U);
+  EXPECT_EQ(client().update_task(task->id, {.state = BulkTaskState::Uploaded})->state,
+            BulkTaskState::Uploaded);
+  EXPECT_EQ(client().open_tasks(kTarget)->size(), 1U);
+  EXPECT_EQ(client().return_task_items(task->id, 10).value(), 2U);
+  EXPECT_TRUE(client().update_task(task->id, {.state = BulkTaskState::Failed}).has_value());
+  EXPECT_THAT(*client().open_tasks(kTarget), IsEmpty());
+  EXPECT_EQ(client().claim(kTarget, 0, 10)->size(), 3U);
+}
+
+TEST_F(CloudDeskTest, StopsAndStartsAFeed) {
+  AwsConfig config = config_with_one_target();
+  config.targets_of_default_order.clear();
+  ASSERT_TRUE(client().set_plan(plan_of(config)).has_value());
+  EXPECT_THAT(*client().claim(kTarget, 0, 10), IsEmpty());
+  ASSERT_TRUE(client().set_feed({"default", kTarget}, true).has_value());
+  EXPECT_EQ(client().claim(kTarget, 0, 10)->size(), 3U);
+}
+
+TEST(CloudPlanOfConfig, NamesTargetsAndWhereTheDefaultOrderGoes) {
+  const CloudPlan plan = plan_of(config_with_one_target());
+  ASSERT_EQ(plan.targets.size(), 1U);
+  EXPECT_EQ(plan.targets[0].name, kTarget);
+  EXPECT_EQ(plan.targets[0].account, "123456789012");
+  EXPECT_EQ(plan.targets[0].region, "eu-central-1");
+  ASSERT_EQ(plan.feeds.size(), 1U);
+  EXPECT_EQ(plan.feeds[0].order_id, "default");
+  EXPECT_EQ(plan.feeds[0].target, kTarget);
+  EXPECT_THAT(plan_of({}).targets, IsEmpty());
+}
+
+}  // namespace
+}  // namespace linesign

@@ -1,0 +1,443 @@
+#include "appliance/issuance/issuance.h"
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "hsm/x509/proof_verifier.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/software_ca.h"
+#include "tests/support/temp_dir.h"
+
+namespace linesign {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::string_view kOrder = "default";
+
+// How a request ended.
+struct Answer {
+  Bytes certificate;
+  std::optional<ErrorCode> error;
+  milliseconds retry_after{0};
+};
+
+// Issuance on a real ledger and a software CA; the signers are the test, which decides when and how
+// each intent ends.
+class IssuanceTest : public testing::Test {
+ protected:
+  IssuanceTest() : clock_(test::kTestTime), loop_(std::move(*EventLoop::create())) { open(); }
+
+  ~IssuanceTest() override { close(); }
+
+  void open(const Profile& profile = {}) {
+    auto builder = CertificateBuilder::create(profile, ca_.certificate());
+    ASSERT_TRUE(builder) << builder.error().to_string();
+    auto ledger = Ledger::open(ledger_settings());
+    ASSERT_TRUE(ledger) << ledger.error().to_string();
+    ASSERT_TRUE((*ledger)->begin());
+    ASSERT_TRUE((*ledger)->remember_profile(builder->profile_hash(),
+                                            canonical_text(profile),
+                                            ca_.der(),
+                                            signature_algorithm_der(KeyType::EcP256),
+                                            clock_.now()));
+    if (station_.id == 0) {
+      auto station = (*ledger)->add_station("line1", Sha256{}, clock_.now(), clock_.now());
+      ASSERT_TRUE(station) << station.error().to_string();
+      station_ = {.id = station->id, .name = station->name};
+      auto other = (*ledger)->add_station("line2", Sha256{1}, clock_.now(), clock_.now());
+      ASSERT_TRUE(other) << other.error().to_string();
+      other_station_ = {.id = other->id, .name = other->name};
+    }
+    ASSERT_TRUE((*ledger)->commit());
+    auto open_intents = (*ledger)->open_intents();
+    ASSERT_TRUE(open_intents);
+    commit_ = GroupCommit::start(*loop_, ledger_settings(), std::move(*ledger), {});
+    health_ = std::make_unique<Health>(clock_, [](Cause, const std::optional<Error>&) {});
+    issuance_ = std::make_unique<Issuance>(
+        *loop_,
+        clock_,
+        *health_,
+        *commit_,
+        std::move(*builder),
+        limits_,
+        [this](const std::shared_ptr<const RecordedIntent>& intent, int64_t) {
+          ++sign_orders_;
+          if (sign_at_once_) {
+            sign(*intent);
+          } else {
+            waiting_.push_back(intent);
+          }
+        });
+    issuance_->recover(std::move(*open_intents));
+  }
+
+  // Like a crash: what is in memory is gone.
+  void close() {
+    if (commit_ == nullptr) return;
+    commit_->close();
+    waiting_.clear();
+    issuance_.reset();
+    health_.reset();
+    commit_.reset();
+    sign_orders_ = 0;
+  }
+
+  LedgerSettings ledger_settings() const { return {.directory = folder_.path() / "ledger"}; }
+
+  void sign(const RecordedIntent& intent) {
+    const Bytes signature = ca_.sign(intent.tbs());
+    issuance_->on_signed(intent, ByteView(signature));
+  }
+
+  static RequestId request_id(int number) {
+    RequestId id{};
+    id[0] = static_cast<uint8_t>(number >> 8);
+    id[1] = static_cast<uint8_t>(number);
+    return id;
+  }
+
+  // Asks, and gives the place where the answer will be.
+  std::shared_ptr<std::optional<Answer>> ask(int number,
+                                             const std::string& device,
+                                             const Bytes& csr) {
+    auto answer = std::make_shared<std::optional<Answer>>();
+    issuance_->issue(
+        station_,
+        {.request_id = request_id(number), .order_id = kOrder, .device_id = device, .csr_der = csr},
+        [answer](tl::expected<ByteView, Refusal> result) {
+          EXPECT_FALSE(answer->has_value()) << "a request is answered once";
+          answer->emplace();
+          if (result) {
+            (*answer)->certificate = to_bytes(*result);
+          } else {
+            (*answer)->error = result.error().error.code();
+            (*answer)->retry_after = result.error().retry_after;
+          }
+          return true;
+        });
+    return answer;
+  }
+
+  bool run_until(const std::function<bool()>& condition) {
+    bool met = false;
+    int rounds = 0;
+    std::unique_ptr<Timer> poll;
+    poll = loop_->make_timer([&] {
+      met = condition();
+      if (met || ++rounds > 2000) {
+        loop_->stop();
+      } else {
+        poll->start(milliseconds(5));
+      }
+    });
+    poll->start(milliseconds(0));
+    loop_->run();
+    return met;
+  }
+
+  Answer answer_to(int number, const std::string& device, const Bytes& csr) {
+    const auto answer = ask(number, device, csr);
+    EXPECT_TRUE(run_until([&] { return answer->has_value(); }));
+    return answer->value_or(Answer{});
+  }
+
+  TempDir folder_;
+  FakeClock clock_;
+  std::unique_ptr<EventLoop> loop_;
+  test::SoftwareCa ca_;
+  StationIdentity station_;
+  StationIdentity other_station_;
+  IssuanceLimits limits_;
+  std::unique_ptr<GroupCommit> commit_;
+  std::unique_ptr<Health> health_;
+  std::unique_ptr<Issuance> issuance_;
+  bool sign_at_once_ = true;
+  int sign_orders_ = 0;
+  std::vector<std::shared_ptr<const RecordedIntent>> waiting_;
+  EvpKey key_ = test::make_key(KeyType::EcP256);
+  EvpKey other_key_ = test::make_key(KeyType::EcP256);
+  Bytes csr_ = test::make_csr(key_.get(), "device-1");
+};
+
+TEST_F(IssuanceTest, AnswersWithACertificateThatTheCaSigned) {
+  const Answer answer = answer_to(1, "device-1", csr_);
+  ASSERT_FALSE(answer.error);
+  const unsigned char* der = answer.certificate.data();
+  const X509Certificate certificate(
+      d2i_X509(nullptr, &der, static_cast<long>(answer.certificate.size())));
+  ASSERT_NE(certificate, nullptr);
+  EXPECT_EQ(X509_verify(certificate.get(), ca_.key()), 1);
+  EXPECT_EQ(EVP_PKEY_eq(X509_get0_pubkey(certificate.get()), key_.get()), 1);
+  EXPECT_EQ(issuance_->counters().issued, 1U);
+  EXPECT_TRUE(issuance_->is_idle());
+}
+
+TEST_F(IssuanceTest, AnswersTheSameRequestWithTheSameBytes) {
+  const Answer first = answer_to(1, "device-1", csr_);
+  const Answer again = answer_to(1, "device-1", csr_);
+  EXPECT_EQ(first.certificate, again.certificate);
+  EXPECT_EQ(sign_orders_, 1);
+}
+
+TEST_F(IssuanceTest, AnswersTheSameRequestWithTheSameBytesAfterARestart) {
+  const Answer first = answer_to(1, "device-1", csr_);
+  close();
+  open();
+  const Answer again = answer_to(1, "device-1", csr_);
+  EXPECT_EQ(first.certificate, again.certificate);
+  EXPECT_EQ(sign_orders_, 0);
+}
+
+TEST_F(IssuanceTest, KeepsTheBytesWhenTheProfileChangesLater) {
+  const Answer first = answer_to(1, "device-1", csr_);
+  close();
+  Profile shorter;
+  shorter.validity = std::chrono::days(30);
+  open(shorter);
+  EXPECT_EQ(answer_to(1, "device-1", csr_).certificate, first.certificate);
+}
+
+TEST_F(IssuanceTest, RefusesOtherBytesUnderTheSameRequestId) {
+  answer_to(1, "device-1", csr_);
+  const Bytes other = test::make_csr(other_key_.get(), "device-2");
+  EXPECT_EQ(answer_to(1, "device-2", other).error, ErrorCode::RequestConflict);
+}
+
+TEST_F(IssuanceTest, RefusesAnotherKeyForADeviceThatHasACertificate) {
+  answer_to(1, "device-1", csr_);
+  const Bytes other = test::make_csr(other_key_.get(), "device-1");
+  EXPECT_EQ(answer_to(2, "device-1", other).error, ErrorCode::DeviceExists);
+}
+
+TEST_F(IssuanceTest, RefusesAnotherDeviceForAKeyThatHasACertificate) {
+  answer_to(1, "device-1", csr_);
+  const Bytes other = test::make_csr(key_.get(), "device-2");
+  EXPECT_EQ(answer_to(2, "device-2", other).error, ErrorCode::KeyExists);
+}
+
+TEST_F(IssuanceTest, SignsARequestThatComesTwiceAtOnceOnlyOnce) {
+  sign_at_once_ = false;
+  const auto first = ask(1, "device-1", csr_);
+  const auto second = ask(1, "device-1", csr_);
+  ASSERT_TRUE(run_until([&] { return waiting_.size() == 1; }));
+  sign(*waiting_.front());
+  ASSERT_TRUE(run_until([&] { return first->has_value() && second->has_value(); }));
+  EXPECT_EQ((*first)->certificate, (*second)->certificate);
+  EXPECT_EQ(sign_orders_, 1);
+}
+
+TEST_F(IssuanceTest, OrdersASignatureOnlyForADurableIntent) {
+  sign_at_once_ = false;
+  ask(1, "device-1", csr_);
+  ASSERT_TRUE(run_until([&] { return waiting_.size() == 1; }));
+  const uint64_t recorded = waiting_.front()->issuance_id();
+  close();
+  auto ledger = Ledger::open(ledger_settings());
+  ASSERT_TRUE(ledger);
+  auto intents = (*ledger)->open_intents();
+  ASSERT_TRUE(intents);
+  ASSERT_EQ(intents->size(), 1U);
+  EXPECT_EQ(intents->front().issuance_id(), recorded);
+}
+
+TEST_F(IssuanceTest, FinishesAnOpenIntentWithTheSameBytesBeforeNewWork) {
+  sign_at_once_ = false;
+  ask(1, "device-1", csr_);
+  ASSERT_TRUE(run_until([&] { return waiting_.size() == 1; }));
+  const Bytes tbs = to_bytes(waiting_.front()->tbs());
+  close();
+  clock_.advance(std::chrono::hours(5));
+  open();
+  ASSERT_EQ(waiting_.size(), 1U);
+  EXPECT_EQ(to_bytes(waiting_.front()->tbs()), tbs);
+  const Bytes other = test::make_csr(other_key_.get(), "device-2");
+  EXPECT_EQ(answer_to(2, "device-2", other).error, ErrorCode::Unavailable);
+  sign(*waiting_.front());
+  ASSERT_TRUE(run_until([&] { return health_->is_producing(); }));
+  sign_at_once_ = true;
+  EXPECT_FALSE(answer_to(2, "device-2", other).error);
+  EXPECT_FALSE(answer_to(1, "device-1", csr_).error);
+}
+
+TEST_F(IssuanceTest, DoesNotProduceWhileAnIntentOfAnotherProfileIsOpen) {
+  sign_at_once_ = false;
+  ask(1, "device-1", csr_);
+  ASSERT_TRUE(run_until([&] { return waiting_.size() == 1; }));
+  close();
+  Profile other;
+  other.validity = std::chrono::days(30);
+  open(other);
+  ASSERT_FALSE(health_->is_producing());
+  EXPECT_EQ(health_->reason().code(), ErrorCode::LedgerProfileChanged);
+  EXPECT_EQ(sign_orders_, 0);
+  close();
+  open();
+  EXPECT_EQ(waiting_.size(), 1U) << "the former profile finishes it";
+}
+
+TEST_F(IssuanceTest, VoidsAnIntentThatTheSignerRefusedAndFreesItsNames) {
+  sign_at_once_ = false;
+  const auto refused = ask(1, "device-1", csr_);
+  ASSERT_TRUE(run_until([&] { return waiting_.size() == 1; }));
+  issuance_->on_signed(*waiting_.front(), fail(ErrorCode::CsrProofWrong));
+  ASSERT_TRUE(run_until([&] { return refused->has_value(); }));
+  EXPECT_EQ((*refused)->error, ErrorCode::CsrProofWrong);
+  sign_at_once_ = true;
+  EXPECT_FALSE(answer_to(1, "device-1", csr_).error);
+}
+
+TEST_F(IssuanceTest, RefusesABadCsrWithoutAnIntent) {
+  Bytes cut = csr_;
+  cut.pop_back();
+  EXPECT_EQ(answer_to(1, "device-1", cut).error, ErrorCode::CsrMalformed);
+  EXPECT_EQ(answer_to(1, "device-9", csr_).error, ErrorCode::CsrSubjectMismatch);
+  EXPECT_EQ(sign_orders_, 0);
+  EXPECT_EQ(issuance_->counters().refused, 2U);
+}
+
+TEST_F(IssuanceTest, RefusesAnOrderThatIsNotThere) {
+  const auto answer = std::make_shared<std::optional<ErrorCode>>();
+  issuance_->issue(
+      station_,
+      {.request_id = request_id(1), .order_id = "other", .device_id = "device-1", .csr_der = csr_},
+      [answer](const tl::expected<ByteView, Refusal>& result) {
+        *answer = result.error().error.code();
+        return true;
+      });
+  ASSERT_TRUE(run_until([&] { return answer->has_value(); }));
+  EXPECT_EQ(**answer, ErrorCode::OrderUnknown);
+}
+
+TEST_F(IssuanceTest, SaysBusyAboveItsLimitAndWhenToComeAgain) {
+  close();
+  limits_.max_in_flight = 1;
+  sign_at_once_ = false;
+  open();
+  ask(1, "device-1", csr_);
+  const Answer busy = answer_to(2, "device-2", test::make_csr(other_key_.get(), "device-2"));
+  EXPECT_EQ(busy.error, ErrorCode::Busy);
+  EXPECT_GT(busy.retry_after.count(), 0);
+}
+
+TEST_F(IssuanceTest, LetsAStationBelowItsShareInWhileAnotherHoldsEverything) {
+  close();
+  limits_.max_in_flight = 2;
+  sign_at_once_ = false;
+  open();
+  const auto csr = [](const std::string& device) {
+    return test::make_csr(test::make_key(KeyType::EcP256).get(), device);
+  };
+  ask(1, "device-1", csr("device-1"));
+  ask(2, "device-2", csr("device-2"));
+  EXPECT_EQ(answer_to(3, "device-3", csr("device-3")).error, ErrorCode::Busy);
+  std::swap(station_, other_station_);
+  const auto single = ask(4, "device-4", csr("device-4"));
+  ASSERT_TRUE(run_until([&] { return waiting_.size() == 3; }));
+  EXPECT_EQ(answer_to(5, "device-5", csr("device-5")).error, ErrorCode::Busy)
+      << "it has its share now";
+  for (const auto& intent : waiting_) sign(*intent);
+  ASSERT_TRUE(run_until([&] { return issuance_->is_idle(); }));
+  EXPECT_FALSE((*single)->certificate.empty());
+  sign_at_once_ = true;
+  EXPECT_FALSE(answer_to(3, "device-3", csr("device-3")).error) << "shares are given back";
+}
+
+TEST_F(IssuanceTest, SaysUnavailableWithATimeWhileItDoesNotProduce) {
+  health_->set(Cause::Signers, Error(ErrorCode::HsmUnavailable));
+  const Answer answer = answer_to(1, "device-1", csr_);
+  EXPECT_EQ(answer.error, ErrorCode::Unavailable);
+  EXPECT_GT(answer.retry_after.count(), 0);
+}
+
+TEST_F(IssuanceTest, AnswersEverybodyWhenTheLedgerIsLost) {
+  sign_at_once_ = false;
+  const auto answer = ask(1, "device-1", csr_);
+  ASSERT_TRUE(run_until([&] { return waiting_.size() == 1; }));
+  issuance_->abandon(Error(ErrorCode::LedgerCommitUnknown));
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((*answer)->error, ErrorCode::Unavailable);
+  EXPECT_TRUE(issuance_->is_idle());
+  // A signature that comes too late is for nobody.
+  sign(*waiting_.front());
+  EXPECT_EQ(issuance_->counters().issued, 0U);
+}
+
+TEST_F(IssuanceTest, AnswersInTimeAndFinishesLater) {
+  sign_at_once_ = false;
+  const auto late = ask(1, "device-1", csr_);
+  ASSERT_TRUE(run_until([&] { return waiting_.size() == 1; }));
+  clock_.advance(std::chrono::seconds(11));
+  ASSERT_TRUE(run_until([&] { return late->has_value(); }));
+  EXPECT_EQ((*late)->error, ErrorCode::Unavailable);
+  const auto retried = ask(1, "device-1", csr_);
+  run_until([] { return true; });
+  sign(*waiting_.front());
+  ASSERT_TRUE(run_until([&] { return retried->has_value(); }));
+  EXPECT_FALSE((*retried)->error);
+  EXPECT_EQ(sign_orders_, 1);
+}
+
+TEST_F(IssuanceTest, FetchesACertificateAgain) {
+  const Answer first = answer_to(1, "device-1", csr_);
+  Bytes fetched;
+  std::optional<ErrorCode> unknown;
+  issuance_->fetch(station_,
+                   {.order_id = kOrder, .device_id = "device-1"},
+                   [&](tl::expected<ByteView, Refusal> result) {
+                     if (result) fetched = to_bytes(*result);
+                     return true;
+                   });
+  issuance_->fetch(station_,
+                   {.order_id = kOrder, .device_id = "device-2"},
+                   [&](const tl::expected<ByteView, Refusal>& result) {
+                     if (!result) unknown = result.error().error.code();
+                     return true;
+                   });
+  ASSERT_TRUE(run_until([&] { return unknown.has_value() && !fetched.empty(); }));
+  EXPECT_EQ(fetched, first.certificate);
+  EXPECT_EQ(unknown, ErrorCode::DeviceUnknown);
+}
+
+TEST_F(IssuanceTest, BooksAConfirmationOnlyForTheRightCertificate) {
+  const Answer first = answer_to(1, "device-1", csr_);
+  std::vector<bool> accepted;
+  const auto book = [&](const Sha256& hash) {
+    issuance_->confirm(
+        {.order_id = kOrder, .device_id = "device-1", .certificate_hash = hash},
+        [&](const tl::expected<void, Refusal>& result) { accepted.push_back(result.has_value()); });
+  };
+  book(Sha256{});
+  book(sha256(first.certificate));
+  ASSERT_TRUE(run_until([&] { return accepted.size() == 2; }));
+  EXPECT_EQ(accepted, (std::vector<bool>{false, true}));
+}
+
+TEST_F(IssuanceTest, GivesEachOfManyRequestsItsOwnCertificate) {
+  constexpr int kCount = 200;
+  const auto device = [](int i) { return "device-" + std::to_string(i); };
+  std::vector<Bytes> csrs;  // before the first is asked: keys take longer than a transaction
+  for (int i = 0; i < kCount; ++i)
+    csrs.push_back(test::make_csr(test::make_key(KeyType::EcP256).get(), device(i)));
+  std::vector<std::shared_ptr<std::optional<Answer>>> answers;
+  for (int i = 0; i < kCount; ++i)
+    answers.push_back(ask(i, device(i), csrs[static_cast<size_t>(i)]));
+  ASSERT_TRUE(run_until([&] { return issuance_->is_idle(); }));
+  std::set<Bytes> certificates;
+  for (const auto& answer : answers) {
+    ASSERT_TRUE(answer->has_value());
+    ASSERT_FALSE((*answer)->error);
+    certificates.insert((*answer)->certificate);
+  }
+  EXPECT_EQ(certificates.size(), static_cast<size_t>(kCount));
+  EXPECT_LT(commit_->counters().transactions, static_cast<uint64_t>(kCount))
+      << "many requests share one fsync";
+}
+
+}  // namespace
+}  // namespace linesign

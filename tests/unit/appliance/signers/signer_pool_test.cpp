@@ -1,0 +1,246 @@
+#include "appliance/signers/signer_pool.h"
+
+#include <signal.h>
+
+#include <fstream>
+#include <map>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "hsm/x509/csr.h"
+#include "tests/support/recorded_intents.h"
+
+namespace linesign {
+namespace {
+
+using std::chrono::milliseconds;
+
+// A pool of fake signers on a loop; each test waits for an outcome, never for a time.
+class SignerPoolTest : public testing::Test {
+ protected:
+  SignerPoolTest() : loop_(std::move(*EventLoop::create())) {}
+
+  void order(const std::string& words) {
+    std::ofstream(config()) << "profile " << to_hex(intents_.profile_hash()) << "\n" << words;
+  }
+
+  std::filesystem::path config() const { return folder_.path() / "orders"; }
+
+  void start(int signers, milliseconds sign_timeout = milliseconds(400)) {
+    pool_ = std::make_unique<SignerPool>(
+        *loop_,
+        clock_,
+        SignerPoolSettings{.executable = LINESIGN_FAKE_SIGNER,
+                           .config = config(),
+                           .signers = signers,
+                           .threads_per_signer = 1,
+                           .sign_timeout = sign_timeout,
+                           .start_timeout = milliseconds(800),
+                           .profile_hash = intents_.profile_hash()},
+        SignerPoolEvents{
+            .on_signed =
+                [this](const RecordedIntent& intent, Result<ByteView> signature) {
+                  ++outcomes_[intent.device_id()];
+                  if (signature) {
+                    const Sha256 hash = sha256(intent.tbs());
+                    EXPECT_EQ(as_text(*signature), "signed:" + std::string(as_text(hash)));
+                  } else {
+                    refused_[intent.device_id()] = signature.error().code();
+                  }
+                },
+            .on_change = [] {},
+            .on_trouble = [this](const Error& error) { troubles_.push_back(error.code()); }});
+    pool_->start();
+  }
+
+  // Runs the loop until the condition holds, at most ten seconds.
+  template <typename Condition>
+  bool run_until(Condition condition) {
+    bool met = false;
+    int rounds = 0;
+    std::unique_ptr<Timer> poll;
+    poll = loop_->make_timer([&] {
+      met = condition();
+      if (met || ++rounds > 1000) {
+        loop_->stop();
+      } else {
+        poll->start(milliseconds(10));
+      }
+    });
+    poll->start(milliseconds(0));
+    loop_->run();
+    return met;
+  }
+
+  bool run_until_outcomes(size_t count) {
+    return run_until([&] { return outcomes_.size() >= count; });
+  }
+
+  bool troubled_by(ErrorCode code) const {
+    return std::find(troubles_.begin(), troubles_.end(), code) != troubles_.end();
+  }
+
+  void expect_each_once() const {
+    for (const auto& [device, count] : outcomes_) EXPECT_EQ(count, 1) << device;
+  }
+
+  TempDir folder_;
+  RecordedIntents intents_;
+  SystemClock clock_;
+  std::unique_ptr<EventLoop> loop_;
+  std::map<std::string, int> outcomes_;
+  std::map<std::string, ErrorCode> refused_;
+  std::vector<ErrorCode> troubles_;
+  std::unique_ptr<SignerPool> pool_;
+};
+
+TEST_F(SignerPoolTest, SignsEveryIntentOnce) {
+  order("");
+  start(3);
+  for (int i = 0; i < 100; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+  EXPECT_TRUE(run_until_outcomes(100));
+  expect_each_once();
+  EXPECT_TRUE(refused_.empty());
+  EXPECT_EQ(pool_->token(), "fake token");
+  EXPECT_EQ(pool_->obstacle(), std::nullopt);
+}
+
+TEST_F(SignerPoolTest, PassesARefusalOnAsProofThatNothingWasSigned) {
+  order("refuse bad");
+  start(1);
+  pool_->sign(intents_.make("good"), 1);
+  pool_->sign(intents_.make("bad"), 1);
+  EXPECT_TRUE(run_until_outcomes(2));
+  EXPECT_EQ(refused_.at("bad"), ErrorCode::CsrProofWrong);
+  EXPECT_EQ(refused_.size(), 1U);
+}
+
+TEST_F(SignerPoolTest, GivesTheWorkOfACrashedSignerToAnother) {
+  order("crash-on device-7 once " + (folder_.path() / "once").string());
+  start(2);
+  for (int i = 0; i < 60; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+  EXPECT_TRUE(run_until_outcomes(60));
+  expect_each_once();
+  EXPECT_TRUE(troubled_by(ErrorCode::HsmUnavailable));
+}
+
+TEST_F(SignerPoolTest, ReplacesASignerThatDoesNotAnswer) {
+  order("hang-on device-3 once " + (folder_.path() / "once").string());
+  start(1);
+  for (int i = 0; i < 40; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+  EXPECT_TRUE(run_until_outcomes(40));
+  expect_each_once();
+  EXPECT_TRUE(troubled_by(ErrorCode::SignerTimeout));
+}
+
+TEST_F(SignerPoolTest, ReplacesASignerThatIsSilentAtStart) {
+  order("silent once " + (folder_.path() / "once").string());
+  start(1);
+  pool_->sign(intents_.make("device"), 1);
+  EXPECT_TRUE(run_until_outcomes(1));
+  EXPECT_TRUE(troubled_by(ErrorCode::SignerTimeout));
+}
+
+TEST_F(SignerPoolTest, LetsOthersPassWhenOneIntentKillsEverySigner) {
+  order("crash-on poison");
+  start(1);
+  pool_->sign(intents_.make("poison"), 1);
+  for (int i = 0; i < 40; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+  EXPECT_TRUE(run_until_outcomes(40));
+  expect_each_once();
+  EXPECT_EQ(outcomes_.count("poison"), 0U);
+  EXPECT_EQ(pool_->queued(), 1U) << "the intent is kept for a later try";
+}
+
+TEST_F(SignerPoolTest, TriesAnIntentAgainAfterAnErrorOfTheHsm) {
+  order("hsm-error device-1 once " + (folder_.path() / "once").string());
+  start(1);
+  pool_->sign(intents_.make("device-1"), 1);
+  EXPECT_TRUE(run_until([&] { return troubled_by(ErrorCode::HsmOperationFailed); }));
+  // The fake goes on misbehaving until it is restarted; a kill from outside does that.
+  ::kill(pool_->signers().front().pid, SIGKILL);
+  EXPECT_TRUE(run_until_outcomes(1));
+}
+
+TEST_F(SignerPoolTest, StopsForGoodAfterOneRefusedPin) {
+  order("fail 501");
+  start(4);
+  pool_->sign(intents_.make("device"), 1);
+  EXPECT_TRUE(run_until([&] { return !troubles_.empty(); }));
+  run_until([rounds = 0]() mutable { return ++rounds > 50; });
+  EXPECT_EQ(troubles_.size(), 1U) << "one try, not one for each signer";
+  ASSERT_TRUE(pool_->obstacle());
+  EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmPinRefused);
+  EXPECT_EQ(pool_->signers().front().state, "stopped");
+}
+
+TEST_F(SignerPoolTest, SurvivesOneWrongSignature) {
+  order("sign-wrong device once " + (folder_.path() / "once").string());
+  start(1);
+  pool_->sign(intents_.make("device"), 1);
+  EXPECT_TRUE(run_until_outcomes(1));
+  EXPECT_TRUE(troubled_by(ErrorCode::HsmSignatureWrong));
+}
+
+TEST_F(SignerPoolTest, StopsForGoodWhenWrongSignaturesDoNotEnd) {
+  order("sign-wrong device");
+  start(2);
+  pool_->sign(intents_.make("device"), 1);
+  EXPECT_TRUE(run_until([&] { return pool_->signers().front().state == "stopped"; }));
+  run_until([rounds = 0]() mutable { return ++rounds > 50; });
+  EXPECT_EQ(troubles_.size(), 5U) << "five tries, however many signers there are";
+  EXPECT_FALSE(pool_->is_ready());
+  EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmSignatureWrong);
+  EXPECT_EQ(pool_->queued(), 1U) << "its intent is finished after a restart";
+}
+
+TEST_F(SignerPoolTest, GoesOnWhenTheHsmComesBack) {
+  order("fail 500 once " + (folder_.path() / "once").string());
+  start(2);
+  pool_->sign(intents_.make("device"), 1);
+  EXPECT_TRUE(run_until_outcomes(1));
+  EXPECT_TRUE(troubled_by(ErrorCode::HsmUnavailable));
+}
+
+TEST_F(SignerPoolTest, RefusesASignerWithAnotherProfile) {
+  std::ofstream(config()) << "profile " << std::string(64, '0');
+  start(1);
+  EXPECT_TRUE(run_until([&] { return troubled_by(ErrorCode::ConfigConflict); }));
+  EXPECT_FALSE(pool_->is_ready());
+}
+
+TEST_F(SignerPoolTest, EndsASignerThatTalksGarbage) {
+  order("garbage once " + (folder_.path() / "once").string());
+  start(1);
+  pool_->sign(intents_.make("device"), 1);
+  EXPECT_TRUE(run_until_outcomes(1));
+  EXPECT_TRUE(troubled_by(ErrorCode::SignerProtocol));
+}
+
+TEST_F(SignerPoolTest, EndsASignerThatAnswersForAForeignIntent) {
+  order("foreign once " + (folder_.path() / "once").string());
+  start(1);
+  pool_->sign(intents_.make("device"), 1);
+  EXPECT_TRUE(run_until_outcomes(1));
+  expect_each_once();
+  EXPECT_TRUE(troubled_by(ErrorCode::SignerProtocol));
+}
+
+TEST_F(SignerPoolTest, SurvivesKillsAtRandomMoments) {
+  order("");
+  start(3);
+  constexpr int kIntents = 240;
+  for (int i = 0; i < kIntents; ++i) {
+    pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+    if (i % 40 != 0) continue;
+    run_until([] { return true; });
+    const int pid = pool_->signers()[static_cast<size_t>(i / 40) % 3].pid;
+    if (pid > 0) ::kill(pid, SIGKILL);
+  }
+  EXPECT_TRUE(run_until_outcomes(kIntents));
+  expect_each_once();
+}
+
+}  // namespace
+}  // namespace linesign

@@ -1,0 +1,218 @@
+#include "hsm/signer/signing_worker.h"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/software_signing_key.h"
+#include "tests/unit/hsm/signer/sign_items.h"
+
+namespace linesign {
+namespace {
+
+using signer::v1::SignItem;
+using signer::v1::SignResult;
+using std::chrono::milliseconds;
+using test::make_builder;
+using test::make_csr;
+using test::make_item;
+using test::make_key;
+using test::ScriptedSigningKey;
+using test::SigningScript;
+using test::SoftwareCa;
+
+class SigningWorkerTest : public testing::TestWithParam<KeyType> {
+ protected:
+  SigningWorkerTest()
+      : ca_(test::CaSpec{.key_type = type()}),
+        builder_(make_builder(ca_)),
+        csr_(make_csr(make_key(KeyType::EcP256).get(), "unit-1")),
+        item_(make_item(builder_, csr_, "unit-1", 42)) {}
+
+  static KeyType type() {
+    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+    return info->value_param() != nullptr ? GetParam() : KeyType::EcP256;
+  }
+
+  SigningWorker make_worker() {
+    auto worker =
+        SigningWorker::create(builder_,
+                              std::make_unique<ScriptedSigningKey>(ca_.key(), type(), script_),
+                              [this](milliseconds time) { pauses_.push_back(time); });
+    if (!worker) std::abort();
+    return std::move(*worker);
+  }
+
+  void expect_refused(const SignItem& item, ErrorCode code) {
+    SigningWorker worker = make_worker();
+    SignResult result;
+    const auto done = worker.process(item, result);
+    ASSERT_TRUE(done.has_value()) << done.error().to_string();
+    EXPECT_EQ(result.error_code(), static_cast<uint32_t>(code)) << result.detail();
+    EXPECT_TRUE(result.signature().empty());
+    EXPECT_EQ(script_.calls, 0);
+  }
+
+  void expect_protocol_breach(const SignItem& item) {
+    SigningWorker worker = make_worker();
+    SignResult result;
+    const auto done = worker.process(item, result);
+    ASSERT_FALSE(done.has_value());
+    EXPECT_EQ(done.error().code(), ErrorCode::SignerProtocol);
+    EXPECT_EQ(script_.calls, 0);
+  }
+
+  SoftwareCa ca_;
+  CertificateBuilder builder_;
+  Bytes csr_;
+  SignItem item_;
+  SigningScript script_;
+  std::vector<milliseconds> pauses_;
+};
+
+class SigningWorkerForKey : public SigningWorkerTest {};
+
+TEST_P(SigningWorkerForKey, AnswersASignatureThatMakesAValidCertificate) {
+  SigningWorker worker = make_worker();
+  SignResult result;
+  const auto done = worker.process(item_, result);
+  ASSERT_TRUE(done.has_value()) << done.error().to_string();
+  ASSERT_EQ(result.error_code(), 0U) << result.detail();
+  EXPECT_EQ(result.issuance_id(), 42U);
+
+  const auto csr = parse_csr(csr_);
+  CertificateRequest request{.device_id = "unit-1", .issued_at = test::kTestTime};
+  std::copy(item_.serial().begin(), item_.serial().end(), request.serial.begin());
+  const Bytes der = assemble_certificate(*builder_.build_tbs(*csr, request),
+                                         signature_algorithm_der(type()),
+                                         as_bytes(result.signature()));
+  const unsigned char* cursor = der.data();
+  const X509Certificate certificate(d2i_X509(nullptr, &cursor, static_cast<long>(der.size())));
+  ASSERT_NE(certificate, nullptr);
+  EXPECT_EQ(X509_verify(certificate.get(), ca_.key()), 1);
+}
+
+INSTANTIATE_TEST_SUITE_P(CaKeys,
+                         SigningWorkerForKey,
+                         testing::Values(KeyType::EcP256, KeyType::EcP384, KeyType::Rsa2048),
+                         [](const auto& row) {
+                           std::string name(to_string(row.param));
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+TEST_F(SigningWorkerTest, SignsNothingForACsrWithoutProof) {
+  std::string csr = item_.csr_der();
+  csr.back() = static_cast<char>(csr.back() ^ 1);
+  item_.set_csr_der(csr);
+  expect_refused(item_, ErrorCode::CsrProofWrong);
+}
+
+TEST_F(SigningWorkerTest, SignsNothingForBytesThatAreNoCsr) {
+  item_.set_csr_der("no CSR");
+  expect_refused(item_, ErrorCode::CsrMalformed);
+  item_.set_csr_der("");
+  expect_refused(item_, ErrorCode::CsrEmpty);
+}
+
+TEST_F(SigningWorkerTest, SignsNothingForAnotherHashThanTheIntents) {
+  std::string hash = item_.tbs_sha256();
+  hash[0] = static_cast<char>(hash[0] ^ 1);
+  item_.set_tbs_sha256(hash);
+  expect_refused(item_, ErrorCode::IntentMismatch);
+}
+
+TEST_F(SigningWorkerTest, SignsNothingForAnotherDeviceSerialOrTimeThanTheIntents) {
+  SignItem other = item_;
+  other.set_issued_at(item_.issued_at() + 1);
+  expect_refused(other, ErrorCode::IntentMismatch);
+  other = item_;
+  std::string serial = item_.serial();
+  serial.back() = static_cast<char>(serial.back() ^ 1);
+  other.set_serial(serial);
+  expect_refused(other, ErrorCode::IntentMismatch);
+  other = item_;
+  other.set_device_id("unit-2");
+  expect_refused(other, ErrorCode::CsrSubjectMismatch);
+}
+
+TEST_F(SigningWorkerTest, SignsNothingThatItsOwnProfileForbids) {
+  Profile strict;
+  strict.allowed_keys = {KeyType::Rsa2048};
+  builder_ = make_builder(ca_, strict);
+  expect_refused(item_, ErrorCode::CsrKeyNotAllowed);
+}
+
+TEST_F(SigningWorkerTest, SignsNothingWhenTheDaemonHasAnotherProfile) {
+  Profile other;
+  other.key_usage_critical = false;
+  builder_ = make_builder(ca_, other);
+  expect_refused(item_, ErrorCode::IntentMismatch);
+}
+
+TEST_F(SigningWorkerTest, TakesImpossibleItemsForABrokenPeer) {
+  SignItem item = item_;
+  item.set_serial("short");
+  expect_protocol_breach(item);
+  item = item_;
+  item.set_serial(std::string(16, '\x80'));
+  expect_protocol_breach(item);
+  item = item_;
+  item.set_serial(std::string(16, '\x01'));
+  expect_protocol_breach(item);
+  item = item_;
+  item.set_tbs_sha256("");
+  expect_protocol_breach(item);
+  item = item_;
+  item.set_device_id("unit 1");
+  expect_protocol_breach(item);
+  item = item_;
+  item.set_csr_der(std::string(kMaxCsrBytes + 1, '0'));
+  expect_protocol_breach(item);
+}
+
+TEST_F(SigningWorkerTest, TriesAFailedSignatureAgain) {
+  script_.errors = {{1, ErrorCode::HsmOperationFailed}, {2, ErrorCode::HsmOperationFailed}};
+  SigningWorker worker = make_worker();
+  SignResult result;
+  ASSERT_TRUE(worker.process(item_, result).has_value());
+  EXPECT_EQ(result.error_code(), 0U);
+  EXPECT_EQ(script_.calls, 3);
+  EXPECT_TRUE(pauses_.empty());
+}
+
+TEST_F(SigningWorkerTest, PausesBeforeFurtherTriesAndThenGivesUp) {
+  for (int call = 1; call <= 10; ++call) script_.errors[call] = ErrorCode::HsmOperationFailed;
+  SigningWorker worker = make_worker();
+  SignResult result;
+  const auto done = worker.process(item_, result);
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().code(), ErrorCode::HsmOperationFailed);
+  EXPECT_EQ(script_.calls, 5);
+  EXPECT_EQ(pauses_.size(), 2U);
+}
+
+TEST_F(SigningWorkerTest, DoesNotTryAgainWhatOnlyANewProcessHeals) {
+  script_.errors = {{1, ErrorCode::HsmUnavailable}};
+  SigningWorker worker = make_worker();
+  SignResult result;
+  const auto done = worker.process(item_, result);
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().code(), ErrorCode::HsmUnavailable);
+  EXPECT_EQ(script_.calls, 1);
+}
+
+TEST_F(SigningWorkerTest, NeverAnswersAWrongSignature) {
+  script_.flipped = {{2, true}};
+  SigningWorker worker = make_worker();
+  SignResult result;
+  ASSERT_TRUE(worker.process(item_, result).has_value());
+  SignResult second;
+  const auto done = worker.process(item_, second);
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().code(), ErrorCode::HsmSignatureWrong);
+  EXPECT_TRUE(second.signature().empty());
+}
+
+}  // namespace
+}  // namespace linesign

@@ -1,0 +1,79 @@
+#include "stations/client/command_line.h"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace linesign::client {
+namespace {
+
+Command parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "linesign-station");
+  testing::internal::CaptureStderr();
+  testing::internal::CaptureStdout();
+  Command command = parse_command_line(static_cast<int>(words.size()), words.data());
+  testing::internal::GetCapturedStdout();
+  testing::internal::GetCapturedStderr();
+  return command;
+}
+
+int exit_code(const std::vector<const char*>& words) {
+  const Command command = parse(words);
+  return std::holds_alternative<ExitNow>(command) ? std::get<ExitNow>(command).exit_code : -1;
+}
+
+TEST(CommandLine, TakesTheContractOfTheDesign) {
+  const Command enroll = parse({"enroll", "LSJ1.abc", "--dir", "station"});
+  EXPECT_EQ(std::get<EnrollCommand>(enroll).token, "LSJ1.abc");
+  const Command request = parse(
+      {"request", "--dir", "station", "--order", "o1", "--generate", "100", "--out", "certs/"});
+  const auto& wanted = std::get<RequestCommand>(request);
+  EXPECT_EQ(wanted.order, "o1");
+  EXPECT_EQ(wanted.generate, 100U);
+  EXPECT_EQ(wanted.out, "certs");
+  EXPECT_EQ(wanted.keys, "certs-keys");
+  EXPECT_EQ(wanted.timeout, std::chrono::minutes(10));
+}
+
+TEST(CommandLine, TakesATokenFromStandardInputOrAFile) {
+  EXPECT_EQ(std::get<EnrollCommand>(parse({"enroll", "-", "--dir", "d"})).token, "-");
+  EXPECT_EQ(
+      std::get<EnrollCommand>(parse({"enroll", "--token-file", "f", "--dir", "d"})).token_file,
+      "f");
+}
+
+TEST(CommandLine, ExplainsItself) {
+  EXPECT_EQ(exit_code({"--help"}), 0);
+  EXPECT_EQ(exit_code({"--version"}), 0);
+  EXPECT_EQ(exit_code({"request", "--help"}), 0);
+}
+
+class WrongWords : public testing::TestWithParam<std::vector<const char*>> {};
+
+TEST_P(WrongWords, AreAUsageError) { EXPECT_EQ(exit_code(GetParam()), 64); }
+
+using Words = std::vector<const char*>;
+INSTANTIATE_TEST_SUITE_P(
+    Lines,
+    WrongWords,
+    testing::Values(
+        Words{},
+        Words{"dance"},
+        Words{"enroll", "--dir", "d"},
+        Words{"enroll", "T", "--token-file", "f", "--dir", "d"},
+        Words{"enroll", "T"},
+        Words{"request", "--dir", "d", "--out", "o"},
+        Words{"request", "--dir", "d", "--csr", "c"},
+        Words{"request", "--dir", "d", "--out", "o", "--csr", "c", "--generate", "1"},
+        Words{"request", "--dir", "d", "--out", "o", "--generate", "0"},
+        Words{"request", "--dir", "d", "--out", "o", "--generate", "x"},
+        Words{"request", "--dir", "d", "--out", "o", "--csr-dir", "c", "--device-id", "a"},
+        Words{"request", "--dir", "d", "--out", "o", "--csr", "c", "--device-id", "a b"},
+        Words{"request", "--dir", "d", "--out", "o", "--csr", "c", "--order", "a/b"},
+        Words{"request", "--dir", "d", "--out", "o", "--generate", "1", "--key-type", "DSA"},
+        Words{"request", "--dir", "d", "--out", "o", "--generate", "1", "--keys", "o/"},
+        Words{"request", "--dir", "d", "--out", "o", "--generate", "1", "--timeout", "10"},
+        Words{"status"}));
+
+}  // namespace
+}  // namespace linesign::client

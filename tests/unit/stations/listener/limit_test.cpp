@@ -1,0 +1,124 @@
+// Floods: of requests, connections, and of descriptors.
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <thread>
+
+#include "tests/unit/stations/listener/listener_fixture.h"
+
+namespace {
+std::atomic<bool> descriptors_ran_out = false;
+}
+
+// Stands before the C library's. Taking all descriptors for real would take them from the
+// sanitizers too, which open pipes to look at memory.
+extern "C" int accept4(int fd, sockaddr* address, socklen_t* length, int flags) {
+  if (descriptors_ran_out) {
+    errno = EMFILE;
+    return -1;
+  }
+  return static_cast<int>(::syscall(SYS_accept4, fd, address, length, flags));
+}
+
+namespace linesign::test {
+namespace {
+
+class LimitTest : public ListenerFixture {};
+
+TEST_F(LimitTest, TenThousandRequestsOverTheWindowAreAnsweredBusy) {
+  constexpr uint32_t kRequests = 10'000;
+  settings_.window = 16;
+  start();
+  const TlsContext own = context();
+  TestStation station(port_, &own);
+  ASSERT_TRUE(station.greet());
+  Bytes stream;
+  for (uint32_t i = 0; i < kRequests; ++i) append_frame(stream, issue(i));
+  const Bytes ciphertext = station.encrypt(stream);
+  std::thread sender([&] { station.send_raw(ciphertext); });
+  for (uint32_t i = 16; i < kRequests; ++i) {
+    const auto reply = station.receive();
+    ASSERT_TRUE(reply);
+    ASSERT_EQ(failure_code(reply->issue().failure()), ErrorCode::Busy);
+  }
+  sender.join();
+  EXPECT_EQ(counters().busy, kRequests - 16);
+  EXPECT_EQ(counters().requests, kRequests);
+  // The sixteen are still answered, and the station is not thrown out.
+  const Bytes certificate = {0x30, 0x00};
+  on_loop([&] {
+    while (!service_.replies.empty()) service_.answer(ByteView(certificate));
+  });
+  for (int i = 0; i < 16; ++i) EXPECT_EQ(station.receive()->issue().status(), 1);
+}
+
+TEST_F(LimitTest, AFloodOfPingsIsHeldBackAndAnsweredInFull) {
+  constexpr uint64_t kPings = 400'000;
+  settings_.max_output_bytes = 1024 * 1024;  // what is held back must stay below this
+  start();
+  const TlsContext own = context();
+  TestStation station(port_, &own);
+  ASSERT_TRUE(station.greet());
+  Bytes stream;
+  for (uint64_t i = 1; i <= kPings; ++i) append_frame(stream, ping(i));
+  const Bytes ciphertext = station.encrypt(stream);
+  std::thread sender([&] { station.send_raw(ciphertext); });
+  for (uint64_t i = 1; i <= kPings; ++i) {
+    const auto reply = station.receive();
+    ASSERT_TRUE(reply);
+    ASSERT_EQ(reply->pong().nonce(), i);
+  }
+  sender.join();
+}
+
+TEST_F(LimitTest, AConnectionOverMaxSessionsIsClosedAtOnce) {
+  settings_.max_sessions = 2;
+  start();
+  const TlsContext own = context();
+  auto first = std::make_unique<TestStation>(port_, &own);
+  TestStation second(port_, &own);
+  ASSERT_TRUE(first->greet() && second.greet());
+  TestStation third(port_, &own);
+  EXPECT_FALSE(third.greet());
+  EXPECT_EQ(counters().sessions, 2U);
+  first.reset();
+  ASSERT_TRUE(eventually([&] { return listener_->counters().sessions == 1; }));
+  TestStation fourth(port_, &own);
+  EXPECT_TRUE(fourth.greet());
+}
+
+TEST_F(LimitTest, AnswersOfOneTurnShareTlsRecords) {
+  start();
+  const TlsContext own = context();
+  TestStation station(port_, &own);
+  ASSERT_TRUE(station.greet());
+  Bytes stream;
+  for (uint32_t i = 0; i < 256; ++i) append_frame(stream, issue(i));
+  station.send_plaintext(stream);
+  ASSERT_TRUE(eventually([&] { return service_.replies.size() == 256; }));
+  const size_t records_before = station.records_received();
+  const Bytes certificate(1000, 0x30);
+  on_loop([&] {
+    while (!service_.replies.empty()) service_.answer(ByteView(certificate));
+  });
+  for (int i = 0; i < 256; ++i) ASSERT_TRUE(station.receive());
+  // 256 answers of 1,030 bytes fill 17 records of 16 KiB.
+  EXPECT_LE(station.records_received() - records_before, 20U);
+}
+
+TEST_F(LimitTest, AcceptingGoesOnAfterDescriptorsRanOut) {
+  start();
+  const TlsContext own = context();
+  descriptors_ran_out = true;
+  TestStation station(port_, &own);
+  EXPECT_FALSE(station.wait_readable(std::chrono::milliseconds(100)));
+  EXPECT_EQ(counters().accepted, 0U);
+  descriptors_ran_out = false;
+  EXPECT_TRUE(station.greet());
+}
+
+}  // namespace
+}  // namespace linesign::test
