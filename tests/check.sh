@@ -74,11 +74,12 @@ stage_shell() {
 
 stage_links() { $kPython tests/docs.py links; }
 
-# The messages and everything else that is generated must exist before clang-tidy can read.
+# The messages and everything else that is generated must exist before clang-tidy can read. The
+# preset dev, because there each file has a compile command of its own.
 stage_tidy() {
-  configure release >/dev/null
-  cmake --build --preset release --parallel "$jobs" --target linesign_messages
-  $kPython tests/support/tidy.py build/release --jobs "$jobs"
+  configure dev >/dev/null
+  cmake --build --preset dev --parallel "$jobs" --target linesign_messages
+  $kPython tests/support/tidy.py build/dev --jobs "$jobs"
 }
 
 # The programs only: the tests are built once, with the sanitizers.
@@ -161,7 +162,7 @@ total_failed=0
 name_filter=
 long_runs=0
 
-# A stage that dies without a count is one failure.
+# A stage that dies without a count, or counts nothing, is one failure.
 run_stage() { # NAME
   local stage=$1 log=$kLogs/$1.log started=$SECONDS counts passed failed word=ok
   printf '%-9s ' "$stage"
@@ -175,6 +176,10 @@ run_stage() { # NAME
   passed=${counts%% passed*}
   failed=${counts##*, }
   failed=${failed%% failed}
+  if ((passed + failed == 0)) && [[ -z $name_filter ]]; then
+    echo "nothing was tested" >>"$log"
+    failed=1
+  fi
   total_passed=$((total_passed + passed))
   total_failed=$((total_failed + failed))
   if ((failed > 0)); then word=FAILED; fi

@@ -70,7 +70,7 @@ Object::Ptr status_object(const CloudTargetStatus& status) {
   return object;
 }
 
-CloudTargetStatus read_status(const Object& object) {
+CloudTargetStatus read_target_status(const Object& object) {
   CloudTargetStatus status;
   status.target = read_target(object);
   status.is_configured = flag_of(object, "configured");
@@ -208,7 +208,7 @@ Result<std::vector<CloudTargetStatus>> from_json(std::string_view json) {
   return parse_as<std::vector<CloudTargetStatus>>(json, [](const Object& object) {
     std::vector<CloudTargetStatus> targets;
     for_each_object(
-        object, "targets", [&](const Object& row) { targets.push_back(read_status(row)); });
+        object, "targets", [&](const Object& row) { targets.push_back(read_target_status(row)); });
     return targets;
   });
 }

@@ -34,7 +34,7 @@ Answer run_call(LoopBridge& bridge, const Call& call) {
   }));
 }
 
-Answer get_status(LoopBridge& bridge, const Call& /*call*/) {
+Answer get_cloud_status(LoopBridge& bridge, const Call& /*call*/) {
   using Targets = std::vector<CloudTargetStatus>;
   return answer_of_cloud(bridge.call<Targets>([](AdminService& service, Reply<Targets> reply) {
     service.cloud().status(std::move(reply));
@@ -45,8 +45,8 @@ using Service = CloudService;
 using Items = std::vector<CloudItem>;
 using Tasks = std::vector<BulkTask>;
 
-constexpr std::array kRoutes = {
-    Route{"GET", "/v1/cloud/status", "", get_status},
+constexpr std::array kCloudRoutes = {
+    Route{"GET", "/v1/cloud/status", "", get_cloud_status},
     Route{"POST", "/v1/cloud/targets", "", run_call<&Service::set_plan, CloudPlan, void>},
     Route{"POST", "/v1/cloud/feed", "", run_call<&Service::set_feed, CloudFeedRequest, void>},
     Route{"POST", "/v1/cloud/claim", "", run_call<&Service::claim, CloudClaimRequest, Items>},
@@ -92,6 +92,6 @@ constexpr std::array kRoutes = {
 
 }  // namespace
 
-std::span<const Route> cloud_routes() { return kRoutes; }
+std::span<const Route> cloud_routes() { return kCloudRoutes; }
 
 }  // namespace linesign

@@ -9,7 +9,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "protocol/base/clock.h"
+
 namespace linesign::bench {
+
+inline SteadyTime now() { return std::chrono::steady_clock::now(); }
 
 // Nearest rank: p99 is the smallest time that at least 99 % of the requests did not exceed. All
 // zero when there was none.

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "appliance/bench/cancel.h"
+#include "appliance/bench/latency.h"
 #include "appliance/bench/load_station.h"
 #include "appliance/bench/lone_station.h"
 
@@ -14,8 +15,6 @@ namespace {
 constexpr std::chrono::milliseconds kProgressEvery(100);
 constexpr std::chrono::seconds kStallPatience(60);  // without a single certificate
 constexpr std::chrono::seconds kDrainPatience(15);
-
-SteadyTime now() { return std::chrono::steady_clock::now(); }
 
 class LoadRun final {
  public:

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "appliance/bench/latency.h"
+
 namespace linesign::bench {
 namespace {
 
 // A handshake blocks the loop, so an appliance that does not answer must not hold it for long.
 constexpr std::chrono::seconds kConnectPatience(5);
-
-SteadyTime now() { return std::chrono::steady_clock::now(); }
 
 ClientOptions client_options(const LoadStationSettings& settings) {
   ClientOptions options;

@@ -8,15 +8,11 @@
 #include <array>
 #include <cerrno>
 
+#include "appliance/bench/latency.h"
 #include "protocol/base/file.h"
 #include "stations/client/backoff.h"
 
 namespace linesign::bench {
-namespace {
-
-SteadyTime now() { return std::chrono::steady_clock::now(); }
-
-}  // namespace
 
 Result<std::unique_ptr<LoneStation>> LoneStation::connect(const StationCredential& credential,
                                                           const LoneSettings& settings) {

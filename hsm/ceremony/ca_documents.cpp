@@ -17,7 +17,7 @@ using Extensions = std::unique_ptr<STACK_OF(X509_EXTENSION), decltype([](auto* s
                                      sk_X509_EXTENSION_pop_free(stack, X509_EXTENSION_free);
                                    })>;
 
-constexpr const char* kNoExpiry = "99991231235959Z";  // RFC 5280 section 4.1.2.5
+constexpr const char* kNoExpiryTime = "99991231235959Z";  // RFC 5280 section 4.1.2.5
 
 Result<X509Subject> make_subject(const CeremonyPlan& plan) {
   X509Subject name(X509_NAME_new());
@@ -78,7 +78,7 @@ Result<void> set_validity(X509* certificate, const CeremonyPlan& plan, UnixTime 
   const time_t end = start + plan.validity.count() - 1;
   ASN1_TIME* after = X509_getm_notAfter(certificate);
   const bool set = ASN1_TIME_set(X509_getm_notBefore(certificate), start) != nullptr &&
-                   (plan.no_expiry ? ASN1_TIME_set_string(after, kNoExpiry) == 1
+                   (plan.no_expiry ? ASN1_TIME_set_string(after, kNoExpiryTime) == 1
                                    : ASN1_TIME_set(after, end) != nullptr);
   if (!set) return fail(openssl_error("validity"));
   return {};

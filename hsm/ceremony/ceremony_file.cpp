@@ -18,7 +18,7 @@ using std::chrono::seconds;
 constexpr std::array<std::string_view, 2> kKindNames = {"root", "intermediate"};
 constexpr std::array<std::string_view, 8> kSubjectFields = {
     "C", "ST", "L", "O", "OU", "CN", "serialNumber", "DC"};
-constexpr std::string_view kNoExpiry = "no-expiry";
+constexpr std::string_view kNoExpiryWord = "no-expiry";
 constexpr milliseconds kMinValidity = days(1);
 constexpr milliseconds kMaxValidity = days(365 * 100);
 constexpr int64_t kMaxPathLength = 10;
@@ -86,8 +86,8 @@ Result<void> read_validity(const SettingsTable& table, CeremonyPlan& plan) {
   if (!table.has("validity") && plan.kind == CaKind::Root)
     return fail(table.error_at(
         "validity", ErrorCode::ConfigMissing, R"(required for a root: "20y" or "no-expiry")"));
-  LS_TRY(const std::string text, table.text("validity", kNoExpiry));
-  plan.no_expiry = text == kNoExpiry;
+  LS_TRY(const std::string text, table.text("validity", kNoExpiryWord));
+  plan.no_expiry = text == kNoExpiryWord;
   if (plan.no_expiry) return {};
   LS_TRY(const milliseconds validity,
          table.duration("validity", {kMinValidity, kMaxValidity}, kMaxValidity));

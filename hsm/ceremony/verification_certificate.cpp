@@ -21,7 +21,7 @@
 namespace linesign {
 namespace {
 
-constexpr int kSessions = 2;  // ours and one of libp11
+constexpr int kProofSessions = 2;  // ours and one of libp11
 constexpr size_t kCodeDigits = 64;
 
 bool is_code(std::string_view text) {
@@ -105,10 +105,12 @@ Result<std::string> make_verification_certificate(const SignerSettings& settings
   const TokenSettings& token = settings.token;
   LS_TRY(const SecretBytes pin, read_pin_file(token.pin_file));
   LS_TRY(const LoginLock lock, LoginLock::take(settings.login_lock));
-  LS_TRY(
-      OpenToken open,
-      OpenToken::open(
-          token.module, {token.token_label, token.token_serial}, pin, Access::ReadOnly, kSessions));
+  LS_TRY(OpenToken open,
+         OpenToken::open(token.module,
+                         {token.token_label, token.token_serial},
+                         pin,
+                         Access::ReadOnly,
+                         kProofSessions));
   const Bytes key_id = from_hex(token.key_id_hex).value_or(Bytes());
   LS_TRY(const CaKey key, find_ca_key(open.session(), {token.key_label, key_id}));
   LS_CHECK(check_key_attributes(key));

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "hsm/pkcs11/ec_parameters.h"
 #include "hsm/pkcs11/recovery.h"
 
 namespace linesign {
@@ -144,10 +145,6 @@ std::string find_value(const NamedAttributes& attributes, std::string_view name)
     if (key == name) return value;
   return {};
 }
-
-constexpr std::array<uint8_t, 10> kP256Parameters = {
-    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
-constexpr std::array<uint8_t, 7> kP384Parameters = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
 
 std::optional<KeyType> rsa_type(const Bytes& modulus) {
   const auto first =

@@ -6,14 +6,12 @@
 #include <openssl/rand.h>
 #include <openssl/x509.h>
 
+#include "hsm/pkcs11/ec_parameters.h"
 #include "hsm/pkcs11/recovery.h"
 
 namespace linesign {
 namespace {
 
-constexpr std::array<uint8_t, 10> kP256Parameters = {
-    0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
-constexpr std::array<uint8_t, 7> kP384Parameters = {0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22};
 constexpr std::array<uint8_t, 3> kPublicExponent = {0x01, 0x00, 0x01};
 constexpr size_t kKeyIdBytes = 20;
 

@@ -9,7 +9,7 @@
 namespace linesign {
 namespace {
 
-constexpr uint64_t kMaxThreads = 16;
+constexpr uint64_t kMaxThreadsInMessage = 16;
 constexpr uint64_t kMaxDurationMs = 24 * 60 * 60 * 1000;
 constexpr double kNanosPerSecond = 1e9;
 
@@ -90,7 +90,7 @@ Result<WorkerJob> parse_job(std::string_view line) {
   WorkerJob job;
   LS_TRY(job.target, parse_target(json));
   LS_TRY(job.corpus, json.get_text("corpus"));
-  LS_TRY(const uint64_t threads, number_in(json, "threads", 1, kMaxThreads));
+  LS_TRY(const uint64_t threads, number_in(json, "threads", 1, kMaxThreadsInMessage));
   job.threads = static_cast<int>(threads);
   LS_TRY(const uint64_t duration, number_in(json, "duration_ms", 0, kMaxDurationMs));
   job.duration = std::chrono::milliseconds(duration);

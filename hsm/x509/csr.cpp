@@ -12,7 +12,7 @@
 namespace linesign {
 namespace {
 
-constexpr size_t kMaxDepth = 16;
+constexpr size_t kMaxCsrDepth = 16;
 
 struct SignatureRow {
   CsrSignature signature;
@@ -44,7 +44,7 @@ Result<void> check_encoding(ByteView der) {
   DerReader reader(der);
   LS_TRY(const DerElement outer, reader.read(der::kSequence, "a CertificationRequest"));
   if (!reader.empty()) return fail(ErrorCode::CsrTrailingBytes);
-  return check_der(outer.whole, kMaxDepth);
+  return check_der(outer.whole, kMaxCsrDepth);
 }
 
 // Attributes are neither used nor copied; their shape is checked all the same.

@@ -8,7 +8,7 @@
 namespace linesign {
 namespace {
 
-constexpr size_t kMaxDepth = 32;
+constexpr size_t kMaxReaderDepth = 32;
 constexpr uint8_t kConstructed = 0x20;
 constexpr uint8_t kClassMask = 0xc0;
 constexpr uint8_t kTagNumberMask = 0x1f;
@@ -132,7 +132,7 @@ const char* find_problem(const Header& header, ByteView content) {
 class OpenElements final {
  public:
   OpenElements(size_t end, size_t max_depth)
-      : whole_end_(end), max_depth_(std::min(max_depth, kMaxDepth)) {}
+      : whole_end_(end), max_depth_(std::min(max_depth, kMaxReaderDepth)) {}
 
   // Leaves all those that end here; returns where the innermost of the others ends.
   size_t leave(size_t position) {
@@ -146,7 +146,7 @@ class OpenElements final {
   }
 
  private:
-  std::array<size_t, kMaxDepth> ends_{};
+  std::array<size_t, kMaxReaderDepth> ends_{};
   size_t depth_ = 0;
   size_t whole_end_;
   size_t max_depth_;

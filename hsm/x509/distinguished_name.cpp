@@ -8,7 +8,7 @@
 namespace linesign {
 namespace {
 
-constexpr std::array<uint8_t, 3> kCommonNameOid = {0x55, 0x04, 0x03};  // 2.5.4.3
+constexpr std::array<uint8_t, 3> kCommonNameType = {0x55, 0x04, 0x03};  // 2.5.4.3
 
 // X.690 section 11.6: the elements of a SET OF stand in ascending order of their encodings.
 bool ascends(ByteView previous, ByteView next) {
@@ -31,7 +31,7 @@ Result<void> check_attribute(DerReader attribute, std::optional<std::string>& co
   LS_TRY(const DerElement type, attribute.read(der::kObjectId, "an attribute type in the subject"));
   LS_TRY(const DerElement value, attribute.any());
   LS_CHECK(attribute.finish("an attribute of the subject"));
-  const bool is_common_name = equal(type.content, kCommonNameOid);
+  const bool is_common_name = equal(type.content, kCommonNameType);
   if (is_directory_string(value.tag)) {
     return is_common_name ? take_common_name(common_name, value.tag, value.content)
                           : check_directory_string(value.tag, value.content);

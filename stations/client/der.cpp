@@ -6,7 +6,7 @@
 namespace linesign::client {
 namespace {
 
-constexpr std::array<uint8_t, 3> kCommonNameOid = {0x55, 0x04, 0x03};  // 2.5.4.3
+constexpr std::array<uint8_t, 3> kCommonNameType = {0x55, 0x04, 0x03};  // 2.5.4.3
 
 // Header of a value: how long it is and how long the content is.
 struct Header {
@@ -134,7 +134,7 @@ std::optional<std::string> find_common_name(ByteView name) {
       const auto type = parts.next(kDerOid);
       const auto value = parts.next();
       if (!type || !value) return {};
-      if (equal(type->content, kCommonNameOid)) return to_text(*value);
+      if (equal(type->content, kCommonNameType)) return to_text(*value);
     }
   }
   return {};

@@ -3,10 +3,10 @@
 
   tidy.py BUILD_DIR [--jobs N] [FILE...]
 
-Most of the time goes into the headers of libraries. So the files of a folder are read as one unit,
-which includes them; a file whose names clash with another's goes into a unit of its own. Named
-files are looked at alone. A unit that was clean is not looked at again until a file of ours in it,
-the configuration or its compile command changes. Ends with "N passed, N failed", one count per file.
+Most of the time goes into the headers of libraries. So many files of a floor are read as one unit,
+which includes them; a file whose names clash with another's goes into a later unit. Named files are
+looked at alone. A unit that was clean is not looked at again until a file of ours in it, the
+configuration or the compile flags change. Ends with "N passed, N failed", one count per file.
 """
 
 import argparse
@@ -27,7 +27,7 @@ PRODUCT = ("protocol/", "hsm/", "stations/", "appliance/")
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 TIDY = "clang-tidy-16"
 COMPILER = "clang++-16"
-MAX_FILES_PER_UNIT = 8
+MAX_FILES_PER_UNIT = 20
 # The analyzer gives up a function's paths soon: most of its findings for a third of the time.
 ANALYZER = ["-Xclang", "-analyzer-config", "-Xclang", "max-nodes=30000"]
 # In a unit a local may have the name of another file's constant; the compiler itself watches files.
@@ -62,23 +62,28 @@ def closure(name, known):
 
 
 def read_flags(build_dir):
-    """The compiler flags of each source file of the product: no compiler, input or output."""
-    flags = {}
+    """The product's source files, and all compiler flags that any of them is compiled with."""
+    names, flags = set(), []
     for entry in json.loads((build_dir / "compile_commands.json").read_text()):
         path = Path(os.path.normpath(Path(entry["directory"]) / entry["file"]))
         if not path.is_relative_to(ROOT):
             continue
         name = str(path.relative_to(ROOT))
-        words = shlex.split(entry["command"])
-        start = next(i for i, word in enumerate(words) if re.search(r"(c\+\+|g\+\+)[\d.-]*$", word))
-        words = words[start + 1:]
-        for option in ("-o", "-c", "-MF", "-MT"):
-            if option in words:
-                at = words.index(option)
-                del words[at:at + 2]
-        flags[name] = tuple(word for word in words if word not in (entry["file"], "-MD"))
-    return {name: each for name, each in flags.items()
-            if name.startswith(PRODUCT) and name.endswith(".cpp")}
+        if not name.startswith(PRODUCT) or "LINESIGN_TEST_DATA" in entry["command"]:
+            continue
+        names.add(name)
+        words = iter(shlex.split(entry["command"]))
+        for word in words:
+            if word in ("-isystem", "-I"):
+                word += next(words)
+            elif word in ("-o", "-MF", "-MT"):
+                next(words)
+                continue
+            elif word == "-DNDEBUG" or not word.startswith(("-D", "-I", "-W", "-std")):
+                continue
+            if word not in flags:
+                flags.append(word)
+    return sorted(names), tuple(flags)
 
 
 def clashing(text, files, flags):
@@ -96,7 +101,7 @@ def include_all(files):
     return "".join(f'#include "{name}"\n' for name in files)
 
 
-def make_units(folder, files, flags, into):
+def make_units(floor, files, flags, into):
     units, waiting = [], sorted(files)
     while waiting:
         chosen, rest = waiting[:MAX_FILES_PER_UNIT], waiting[MAX_FILES_PER_UNIT:]
@@ -111,7 +116,7 @@ def make_units(folder, files, flags, into):
         if len(chosen) == 1:
             units.append(Unit(chosen[0], chosen, flags))
         else:
-            path = into / f"{folder.replace('/', '_')}_{len(units)}.cpp"
+            path = into / f"{floor}_{len(units)}.cpp"
             path.write_text(include_all(chosen))
             units.append(Unit(str(path), chosen, flags))
         waiting = rest
@@ -126,16 +131,16 @@ def run_tidy(unit):
 
 
 def plan(options, pool):
-    flags = read_flags(options.build_dir)
+    names, flags = read_flags(options.build_dir)
     if options.files:
-        return [Unit(name, [name], flags[name]) for name in options.files]
+        return [Unit(name, [name], flags) for name in options.files]
     into = options.build_dir / "tidy-units"
     into.mkdir(exist_ok=True)
-    groups = collections.defaultdict(list)
-    for name, each in flags.items():
-        groups[(os.path.dirname(name), each)].append(name)
-    made = [pool.submit(make_units, f"{folder}_{number}", files, each, into)
-            for number, ((folder, each), files) in enumerate(sorted(groups.items()))]
+    floors = collections.defaultdict(list)
+    for name in names:
+        floors["_".join(name.split("/")[:2])].append(name)
+    made = [pool.submit(make_units, floor, files, flags, into)
+            for floor, files in sorted(floors.items())]
     return [unit for future in made for unit in future.result()]
 
 

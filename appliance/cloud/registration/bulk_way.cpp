@@ -23,13 +23,14 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kFirstLook(500);
 constexpr milliseconds kLongestLook(15'000);
-constexpr int kMostDoublings = 5;
+constexpr int kMostLookDoublings = 5;
 constexpr uint64_t kMaxReportBytes = 4ULL * 1024 * 1024 * 1024;
 constexpr std::array kOldTasks = {TaskStatus::Completed, TaskStatus::Failed, TaskStatus::Cancelled};
 
 WayStep look_again(int looks) {
   WayStep step;
-  step.again_after = std::min(kLongestLook, kFirstLook * (1 << std::min(looks, kMostDoublings)));
+  step.again_after =
+      std::min(kLongestLook, kFirstLook * (1 << std::min(looks, kMostLookDoublings)));
   return step;
 }
 

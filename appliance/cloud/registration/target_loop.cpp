@@ -13,11 +13,11 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLookAgain(1000);  // for new certificates
 constexpr double kFirstHoldMs = 1000;
 constexpr double kLongestHoldMs = 60'000;
-constexpr int kMostDoublings = 6;
+constexpr int kMostHoldDoublings = 6;
 
 milliseconds hold_time(int holds) {
   const double longest =
-      std::min(kLongestHoldMs, kFirstHoldMs * std::exp2(std::min(holds, kMostDoublings)));
+      std::min(kLongestHoldMs, kFirstHoldMs * std::exp2(std::min(holds, kMostHoldDoublings)));
   return milliseconds(static_cast<int64_t>(longest * (0.5 + aws::random_fraction() / 2)));
 }
 

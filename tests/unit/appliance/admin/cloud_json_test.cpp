@@ -10,7 +10,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-UnixTime at(int64_t seconds) { return UnixTime(std::chrono::seconds(seconds)); }
+UnixTime unix_time(int64_t seconds) { return UnixTime(std::chrono::seconds(seconds)); }
 
 template <typename T>
 T round_trip(const T& sent) {
@@ -120,7 +120,7 @@ TEST(CloudJson, BringsItemsOverWithTheirCertificates) {
     sent[i].state = RegistrationState::InTask;
     sent[i].steps = 3;
     sent[i].attempts = 2;
-    sent[i].committed_at = at(1'700'000'000);
+    sent[i].committed_at = unix_time(1'700'000'000);
   }
   const auto received = round_trip(sent);
   ASSERT_EQ(received.size(), sent.size());
@@ -133,7 +133,7 @@ TEST(CloudJson, BringsItemsOverWithTheirCertificates) {
     EXPECT_EQ(received[i].state, RegistrationState::InTask);
     EXPECT_EQ(received[i].steps, 3U);
     EXPECT_EQ(received[i].attempts, 2U);
-    EXPECT_EQ(received[i].committed_at, at(1'700'000'000));
+    EXPECT_EQ(received[i].committed_at, unix_time(1'700'000'000));
   }
 }
 
@@ -150,7 +150,7 @@ TEST(CloudJson, BringsTheOtherRepliesOver) {
   page.certificates = {{.issuance_id = 5,
                         .device_id = "d",
                         .serial = SerialNumber{0x41},
-                        .committed_at = at(1),
+                        .committed_at = unix_time(1),
                         .certificate_der = {0x30, 0x00}}};
   page.next_after = 6;
   page.is_end = true;
@@ -179,7 +179,7 @@ TEST(CloudJson, BringsRegistrationsOver) {
   first.code = 1030;
   first.reason = "r";
   first.certificate_id = Sha256{1};
-  first.updated_at = at(9);
+  first.updated_at = unix_time(9);
   page.next_after = 2;
   const RegistrationPage received = round_trip(page);
   ASSERT_EQ(received.registrations.size(), 2U);
@@ -194,7 +194,7 @@ TEST(CloudJson, BringsRegistrationsOver) {
   EXPECT_EQ(same.code, 1030U);
   EXPECT_EQ(same.reason, "r");
   EXPECT_EQ(same.certificate_id, Sha256{1});
-  EXPECT_EQ(same.updated_at, at(9));
+  EXPECT_EQ(same.updated_at, unix_time(9));
   EXPECT_FALSE(received.registrations[1].certificate_id.has_value());
   EXPECT_EQ(received.next_after, 2U);
   EXPECT_FALSE(received.is_end);
@@ -211,7 +211,7 @@ TEST(CloudJson, BringsATargetsStatusOver) {
   status.handed_over = 4;
   status.parked = 5;
   status.parked_by_code = {{1030, 4}, {1033, 1}};
-  status.oldest_waiting_at = at(5);
+  status.oldest_waiting_at = unix_time(5);
   const auto received = round_trip(std::vector<CloudTargetStatus>{status, {}});
   ASSERT_EQ(received.size(), 2U);
   EXPECT_EQ(received[0].target.region, "eu-west-1");
@@ -227,7 +227,7 @@ TEST(CloudJson, BringsATargetsStatusOver) {
   ASSERT_EQ(received[0].parked_by_code.size(), 2U);
   EXPECT_EQ(received[0].parked_by_code[1].code, 1033U);
   EXPECT_EQ(received[0].parked_by_code[0].count, 4U);
-  EXPECT_EQ(received[0].oldest_waiting_at, at(5));
+  EXPECT_EQ(received[0].oldest_waiting_at, unix_time(5));
   EXPECT_FALSE(received[1].oldest_waiting_at.has_value());
 }
 
@@ -242,8 +242,8 @@ TEST(CloudJson, BringsTasksOver) {
   task.last_issuance = 3;
   task.lines = 4;
   task.sha256 = Sha256{5};
-  task.created_at = at(6);
-  task.updated_at = at(7);
+  task.created_at = unix_time(6);
+  task.updated_at = unix_time(7);
   task.reason = "r";
   const BulkTask same = round_trip(task);
   EXPECT_EQ(same.id, 1U);
@@ -255,8 +255,8 @@ TEST(CloudJson, BringsTasksOver) {
   EXPECT_EQ(same.last_issuance, 3U);
   EXPECT_EQ(same.lines, 4U);
   EXPECT_EQ(same.sha256, Sha256{5});
-  EXPECT_EQ(same.created_at, at(6));
-  EXPECT_EQ(same.updated_at, at(7));
+  EXPECT_EQ(same.created_at, unix_time(6));
+  EXPECT_EQ(same.updated_at, unix_time(7));
   EXPECT_EQ(same.reason, "r");
   EXPECT_EQ(round_trip(std::vector{task, task}).size(), 2U);
 }

@@ -13,7 +13,7 @@
 namespace linesign {
 namespace {
 
-constexpr const char* kFile = "/plant/linesign.toml";
+constexpr const char* kExampleFile = "/plant/linesign.toml";
 
 std::string example() {
   const auto content = read_file(
@@ -89,7 +89,7 @@ std::set<std::string> keys_in(const std::string& text) {
 }
 
 Result<SettingsFile> settings_of(const std::string& text) {
-  return SettingsFile::parse(text, kFile);
+  return SettingsFile::parse(text, kExampleFile);
 }
 
 std::string in_words(const TargetConfig& target) {
@@ -187,7 +187,7 @@ std::string in_words(const Config& config) {
 TEST(ExampleConfig, LoadsAsItIs) {
   const auto settings = settings_of(example());
   ASSERT_TRUE(settings.has_value()) << settings.error().to_string();
-  const auto config = read_config(*settings, kFile);
+  const auto config = read_config(*settings, kExampleFile);
   EXPECT_TRUE(config.has_value()) << config.error().to_string();
 }
 
@@ -196,8 +196,8 @@ void expect_true_defaults(const std::string& text) {
   const auto written_out = settings_of(with_every_default(text));
   ASSERT_TRUE(plain.has_value()) << plain.error().to_string();
   ASSERT_TRUE(written_out.has_value()) << written_out.error().to_string();
-  const auto defaults = read_config(*plain, kFile);
-  const auto shown = read_config(*written_out, kFile);
+  const auto defaults = read_config(*plain, kExampleFile);
+  const auto shown = read_config(*written_out, kExampleFile);
   ASSERT_TRUE(defaults.has_value()) << defaults.error().to_string();
   ASSERT_TRUE(shown.has_value()) << shown.error().to_string();
   EXPECT_EQ(in_words(*shown), in_words(*defaults));
@@ -211,7 +211,7 @@ TEST(ExampleConfig, ShowsTheTrueDefaults) {
 TEST(ExampleConfig, ShowsATargetThatLoads) {
   const auto settings = settings_of(example_with_target());
   ASSERT_TRUE(settings.has_value()) << settings.error().to_string();
-  const auto config = read_config(*settings, kFile);
+  const auto config = read_config(*settings, kExampleFile);
   ASSERT_TRUE(config.has_value()) << config.error().to_string();
   ASSERT_EQ(config->aws.targets.size(), 1U);
   EXPECT_EQ(config->aws.targets[0].name, "production-eu");
@@ -221,7 +221,7 @@ TEST(ExampleConfig, ShowsEveryKeyThatTheLoaderKnowsAndNoOther) {
   const std::string text = example_with_target();
   const auto settings = settings_of(text);
   ASSERT_TRUE(settings.has_value());
-  ASSERT_TRUE(read_config(*settings, kFile).has_value());
+  ASSERT_TRUE(read_config(*settings, kExampleFile).has_value());
   const std::vector<std::string> known = settings->known_keys();
   EXPECT_EQ(keys_in(text), std::set<std::string>(known.begin(), known.end()));
 }

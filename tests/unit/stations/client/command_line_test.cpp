@@ -52,28 +52,28 @@ class WrongWords : public testing::TestWithParam<std::vector<const char*>> {};
 
 TEST_P(WrongWords, AreAUsageError) { EXPECT_EQ(exit_code(GetParam()), 64); }
 
-using Words = std::vector<const char*>;
+using Arguments = std::vector<const char*>;
 INSTANTIATE_TEST_SUITE_P(
     Lines,
     WrongWords,
     testing::Values(
-        Words{},
-        Words{"dance"},
-        Words{"enroll", "--dir", "d"},
-        Words{"enroll", "T", "--token-file", "f", "--dir", "d"},
-        Words{"enroll", "T"},
-        Words{"request", "--dir", "d", "--out", "o"},
-        Words{"request", "--dir", "d", "--csr", "c"},
-        Words{"request", "--dir", "d", "--out", "o", "--csr", "c", "--generate", "1"},
-        Words{"request", "--dir", "d", "--out", "o", "--generate", "0"},
-        Words{"request", "--dir", "d", "--out", "o", "--generate", "x"},
-        Words{"request", "--dir", "d", "--out", "o", "--csr-dir", "c", "--device-id", "a"},
-        Words{"request", "--dir", "d", "--out", "o", "--csr", "c", "--device-id", "a b"},
-        Words{"request", "--dir", "d", "--out", "o", "--csr", "c", "--order", "a/b"},
-        Words{"request", "--dir", "d", "--out", "o", "--generate", "1", "--key-type", "DSA"},
-        Words{"request", "--dir", "d", "--out", "o", "--generate", "1", "--keys", "o/"},
-        Words{"request", "--dir", "d", "--out", "o", "--generate", "1", "--timeout", "10"},
-        Words{"status"}));
+        Arguments{},
+        Arguments{"dance"},
+        Arguments{"enroll", "--dir", "d"},
+        Arguments{"enroll", "T", "--token-file", "f", "--dir", "d"},
+        Arguments{"enroll", "T"},
+        Arguments{"request", "--dir", "d", "--out", "o"},
+        Arguments{"request", "--dir", "d", "--csr", "c"},
+        Arguments{"request", "--dir", "d", "--out", "o", "--csr", "c", "--generate", "1"},
+        Arguments{"request", "--dir", "d", "--out", "o", "--generate", "0"},
+        Arguments{"request", "--dir", "d", "--out", "o", "--generate", "x"},
+        Arguments{"request", "--dir", "d", "--out", "o", "--csr-dir", "c", "--device-id", "a"},
+        Arguments{"request", "--dir", "d", "--out", "o", "--csr", "c", "--device-id", "a b"},
+        Arguments{"request", "--dir", "d", "--out", "o", "--csr", "c", "--order", "a/b"},
+        Arguments{"request", "--dir", "d", "--out", "o", "--generate", "1", "--key-type", "DSA"},
+        Arguments{"request", "--dir", "d", "--out", "o", "--generate", "1", "--keys", "o/"},
+        Arguments{"request", "--dir", "d", "--out", "o", "--generate", "1", "--timeout", "10"},
+        Arguments{"status"}));
 
 }  // namespace
 }  // namespace linesign::client

@@ -5,7 +5,7 @@
 namespace linesign::test {
 namespace {
 
-const Bytes kCertificate = {0x30, 0x00};
+const Bytes kReply = {0x30, 0x00};
 
 class WindowTest : public SessionFixture {};
 
@@ -39,8 +39,8 @@ TEST_F(WindowTest, EveryAnswerMakesRoomForOneMore) {
     send(issue(2 * i));
     send(issue(2 * i + 1));
     if (i >= 2) {
-      EXPECT_TRUE(service_.answer(ByteView(kCertificate)));
-      EXPECT_TRUE(service_.answer(ByteView(kCertificate)));
+      EXPECT_TRUE(service_.answer(ByteView(kReply)));
+      EXPECT_TRUE(service_.answer(ByteView(kReply)));
     }
     EXPECT_LE(session_->unanswered(), 4U);
   }
@@ -71,7 +71,7 @@ TEST_F(WindowTest, AnswersMayComeInAnyOrder) {
   open_and_greet();
   for (uint32_t i = 0; i < 4; ++i) send(issue(i));
   for (const uint32_t i : {2U, 0U, 3U, 1U}) {
-    EXPECT_TRUE(service_.replies[i](ByteView(kCertificate)));
+    EXPECT_TRUE(service_.replies[i](ByteView(kReply)));
     EXPECT_EQ(take_one().issue().request_id(), text_of(request_id(i)));
   }
 }
@@ -81,8 +81,8 @@ TEST_F(WindowTest, TheSameRequestIdTwiceIsTheServicesAffair) {
   send(issue(1));
   send(issue(1));
   EXPECT_EQ(service_.issues.size(), 2U);
-  EXPECT_TRUE(service_.answer(ByteView(kCertificate)));
-  EXPECT_TRUE(service_.answer(ByteView(kCertificate)));
+  EXPECT_TRUE(service_.answer(ByteView(kReply)));
+  EXPECT_TRUE(service_.answer(ByteView(kReply)));
   EXPECT_EQ(take().size(), 2U);
 }
 
