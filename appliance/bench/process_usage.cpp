@@ -13,8 +13,8 @@
 namespace linesign::bench {
 namespace {
 
-constexpr size_t kMaxProcFileBytes = 64 * 1024;
-constexpr uint64_t kBytesPerKib = 1024;
+constexpr size_t kMaxProcessFileBytes = 64 * 1024;
+constexpr uint64_t kStatusUnitBytes = 1024;
 
 // Fields of /proc/PID/stat, counted from the state, which follows the name.
 constexpr size_t kParentField = 1;
@@ -70,7 +70,7 @@ uint64_t find_kib(std::string_view status, std::string_view name) {
   if (line == std::string_view::npos) return 0;
   std::string_view value = status.substr(line + name.size());
   value.remove_prefix(std::min(value.find_first_not_of(" \t"), value.size()));
-  return to_number<uint64_t>(value) * kBytesPerKib;
+  return to_number<uint64_t>(value) * kStatusUnitBytes;
 }
 
 double whole_cpu(const ProcessUsage& process) {
@@ -125,9 +125,9 @@ UsageFigures usage_between(const ApplianceUsage& before, const ApplianceUsage& a
 
 Result<ProcessUsage> read_process_usage(int pid, const std::filesystem::path& proc) {
   const auto folder = proc / std::to_string(pid);
-  LS_TRY(const Bytes stat, read_file(folder / "stat", kMaxProcFileBytes));
+  LS_TRY(const Bytes stat, read_file(folder / "stat", kMaxProcessFileBytes));
   LS_TRY(ProcessUsage usage, parse_stat(pid, as_text(stat)));
-  LS_TRY(const Bytes status, read_file(folder / "status", kMaxProcFileBytes));
+  LS_TRY(const Bytes status, read_file(folder / "status", kMaxProcessFileBytes));
   usage.rss_bytes = find_kib(as_text(status), "VmRSS:");
   usage.rss_peak_bytes = find_kib(as_text(status), "VmHWM:");
   return usage;

@@ -40,7 +40,7 @@ struct LedgerStart {
 // Production does not depend on the cloud: a plan that cannot be is told and left out.
 Result<void> set_cloud_plan(Ledger& ledger, const AwsConfig& config, UnixTime now) {
   LS_CHECK(ledger.begin());
-  const auto set = ledger.cloud().set_plan(plan_of(config), now);
+  Result<void> set = ledger.cloud().set_plan(plan_of(config), now);
   if (!set && set.error().kind() != ErrorKind::Refuse) return set;
   if (!set) spdlog::error("AWS targets not taken over error={}", set.error().to_string());
   return ledger.commit();

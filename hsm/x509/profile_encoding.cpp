@@ -250,10 +250,9 @@ Bytes encode_authority_key_id(ByteView key_id) {
 Bytes encode_subject_key_id_head() {
   constexpr size_t kKeyIdBytes = 20;
   const std::array<uint8_t, kKeyIdBytes> placeholder{};
-  Bytes extension = make_extension(
+  const Bytes extension = make_extension(
       ExtensionId::SubjectKeyId, false, make_element(der::kOctetString, ByteView(placeholder)));
-  extension.resize(extension.size() - kKeyIdBytes);
-  return extension;
+  return {extension.begin(), extension.end() - kKeyIdBytes};
 }
 
 Bytes encode_alt_names(const std::vector<AltNameTemplate>& names, std::string_view device_id) {

@@ -5,13 +5,13 @@
 namespace linesign::aws {
 namespace {
 
-constexpr size_t kMaxTokenBytes = 64 * 1024;
+constexpr size_t kMaxIdentityTokenBytes = 64 * 1024;
 
 }  // namespace
 
 Result<Credentials> WebIdentityCredentials::fetch() {
   // Read each time: tokens are short-lived and replaced below us.
-  const auto token = read_secret_file(token_file_, kMaxTokenBytes);
+  const auto token = read_secret_file(token_file_, kMaxIdentityTokenBytes);
   if (!token.has_value()) return fail(ErrorCode::AwsCredentialsFailed, token.error().detail());
   return sts_.assume_role_with_web_identity(role_, *token);
 }
