@@ -14,8 +14,6 @@ namespace linesign {
 int64_t to_row_id(uint64_t id) {
   return static_cast<int64_t>(std::min<uint64_t>(id, std::numeric_limits<int64_t>::max()));
 }
-int64_t to_seconds(UnixTime time) { return time.time_since_epoch().count(); }
-UnixTime to_unix_time(int64_t seconds) { return UnixTime(std::chrono::seconds(seconds)); }
 
 Result<void> check_limit(uint32_t limit, uint32_t max) {
   if (limit >= 1 && limit <= max) return {};

@@ -11,6 +11,7 @@
 #include "appliance/ledger/ledger_cloud.h"
 #include "appliance/ledger/ledger_cloud_statements.h"
 #include "appliance/ledger/ledger_implementation.h"
+#include "appliance/ledger/row_time.h"
 
 namespace linesign {
 
@@ -176,8 +177,6 @@ class LedgerCloud::Implementation final {
 
 // Shared by the parts.
 int64_t to_row_id(uint64_t id);  // SQLite's numbers end earlier than ours
-int64_t to_seconds(UnixTime time);
-UnixTime to_unix_time(int64_t seconds);
 Result<void> check_limit(uint32_t limit, uint32_t max);
 CloudItem read_cloud_item(const Statement& row);
 

@@ -2,14 +2,12 @@
 #include <fmt/format.h>
 
 #include "appliance/ledger/ledger_implementation.h"
+#include "appliance/ledger/row_time.h"
 #include "hsm/x509/certificate_builder.h"
 #include "hsm/x509/csr.h"
 
 namespace linesign {
 namespace {
-
-int64_t seconds(UnixTime time) { return time.time_since_epoch().count(); }
-UnixTime time_from(int64_t value) { return UnixTime(std::chrono::seconds(value)); }
 
 // The first three columns are id, tbs, signature.
 StoredCertificate read_certificate(const Statement& row) {
@@ -68,7 +66,7 @@ Result<void> Ledger::Implementation::remember_profile(const Sha256& profile_hash
                                             canonical_text,
                                             ca_certificate_der,
                                             signature_algorithm_der,
-                                            seconds(at)));
+                                            to_seconds(at)));
   return {};
 }
 
@@ -120,7 +118,7 @@ Result<bool> Ledger::Implementation::insert_intent(const NewIntent& intent,
                                                   ByteView(intent.csr_hash),
                                                   ByteView(intent.key_hash),
                                                   profile_id,
-                                                  seconds(intent.issued_at),
+                                                  to_seconds(intent.issued_at),
                                                   intent.tbs);
   if (inserted.has_value()) return *inserted == 1;
   // Order and profile were looked up before, so the missing parent is the station.
@@ -174,7 +172,7 @@ Result<void> Ledger::Implementation::record_certificate(uint64_t issuance_id,
                                                         UnixTime at) {
   const auto id = static_cast<int64_t>(issuance_id);
   LS_CHECK(close_intent(id));
-  LS_CHECK(sql_[Sql::InsertCertificate].execute(id, signature, seconds(at)));
+  LS_CHECK(sql_[Sql::InsertCertificate].execute(id, signature, to_seconds(at)));
   ++summary_.certificates;
   note_time(at);
   return {};
@@ -189,7 +187,7 @@ Result<void> Ledger::Implementation::record_void(uint64_t issuance_id,
   LS_CHECK(sql_[Sql::OrderOfIssuance].query(
       [&](const Statement& row) { order_id = row.integer(0); }, id));
   LS_TRY(OrderRow * order, order_of(order_id));
-  LS_CHECK(sql_[Sql::CopyToVoid].execute(static_cast<int64_t>(reason), seconds(at), id));
+  LS_CHECK(sql_[Sql::CopyToVoid].execute(static_cast<int64_t>(reason), to_seconds(at), id));
   LS_CHECK(sql_[Sql::DeleteIssuance].execute(id));
   --order->reserved;
   ++order->voided;
@@ -203,7 +201,7 @@ Result<void> Ledger::Implementation::record_delivery(uint64_t issuance_id,
                                                      int64_t station_id,
                                                      UnixTime at) {
   LS_CHECK(sql_[Sql::InsertDelivery].execute(
-      static_cast<int64_t>(issuance_id), station_id, seconds(at)));
+      static_cast<int64_t>(issuance_id), station_id, to_seconds(at)));
   return {};
 }
 
@@ -224,7 +222,7 @@ Result<void> Ledger::Implementation::record_confirmation(std::string_view order_
     return fail(ErrorCode::DeviceUnknown, fmt::format("device {}, order {}", device_id, order_id));
   if (actual != certificate_hash)
     return fail(ErrorCode::InputInvalid, "the hash is not that of the device's certificate");
-  LS_CHECK(sql_[Sql::InsertConfirmation].execute(*id, seconds(at)));
+  LS_CHECK(sql_[Sql::InsertConfirmation].execute(*id, to_seconds(at)));
   return {};
 }
 
@@ -255,7 +253,7 @@ Result<std::vector<RecordedIntent>> Ledger::Implementation::open_intents() {
     intent.device_id_ = row.text(1);
     intent.serial_ = row.array<kSerialBytes>(2);
     intent.profile_hash_ = row.array<32>(3);
-    intent.issued_at_ = time_from(row.integer(4));
+    intent.issued_at_ = to_unix_time(row.integer(4));
     intent.tbs_ = to_bytes(row.blob(5));
     intent.csr_ = to_bytes(row.blob(6));
     intents.push_back(std::move(intent));

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "appliance/ledger/ledger_implementation.h"
+#include "appliance/ledger/row_time.h"
 #include "hsm/x509/csr.h"
 
 namespace linesign {
@@ -18,8 +19,6 @@ constexpr const char* kSelect =
     "SELECT id, name, state, certificate_sha256, certificate_der, created_at, enrolled_at,"
     " revoked_at, token_expires_at, token_key_sha256 FROM station ";
 
-Poco::Int64 seconds(UnixTime time) { return time.time_since_epoch().count(); }
-UnixTime time_from(Poco::Int64 value) { return UnixTime(std::chrono::seconds(value)); }
 BLOB to_blob(ByteView bytes) { return BLOB(bytes.data(), bytes.size()); }
 ByteView view(const BLOB& blob) { return {blob.rawContent(), blob.size()}; }
 
@@ -37,7 +36,7 @@ struct StationRow {
 
 std::optional<UnixTime> optional_time(const Poco::Nullable<Poco::Int64>& value) {
   if (value.isNull()) return std::nullopt;
-  return time_from(value.value());
+  return to_unix_time(value.value());
 }
 
 // The rows that `condition` ("WHERE ... = $1") gives; it has one value, or none and `value` is
@@ -70,10 +69,10 @@ std::vector<StationRow> select(Poco::Data::Session& session,
                   .state = static_cast<StationState>(state),
                   .certificate_hash = std::nullopt,
                   .certificate_der = {},
-                  .created_at = time_from(created),
+                  .created_at = to_unix_time(created),
                   .enrolled_at = optional_time(enrolled),
                   .revoked_at = optional_time(revoked),
-                  .token_expires_at = time_from(expires)};
+                  .token_expires_at = to_unix_time(expires)};
     if (!certificate_hash.isNull()) row.record.certificate_hash = to_hash(certificate_hash.value());
     if (!certificate.isNull()) row.record.certificate_der = to_bytes(view(certificate.value()));
     if (!token_key.isNull()) row.token_key = to_hash(token_key.value());
@@ -89,7 +88,7 @@ std::optional<StationRow> live_station(Poco::Data::Session& session, const std::
 }
 
 void set_revoked(Poco::Data::Session& session, int64_t id, UnixTime at) {
-  session << "UPDATE station SET state = 3, revoked_at = $1 WHERE id = $2", bind(seconds(at)),
+  session << "UPDATE station SET state = 3, revoked_at = $1 WHERE id = $2", bind(to_seconds(at)),
       bind(Poco::Int64{id}), now;
 }
 
@@ -110,8 +109,8 @@ Result<StationRecord> Ledger::Implementation::add_station(std::string_view name,
     }
     session << "INSERT INTO station (name, state, created_at, token_sha256, token_expires_at)"
                " VALUES ($1, 1, $2, $3, $4)",
-        bind(wanted), bind(seconds(at)), bind(to_blob(secret_hash)),
-        bind(seconds(token_expires_at)), now;
+        bind(wanted), bind(to_seconds(at)), bind(to_blob(secret_hash)),
+        bind(to_seconds(token_expires_at)), now;
     auto added = live_station(session, wanted);
     if (!added.has_value()) return fail(ErrorCode::Internal, "a new station is not there");
     return std::move(added->record);
@@ -151,8 +150,8 @@ Result<void> Ledger::Implementation::activate_station(int64_t station_id,
     // `state = 1` is what makes a token work once.
     update << "UPDATE station SET state = 2, certificate_sha256 = $1, certificate_der = $2,"
               " enrolled_at = $3, token_key_sha256 = $4 WHERE id = $5 AND state = 1",
-        bind(to_blob(sha256(certificate_der))), bind(to_blob(certificate_der)), bind(seconds(at)),
-        bind(to_blob(key_hash)), bind(Poco::Int64{station_id});
+        bind(to_blob(sha256(certificate_der))), bind(to_blob(certificate_der)),
+        bind(to_seconds(at)), bind(to_blob(key_hash)), bind(Poco::Int64{station_id});
     if (update.execute() != 1)
       return fail(ErrorCode::TokenUsed, fmt::format("station id {}", station_id));
     return {};

@@ -12,7 +12,7 @@
 namespace linesign {
 namespace {
 
-KeyType key_type(const benchmark::State& state) { return static_cast<KeyType>(state.range(0)); }
+KeyType ca_key_type(const benchmark::State& state) { return static_cast<KeyType>(state.range(0)); }
 
 // A token of its own, logged in.
 class Token final {
@@ -50,9 +50,9 @@ class Token final {
 };
 
 Result<void> run_sign(benchmark::State& state) {
-  LS_TRY(const std::unique_ptr<Token> token, Token::make(key_type(state)));
+  LS_TRY(const std::unique_ptr<Token> token, Token::make(ca_key_type(state)));
   LS_TRY(const std::unique_ptr<SigningKey> key, token->key());
-  const Bytes digest(static_cast<size_t>(EVP_MD_get_size(signature_digest(key_type(state)))), 7);
+  const Bytes digest(static_cast<size_t>(EVP_MD_get_size(signature_digest(ca_key_type(state)))), 7);
   for (auto _ : state) {
     LS_TRY(const Bytes signature, key->sign(digest));
     benchmark::DoNotOptimize(signature.data());
@@ -61,7 +61,7 @@ Result<void> run_sign(benchmark::State& state) {
 }
 
 Result<void> run_certificate(benchmark::State& state) {
-  LS_TRY(const std::unique_ptr<Token> token, Token::make(key_type(state)));
+  LS_TRY(const std::unique_ptr<Token> token, Token::make(ca_key_type(state)));
   LS_TRY(const CaCertificate ca, token->ca());
   LS_TRY(std::unique_ptr<SigningKey> key, token->key());
   const std::vector<CorpusCsr> corpus = {
@@ -77,7 +77,7 @@ Result<void> run_certificate(benchmark::State& state) {
 
 void finish(benchmark::State& state, const Result<void>& done) {
   if (!done) state.SkipWithError(done.error().to_string().c_str());
-  state.SetLabel(std::string(to_string(key_type(state))));
+  state.SetLabel(std::string(to_string(ca_key_type(state))));
 }
 
 void sign_in_softhsm(benchmark::State& state) { finish(state, run_sign(state)); }

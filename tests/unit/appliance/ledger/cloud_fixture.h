@@ -22,12 +22,6 @@ inline Bytes certificate_of(uint64_t number) {
   return assemble_certificate(Request(number).tbs, kAlgorithm, signature_of(number));
 }
 
-template <typename T>
-ErrorCode code_of(const Result<T>& result) {
-  EXPECT_FALSE(result.has_value());
-  return result.has_value() ? ErrorCode::Internal : result.error().code();
-}
-
 class CloudTest : public LedgerTest {
  protected:
   void SetUp() override {

@@ -17,6 +17,12 @@ namespace linesign::testing {
 constexpr UnixTime kNow{std::chrono::seconds(1'700'000'000)};
 constexpr Sha256 kProfileHash{0x50, 0x52, 0x4f};
 
+template <typename T>
+ErrorCode code_of(const Result<T>& result) {
+  EXPECT_FALSE(result.has_value());
+  return result.has_value() ? ErrorCode::Internal : result.error().code();
+}
+
 // 32 (or 16) bytes that differ for each `tag` and `number`.
 template <size_t kSize>
 std::array<uint8_t, kSize> filled(uint8_t tag, uint64_t number) {

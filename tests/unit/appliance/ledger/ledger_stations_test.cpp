@@ -4,6 +4,7 @@
 namespace linesign {
 namespace {
 
+using testing::code_of;
 using testing::filled;
 using testing::kNow;
 
@@ -32,12 +33,6 @@ class LedgerStations : public testing::LedgerTest {
     return in_transaction([&] { return ledger_->revoke_station(name, at); });
   }
 };
-
-template <typename T>
-ErrorCode code_of(const Result<T>& result) {
-  EXPECT_FALSE(result.has_value());
-  return result.has_value() ? ErrorCode::Internal : result.error().code();
-}
 
 TEST_F(LedgerStations, AreInvitedFirst) {
   const auto station = add("line-2", kSecret);

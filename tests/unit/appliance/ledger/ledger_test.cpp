@@ -7,6 +7,7 @@
 namespace linesign {
 namespace {
 
+using testing::code_of;
 using testing::kAlgorithm;
 using testing::kNow;
 using testing::LedgerTest;
@@ -14,12 +15,6 @@ using testing::Request;
 using testing::signature_of;
 
 class LedgerIntents : public LedgerTest {};
-
-template <typename T>
-ErrorCode code_of(const Result<T>& result) {
-  EXPECT_FALSE(result.has_value());
-  return result.has_value() ? ErrorCode::Internal : result.error().code();
-}
 
 TEST_F(LedgerIntents, AreRecordedAsTheyWereGiven) {
   const Request request(1);
