@@ -28,7 +28,7 @@ struct StationsSettings {
 };
 
 struct IssuanceSettings {
-  uint32_t max_in_flight = 16384;                  // over all stations; beyond it: Busy
+  uint32_t max_in_flight = 4096;                   // over all stations; beyond it: Busy
   uint64_t min_free_bytes = 256ULL * 1024 * 1024;  // on the ledger's disk; below it: fail closed
   std::chrono::seconds max_clock_step_back = std::chrono::minutes(5);
 };

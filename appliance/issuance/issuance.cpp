@@ -81,7 +81,7 @@ void Issuance::issue(const StationIdentity& station,
   }
   if (!is_admitted(station.id)) {
     ++counters_.busy;
-    reply(tl::unexpected(Refusal{Error(ErrorCode::Busy), busy_time()}));
+    reply(tl::unexpected(Refusal{Error(ErrorCode::Busy), tell_to_return()}));
     return;
   }
   auto prepared = prepare(station, call);
@@ -351,9 +351,18 @@ Refusal Issuance::unavailable(const Error& error) const {
           needs_operator ? kOperatorRetry : kUnavailableRetry};
 }
 
-// The time in which what is in flight now will be done at the present rate.
-std::chrono::milliseconds Issuance::busy_time() const {
-  const double seconds = static_cast<double>(in_flight()) / std::max(rate_per_second_, 1.0);
+// The time in which what is in flight, and those who were told to come again before, will be done
+// at the present rate. Without the latter all would come back at once, for one free place.
+std::chrono::milliseconds Issuance::tell_to_return() {
+  const SteadyTime now = clock_.steady();
+  const double rate = std::max(rate_per_second_, 1.0);
+  const std::chrono::duration<double> elapsed = now - returning_since_;
+  returning_ = std::max(0.0, returning_ - elapsed.count() * rate);
+  returning_since_ = now;
+  const double seconds = (in_flight() + returning_) / rate;
+  // Nobody is told more than the longest time, so nobody waits behind more than that.
+  returning_ =
+      std::min(returning_ + 1, rate * std::chrono::duration<double>(kMaxBusyRetry).count());
   const auto time = std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
   return std::clamp(time, kMinBusyRetry, kMaxBusyRetry);
 }

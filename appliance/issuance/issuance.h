@@ -35,7 +35,7 @@
 namespace linesign {
 
 struct IssuanceLimits {
-  uint32_t max_in_flight = 16384;
+  uint32_t max_in_flight = 4096;
 };
 
 struct IssuanceCounters {
@@ -112,7 +112,7 @@ class Issuance final {
   void deliver_stored(const StoredCertificate& stored, const Waiter& waiter);
   void refuse(const CertificateReply& reply, const Error& error);
   Refusal unavailable(const Error& error) const;
-  std::chrono::milliseconds busy_time() const;
+  std::chrono::milliseconds tell_to_return();
   // The deliveries that ride along with the next write.
   static Result<void> record_deliveries(Ledger& ledger, const std::vector<Delivery>& deliveries);
   std::vector<Delivery> take_deliveries();
@@ -136,6 +136,8 @@ class Issuance final {
   SteadyTime rate_since_;
   uint64_t rate_base_ = 0;
   double rate_per_second_ = 1000;
+  double returning_ = 0;  // told to come again, whose turn has not come; falls with the rate
+  SteadyTime returning_since_;
 };
 
 }  // namespace linesign

@@ -77,8 +77,15 @@ Result<void> serve(const std::filesystem::path& config, const SignerChannel& cha
   return {};
 }
 
+// As linesignd writes it: both share one standard error.
+void set_up_log() {
+  auto logger = spdlog::stderr_logger_mt("signer");
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v pid=%P", spdlog::pattern_time_type::utc);
+  spdlog::set_default_logger(std::move(logger));
+}
+
 int run_program(int argc, char** argv) {
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("signer"));
+  set_up_log();
   CLI::App app("One signer process of linesign; linesignd starts it.", "linesign-signer");
   std::filesystem::path config;
   int fd = -1;

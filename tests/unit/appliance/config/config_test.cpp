@@ -47,7 +47,7 @@ TEST(Config, FillsInEveryDefault) {
   EXPECT_EQ(config->stations.credential_dir, "/plant/station-ca");
   EXPECT_EQ(config->stations.token_lifetime, 24h);
   EXPECT_EQ(config->stations.certificate_validity, 730 * 24h);
-  EXPECT_EQ(config->issuance.max_in_flight, 16384U);
+  EXPECT_EQ(config->issuance.max_in_flight, 4096U);
   EXPECT_EQ(config->issuance.min_free_bytes, 256ULL << 20);
   EXPECT_EQ(config->issuance.max_clock_step_back, 5min);
   EXPECT_EQ(config->ledger.directory, "/plant/ledger");

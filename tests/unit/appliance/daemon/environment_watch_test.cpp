@@ -1,0 +1,93 @@
+#include "appliance/daemon/environment_watch.h"
+
+#include <limits>
+
+#include <gmock/gmock.h>
+
+#include "tests/support/fake_clock.h"
+#include "tests/support/software_ca.h"
+#include "tests/support/temp_dir.h"
+
+namespace linesign {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr auto kDay = std::chrono::hours(24);
+
+class EnvironmentWatchTest : public ::testing::Test {
+ protected:
+  // The error of the one cause that stands, or nothing.
+  std::optional<Error> look(std::optional<UnixTime> newest_at = std::nullopt) {
+    watch_ = std::make_unique<EnvironmentWatch>(
+        *loop_, clock_, health_, settings_, folder_, ca_, newest_at);
+    watch_->start();
+    const auto obstacles = health_.obstacles();
+    EXPECT_LE(obstacles.size(), 1U);
+    return obstacles.empty() ? std::nullopt : std::optional(obstacles.front().error);
+  }
+
+  TempDir dir_;
+  std::filesystem::path folder_ = dir_.path();
+  FakeClock clock_{test::kTestTime};
+  std::unique_ptr<EventLoop> loop_ = std::move(*EventLoop::create());
+  const CaCertificate ca_ = test::SoftwareCa().certificate();
+  IssuanceSettings settings_;
+  Health health_{clock_, [](Cause, const std::optional<Error>&) {}};
+  std::unique_ptr<EnvironmentWatch> watch_;
+};
+
+TEST_F(EnvironmentWatchTest, IsContentWithRoomAndAClockThatGoesOn) {
+  settings_.min_free_bytes = 0;
+  EXPECT_FALSE(look(clock_.now() - kDay));
+  EXPECT_TRUE(health_.is_producing());
+}
+
+TEST_F(EnvironmentWatchTest, StopsProductionWithoutTheRoomThatIsAskedFor) {
+  settings_.min_free_bytes = std::numeric_limits<uint64_t>::max();
+  const auto error = look();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), ErrorCode::LedgerDiskFull);
+  EXPECT_THAT(error->detail(), HasSubstr("issuance.min_free"));
+}
+
+TEST_F(EnvironmentWatchTest, StopsProductionWhenTheLedgersFolderIsGone) {
+  folder_ /= "gone";
+  const auto error = look();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), ErrorCode::LedgerUnavailable);
+}
+
+TEST_F(EnvironmentWatchTest, DoubtsAClockThatIsBehindTheLedger) {
+  settings_.min_free_bytes = 0;
+  const auto newest = clock_.now() + settings_.max_clock_step_back;
+  EXPECT_FALSE(look(newest)) << "as far back as it may be";
+  const auto error = look(newest + std::chrono::seconds(1));
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), ErrorCode::ClockInDoubt);
+}
+
+TEST_F(EnvironmentWatchTest, DoubtsAClockOutsideTheCaCertificatesLife) {
+  settings_.min_free_bytes = 0;
+  clock_.set(ca_.not_before() - std::chrono::seconds(1));
+  ASSERT_TRUE(look());
+  clock_.set(ca_.not_before());
+  EXPECT_FALSE(look());
+  clock_.set(ca_.not_after());
+  const auto error = look();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), ErrorCode::ClockInDoubt);
+}
+
+TEST_F(EnvironmentWatchTest, ProducesAgainWhenTheClockIsRight) {
+  settings_.min_free_bytes = 0;
+  const auto newest = clock_.now();
+  clock_.set(newest - kDay);
+  ASSERT_TRUE(look(newest));
+  clock_.set(newest);
+  EXPECT_FALSE(look(newest));
+  EXPECT_TRUE(health_.is_producing());
+}
+
+}  // namespace
+}  // namespace linesign
