@@ -1,6 +1,7 @@
 #include "appliance/admin/unix_socket.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -8,10 +9,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "protocol/base/clock.h"
 #include "protocol/base/file.h"
 #include "protocol/base/unique_fd.h"
 
@@ -22,18 +25,34 @@ tl::unexpected<Error> io_failure(const std::filesystem::path& path, std::string_
   return fail(ErrorCode::Io, fmt::format("{}: {}", path.string(), what));
 }
 
-// 0, or the errno of connecting.
-int try_connect(const std::filesystem::path& path) {
+// How long one that holds the socket has to let go of it, if it is only the child of a process that
+// was killed: between fork and exec it still has what its parent had open.
+constexpr std::chrono::milliseconds kLettingGo(1000);
+
+struct Attempt {
+  UniqueFd fd;           // connected
+  int error_number = 0;  // or why not
+};
+
+Attempt try_connect(const std::filesystem::path& path) {
   const std::string name = path.string();
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (name.size() >= sizeof address.sun_path) return ENAMETOOLONG;
+  if (name.size() >= sizeof address.sun_path) return {{}, ENAMETOOLONG};
   std::copy(name.begin(), name.end(), address.sun_path);
-  const UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (!fd) return errno;
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
-    return 0;
-  return errno;
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return {{}, errno};
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return {{}, errno};
+  return {std::move(fd), 0};
+}
+
+// A connection that nobody accepted is hung up when the last one closes the listening socket.
+bool hangs_up_before(const UniqueFd& connected, SteadyTime deadline) {
+  pollfd waiting{.fd = connected.get(), .events = POLLRDHUP, .revents = 0};
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyTime::clock::now());
+  return left.count() > 0 && ::poll(&waiting, 1, static_cast<int>(left.count())) == 1;
 }
 
 }  // namespace
@@ -45,11 +64,14 @@ Result<void> remove_stale_socket(const std::filesystem::path& path) {
     return io_failure(path, errno_text(errno));
   }
   if (!S_ISSOCK(info.st_mode)) return io_failure(path, "exists and is not a socket");
-  const int error_number = try_connect(path);
+  const SteadyTime deadline = SteadyTime::clock::now() + kLettingGo;
+  Attempt attempt = try_connect(path);
+  while (attempt.fd && hangs_up_before(attempt.fd, deadline)) attempt = try_connect(path);
   // A full queue (EAGAIN) has an owner, too.
-  if (error_number == 0 || error_number == EAGAIN)
+  if (attempt.fd || attempt.error_number == EAGAIN)
     return fail(ErrorCode::AdminSocketInUse, path.string());
-  if (error_number != ECONNREFUSED) return io_failure(path, errno_text(error_number));
+  if (attempt.error_number != ECONNREFUSED)
+    return io_failure(path, errno_text(attempt.error_number));
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return io_failure(path, errno_text(errno));
   return {};
 }

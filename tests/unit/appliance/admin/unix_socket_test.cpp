@@ -1,5 +1,6 @@
 #include "appliance/admin/unix_socket.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <thread>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -56,6 +58,18 @@ TEST_F(UnixSocket, LeavesALiveOneAlone) {
   ASSERT_FALSE(removed.has_value());
   EXPECT_EQ(removed.error().code(), ErrorCode::AdminSocketInUse);
   EXPECT_TRUE(std::filesystem::exists(path_));
+}
+
+TEST_F(UnixSocket, RemovesOneThatIsLetGoMeanwhile) {
+  UniqueFd fd = bound();
+  ASSERT_EQ(::listen(fd.get(), 1), 0);
+  const std::jthread holder([&fd] {
+    pollfd asked{.fd = fd.get(), .events = POLLIN, .revents = 0};
+    EXPECT_EQ(::poll(&asked, 1, -1), 1);
+    fd.reset();
+  });
+  EXPECT_TRUE(remove_stale_socket(path_).has_value());
+  EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
 TEST_F(UnixSocket, LeavesAFileThatIsNoSocketAlone) {
