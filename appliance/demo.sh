@@ -79,7 +79,7 @@ build() {
   if ! (
     cd "$root" && cmake --preset release &&
       cmake --build --preset release --parallel "$(nproc)" \
-        --target linesignd linesign-signer linesign linesign-station
+        --target linesignd linesign-signer linesign linesign-station linesign-uploader
   ) >"$log" 2>&1; then
     tail -n 30 "$log" >&2
     fail "the build failed; the whole output is in $log"

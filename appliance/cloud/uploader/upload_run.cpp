@@ -4,8 +4,6 @@
 #include <mutex>
 #include <thread>
 
-#include "appliance/cloud/uploader/progress_file.h"
-
 namespace linesign {
 namespace {
 
@@ -56,6 +54,7 @@ class Upload final {
     report(progress);
     const std::lock_guard lock(mutex_);
     if (error_) return fail(*error_);
+    if (woken == Woken::Stop && mode != RunMode::Serve) return fail(ErrorCode::Interrupted);
     return {};
   }
 
@@ -99,6 +98,7 @@ class Upload final {
       reports.push_back(std::move(report));
     }
     static_cast<void>(file.write(reports, *parts_.clock).has_value());
+    if (parts_.on_report) parts_.on_report(reports);
   }
 
   const UploadParts& parts_;
