@@ -66,6 +66,9 @@ void add_commands(CLI::App& app, Arguments& arguments) {
       ->required();
   CLI::App* ca = add(app, arguments, What::RegisterCa, "register-ca", "Register the CA");
   ca->add_flag("--proof", arguments.reads_proof, "Mode DEFAULT: the proof, PEM, on standard input");
+  ca->add_flag("--change-mode",
+               arguments.command.may_change_mode,
+               "Delete a CA that is registered in the other mode, and register it again");
   add(app, arguments, What::DeactivateCa, "deactivate-ca", "Set the CA INACTIVE")
       ->get_option("--target")
       ->required();

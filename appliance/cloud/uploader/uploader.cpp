@@ -133,6 +133,7 @@ class Program final {
       case What::RegistrationCode:
         return print_registration_code(account);
       case What::RegisterCa:
+        setup.ca.may_change_mode = command.may_change_mode;
         return register_ca(account, command.proof);
       case What::DeactivateCa:
         return deactivate_ca(account);

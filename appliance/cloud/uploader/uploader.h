@@ -34,6 +34,7 @@ struct UploaderCommand {
   std::vector<std::string> targets;  // none: all
   bool once = false;                 // Upload: ends at the first obstacle
   std::string proof;                 // RegisterCa: PEM, for mode DEFAULT
+  bool may_change_mode = false;      // RegisterCa: delete what is registered in the other mode
 };
 
 struct UploaderSurroundings {
