@@ -2,12 +2,12 @@
 
 import contextlib
 import json
-import os
 import signal
 import subprocess
 
-from support.appliance import BIN, program, softhsm_env, wait_until
+from support.appliance import program, softhsm_env, wait_until
 from support.aws.calls import ACCOUNT, OTHER, POLICY, REGION, bulk_template
+from support.aws.certificates import id_of
 from support.aws.running import RunningDouble
 
 # Quotas far above those of AWS: what is measured here is not AWS's patience.
@@ -91,12 +91,21 @@ class Plant:
                 client.iot("POST", "/policies/device", {"policyDocument": POLICY})
         self.cli("register-ca")
 
+    def issue(self, devices):
+        """Until so many devices have their certificates."""
+        self.appliance.request("--generate", str(devices))
+
+    def issued(self):
+        """The certificate ids of all devices, from the files at the station."""
+        return {id_of(path.read_text()) for path in self.appliance.certificates()}
+
     def start_uploader(self, preexec=None, wait=True):
         """The service; its log is uploader.log."""
         with self.log.open("ab") as log:
             uploader = subprocess.Popen(
                 [program("linesign-uploader"), "--config", str(self.appliance.config_file)],
-                stdout=log, stderr=log, env=self.environment(), preexec_fn=preexec)
+                stdout=log, stderr=log, env=self.environment(), preexec_fn=preexec,
+                restore_signals=preexec is None)
         self.uploaders.append(uploader)
         if wait:
             wait_until(lambda: self.progress() or uploader.poll() is not None, "it works")
