@@ -47,7 +47,7 @@ constexpr std::array kAwsAdvice = {
     Advice{ErrorCode::Io, "Free space in state_dir or export_dir; it goes on by itself."},
 };
 
-std::string line(std::string_view name, std::string_view value) {
+std::string field_line(std::string_view name, std::string_view value) {
   return fmt::format("  {:<11} {}\n", name, value);
 }
 
@@ -110,16 +110,16 @@ std::string activity_lines(const CloudTargetStatus& status,
     value += fmt::format(", {} left", elapsed_text(std::chrono::seconds(*left)));
   if (activity.throttled > 0)
     value += fmt::format(", throttled {} times", count_text(activity.throttled));
-  std::string text = line("uploader", value);
+  std::string text = field_line("uploader", value);
   if (activity.error.empty()) return text;
   const ErrorInfo* const info = find_by_name(activity.error);
-  text += line("held up by",
-               fmt::format("{} for {}: {} {}",
-                           activity.error,
-                           elapsed_text(now - activity.since),
-                           info != nullptr ? info->sentence : "",
-                           activity.detail));
-  if (info != nullptr) text += line("what to do", aws_advice_for(info->code));
+  text += field_line("held up by",
+                     fmt::format("{} for {}: {} {}",
+                                 activity.error,
+                                 elapsed_text(now - activity.since),
+                                 info != nullptr ? info->sentence : "",
+                                 activity.detail));
+  if (info != nullptr) text += field_line("what to do", aws_advice_for(info->code));
   return text;
 }
 
@@ -132,13 +132,15 @@ std::string target_text(const CloudTargetStatus& status,
                                  status.target.region,
                                  status.is_configured ? "" : "  (no longer in the configuration)");
   std::vector<std::string> orders;
+  orders.reserve(status.feeds.size());
   for (const CloudFeedStatus& feed : status.feeds)
     orders.push_back(feed.order_id + (feed.is_active ? "" : " (stopped)"));
-  text += line("orders", orders.empty() ? "none" : fmt::format("{}", fmt::join(orders, ", ")));
-  text += line("registered", count_text(status.registered));
-  if (status.handed_over > 0) text += line("handed over", count_text(status.handed_over));
-  text += line("waiting", waiting_value(status, now));
-  if (status.parked > 0) text += line("parked", parked_value(status));
+  text +=
+      field_line("orders", orders.empty() ? "none" : fmt::format("{}", fmt::join(orders, ", ")));
+  text += field_line("registered", count_text(status.registered));
+  if (status.handed_over > 0) text += field_line("handed over", count_text(status.handed_over));
+  text += field_line("waiting", waiting_value(status, now));
+  if (status.parked > 0) text += field_line("parked", parked_value(status));
   const TargetActivity* const doing = activity ? activity->find(status.target.name) : nullptr;
   if (activity && activity->is_running(now) && doing != nullptr)
     text += activity_lines(status, *doing, now);
