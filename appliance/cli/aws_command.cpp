@@ -143,8 +143,9 @@ Result<int> run_register_ca(const Invocation& invocation, const RegisterCaOption
   LS_TRY(const UploaderProgram uploader, UploaderProgram::find(config.file));
   std::vector<std::string> names = options.targets;
   if (names.empty())
-    for (const TargetConfig& each : config.aws.targets) names.push_back(each.name);
-  if (names.empty()) return fail(ErrorCode::CloudTargetUnknown, "no [[aws.target]] at all");
+    for (const TargetConfig& each : config.aws.targets)
+      if (each.way != TargetWay::File) names.push_back(each.name);
+  if (names.empty()) return fail(ErrorCode::CloudTargetUnknown, "no [[aws.target]] that calls AWS");
   if (options.may_change_mode)
     LS_CHECK(confirm(options.is_sure,
                      "Where the CA is registered in the other mode it is deleted and registered "

@@ -49,8 +49,7 @@ def test_aws_is_away_while_many_are_made_and_gets_them_in_order(make_plant, long
     plant.aws.settings(away="")
     plant.wait_done(3600 if long_run else 120)
     check_registered(plant)
-    calls = [each for each in plant.aws.calls(operation="RegisterCertificate", last=200_000)]
-    assert len(calls) == devices
+    assert plant.aws.counts()["RegisterCertificate"] == devices
 
 
 def test_throttled_to_one_call_a_second(make_plant):
@@ -234,6 +233,21 @@ def test_a_key_in_a_file_signs_for_roles_anywhere(make_plant):
     plant.issue(3)
     plant.cli("upload")
     check_registered(plant)
+
+
+def test_a_target_that_cannot_begin_holds_up_no_other(make_plant):
+    plant = make_plant({"name": "good"}, {"name": "bad", "region": "us-east-1"})
+    plant.targets[1] |= {"profile": "gone"}
+    plant.appliance.configure({"aws.target": plant.targets})
+    plant.issue(10)
+    plant.start_uploader()
+    wait_held(plant, "AwsSettings", 1)
+    wait_until(lambda: plant.status()["good"]["registered"] == 10, "the other one works")
+    assert "there is no profile gone" in plant.cli("status", "--target", "bad")
+    with (plant.folder / "credentials").open("a") as file:
+        file.write((plant.folder / "credentials").read_text().replace("[account0]", "[gone]"))
+    plant.wait_done()
+    check_registered(plant, 1)
 
 
 # --- one device ----------------------------------------------------------------------------------
