@@ -1,8 +1,10 @@
 """A plant with the cloud: an appliance, its uploader, and the double of AWS."""
 
 import contextlib
+import http.client
 import json
 import signal
+import socket
 import subprocess
 
 from support.appliance import program, softhsm_env, wait_until
@@ -117,6 +119,17 @@ class Plant:
 
     def log_tail(self):
         return self.log.read_text(errors="replace")[-3000:] if self.log.exists() else ""
+
+    def ledger_order(self):
+        """The first 1,000 devices in the order in which they were issued."""
+        body = json.dumps({"order": "default", "after": 0, "limit": 1000}).encode()
+        with socket.socket(socket.AF_UNIX) as admin:
+            admin.connect(str(self.appliance.folder / "admin.sock"))
+            admin.sendall(b"POST /v1/ledger/certificates HTTP/1.0\r\ncontent-type: application/json"
+                          b"\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+            reply = http.client.HTTPResponse(admin)
+            reply.begin()
+            return [each["device_id"] for each in json.loads(reply.read())["certificates"]]
 
     # --- what is so ---------------------------------------------------------------------------
 
