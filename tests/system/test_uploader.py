@@ -1,12 +1,13 @@
 """Devices get to AWS: the real appliance and the real uploader, and a double for AWS."""
 
 import json
+import os
+import pty
+import signal
 import subprocess
 
-import pytest
-
 from support.appliance import (BIN, EX_CONFIG, EX_DATA, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE,
-                               wait_until)
+                               program, wait_until)
 from support.aws.calls import ACCOUNT, OTHER
 from support.aws.certificates import id_of
 
@@ -204,3 +205,31 @@ def test_the_uploader_cannot_reach_a_token():
     """Neither libp11 nor the ledger's file is in reach of the process with the internet."""
     program = (BIN / "linesign-uploader").read_bytes()
     assert b"libp11.so" not in program
+
+
+# --- what a person sees --------------------------------------------------------------------------
+
+def test_a_terminal_shows_a_bar_and_ctrl_c_ends_it(make_plant):
+    plant = make_plant({"quotas": {"RegisterCertificate": 5}})
+    plant.issue(60)
+    parent, child = pty.openpty()
+    command = [program("linesign"), "--config", str(plant.appliance.config_file), "aws", "upload"]
+    with subprocess.Popen(command, env=plant.environment(), stdin=child, stdout=child,
+                          stderr=child) as upload:
+        os.close(child)
+        seen = b""
+        while b"/s" not in seen or b" of 60" not in seen:
+            seen += os.read(parent, 4096)
+        upload.send_signal(signal.SIGINT)
+        assert upload.wait(10) == EX_TEMPFAIL
+    os.close(parent)
+    assert b"\r[" in seen
+    status = plant.status()["plant0"]
+    assert status["waiting"] + status["registered"] == 60
+
+
+def test_mode_default_in_a_second_account_of_the_region_is_explained(make_plant):
+    plant = make_plant({"mode": "DEFAULT"}, {"mode": "DEFAULT", "account": OTHER}, ready=False)
+    plant.cli("register-ca", "--target", "plant0")
+    said = plant.cli("register-ca", "--target", "plant1", expect=EX_DATA)
+    assert "plant1: AwsExists" in said and "SNI_ONLY" in said

@@ -18,6 +18,17 @@ Error no_proof() {
   return Error(ErrorCode::AwsSettings, "mode DEFAULT needs a verification certificate");
 }
 
+// What AWS means, where its words do not say it.
+Error explain(const CaWish& wish, const Error& error) {
+  if (error.code() == ErrorCode::AwsExists && needs_proof(wish))
+    return error.with_context(
+        "another account of this region has this CA in mode DEFAULT, and only one may: take "
+        "SNI_ONLY, which any number may have");
+  if (error.code() == ErrorCode::AwsQuota)
+    return error.with_context("an account has at most ten CAs of one subject in a region");
+  return error;
+}
+
 }  // namespace
 
 CaWish wish_for(const CaCertificate& ca) {
@@ -67,7 +78,9 @@ Result<void> CaRegistrar::add(const CaWish& wish, const std::string& proof) {
   ca.mode = wish.mode;
   ca.allow_auto_registration = wish.auto_registration;
   ca.config = wish.config;
-  LS_TRY(const aws::Registered registered, client_.register_ca(ca));
+  auto answer = client_.register_ca(ca);
+  if (!answer.has_value()) return fail(explain(wish, answer.error()));
+  const aws::Registered& registered = *answer;
   if (registered.id != wish.id)
     return fail(
         ErrorCode::AwsAnswerInvalid,
