@@ -232,4 +232,4 @@ def test_mode_default_in_a_second_account_of_the_region_is_explained(make_plant)
     plant = make_plant({"mode": "DEFAULT"}, {"mode": "DEFAULT", "account": OTHER}, ready=False)
     plant.cli("register-ca", "--target", "plant0")
     said = plant.cli("register-ca", "--target", "plant1", expect=EX_DATA)
-    assert "plant1: AwsExists" in said and "SNI_ONLY" in said
+    assert "1032 AwsExists" in said and "SNI_ONLY" in said

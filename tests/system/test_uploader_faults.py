@@ -72,6 +72,7 @@ def test_every_reply_is_lost_once(make_plant):
                         "bucket": "manifests-us"}, ready=False)
     plant.aws.add(accounts=[{"id": ACCOUNT,
                              "buckets": [{"name": "manifests-us", "region": "us-east-1"}]}])
+    plant.aws.fault(operation="*CACertificate", do="lose_reply", each="call")
     plant.make_ready()
     plant.issue(20)
     plant.aws.fault(operation="*", do="lose_reply", each="call")

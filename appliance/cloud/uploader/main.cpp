@@ -83,7 +83,7 @@ void add_commands(CLI::App& app, Arguments& arguments) {
 }
 
 int stop(const linesign::Error& error) {
-  std::cerr << "linesign-uploader: " << error.to_string() << '\n';
+  std::cerr << linesign::error_line("linesign-uploader", error) << '\n';
   return error.exit_code();
 }
 

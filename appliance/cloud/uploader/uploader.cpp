@@ -88,7 +88,7 @@ class Program final {
     for (TargetSetup& setup : setups_) {
       const auto done = run_one(setup, command);
       if (!done.has_value()) {
-        *around_.errors << fmt::format("{}: {}\n", setup.name, done.error().to_string());
+        *around_.errors << error_line(setup.name, done.error()) << '\n';
         if (exit_code == 0) exit_code = done.error().exit_code();
       } else if (exit_code == 0) {
         exit_code = *done;
@@ -171,6 +171,14 @@ class Program final {
 };
 
 }  // namespace
+
+std::string error_line(std::string_view who, const Error& error) {
+  const ErrorInfo& info = error_info(error.code());
+  std::string line =
+      fmt::format("{}: {} [{} {}]", who, info.sentence, static_cast<int>(error.code()), info.name);
+  if (!error.detail().empty()) line += fmt::format(" ({})", error.detail());
+  return line;
+}
 
 Result<int> run_uploader(const Config& config,
                          const UploaderSurroundings& surroundings,

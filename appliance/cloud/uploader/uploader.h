@@ -12,6 +12,7 @@
 #include <optional>
 #include <ostream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "appliance/cloud/aws/environment.h"
@@ -45,6 +46,9 @@ struct UploaderSurroundings {
   // Serve: what the log says. `hold`: absent when the target goes on.
   std::function<void(const std::string& target, const std::optional<Error>& hold)> log;
 };
+
+// "who: sentence [number name] (detail)": docs/errors.md.
+std::string error_line(std::string_view who, const Error& error);
 
 Result<int> run_uploader(const Config& config,
                          const UploaderSurroundings& surroundings,
