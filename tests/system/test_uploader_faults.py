@@ -279,14 +279,19 @@ def test_a_device_that_aws_refuses_holds_up_nobody_else(make_plant):
     device = plant.appliance.certificates()[7].stem
     plant.aws.fault(operation="CreateThing", do="error", contains=f"/things/{device}", times=None,
                     code="InvalidRequestException", message="no such luck", status=400)
-    plant.cli("upload", expect=EX_DATA)
+    uploader = plant.start_uploader()
+    plant.wait_done()
     said = plant.cli("parked", "--target", "plant0")
     assert device in said and "no such luck" in said
     assert plant.status()["plant0"]["registered"] == 19
     plant.aws.clear_faults()
     plant.cli("release", "--target", "plant0")
-    plant.cli("upload")
+    plant.wait_done()
     check_registered(plant)
+    uploader.terminate()
+    assert uploader.wait(10) == 0
+    assert "devices parked target=plant0 parked=1" in plant.log_tail()
+    assert "registered target=plant0" in plant.log_tail()
 
 
 # --- processes -----------------------------------------------------------------------------------

@@ -2,12 +2,14 @@
 // until SIGTERM; the subcommands are what `linesign aws` starts.
 #include <unistd.h>
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
-#include <iterator>
+#include <map>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -36,6 +38,33 @@ void set_up_log(const std::string& level) {
   spdlog::set_default_logger(std::move(logger));
   spdlog::set_level(spdlog::level::from_str(level));
 }
+
+// What the service says of its work: parked devices at once, because somebody must look; what is
+// registered once a minute, where it has become more.
+class WorkLog final {
+ public:
+  void take(const std::vector<linesign::TargetReport>& reports) {
+    const auto now = std::chrono::steady_clock::now();
+    const bool is_time = now >= next_line_;
+    if (is_time) next_line_ = now + kLineEvery;
+    for (const linesign::TargetReport& each : reports) {
+      linesign::TargetProgress& said = said_[each.target];
+      const linesign::TargetProgress& is = each.progress;
+      if (is.parked > said.parked)
+        spdlog::warn("devices parked target={} parked={}", each.target, is.parked - said.parked);
+      said.parked = is.parked;
+      const bool has_ended = is.state == linesign::TargetProgress::State::Ended;
+      if (is.registered == said.registered || !(is_time || has_ended)) continue;
+      spdlog::info("registered target={} devices={}", each.target, is.registered - said.registered);
+      said.registered = is.registered;
+    }
+  }
+
+ private:
+  static constexpr std::chrono::minutes kLineEvery{1};
+  std::map<std::string, linesign::TargetProgress> said_;
+  std::chrono::steady_clock::time_point next_line_{};
+};
 
 // Programs of the same build stand beside each other.
 std::filesystem::path neighbour(const char* name) {
@@ -116,6 +145,8 @@ int run(Arguments& arguments) {
     else
       spdlog::info("target goes on target={}", target);
   };
+  WorkLog work;
+  around.on_report = [&work](const auto& reports) { work.take(reports); };
   const bool is_service = arguments.command.what == What::Serve;
   if (is_service) spdlog::info("linesign-uploader started version={}", linesign::kVersion);
   const auto exit_code = linesign::run_uploader(*config, around, arguments.command);

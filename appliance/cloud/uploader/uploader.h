@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "appliance/cloud/aws/environment.h"
+#include "appliance/cloud/uploader/progress_file.h"
 #include "appliance/config/config.h"
 
 namespace linesign {
@@ -45,6 +46,8 @@ struct UploaderSurroundings {
   std::ostream* errors = nullptr;  // borrowed: one line for each target that fails
   // Serve: what the log says. `hold`: absent when the target goes on.
   std::function<void(const std::string& target, const std::optional<Error>& hold)> log;
+  // Serve: once a second, and at the end.
+  std::function<void(const std::vector<TargetReport>& reports)> on_report = nullptr;
 };
 
 // "who: sentence [number name] (detail)": docs/errors.md.
