@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# demo.sh: the whole of linesign on one machine: a token with a CA key, the appliance, a station, and
-# a lot of devices that get their certificates.
+# demo.sh: the whole of linesign on one machine: a token with a CA key, the appliance, a station, a
+# lot of devices that get their certificates, and AWS, which a double plays: nothing leaves here.
 #
 #   bash appliance/demo.sh [--dir DIR] [--lot N] [--key TYPE] [--no-wait]
 #
@@ -24,6 +24,7 @@ lot=1000
 key_type=P-256
 wait_for_enter=1
 daemon=
+aws_double=
 
 usage() { sed -n '2,/^# the devices/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 step() { printf '\n== %s\n' "$*"; }
@@ -79,7 +80,7 @@ build() {
   if ! (
     cd "$root" && cmake --preset release &&
       cmake --build --preset release --parallel "$(nproc)" \
-        --target linesignd linesign-signer linesign linesign-station
+        --target linesignd linesign-signer linesign linesign-station linesign-uploader
   ) >"$log" 2>&1; then
     tail -n 30 "$log" >&2
     fail "the build failed; the whole output is in $log"
@@ -164,7 +165,7 @@ free_port() {
 
 write_config() {
   if [[ -f $dir/linesign.toml ]]; then return 0; fi
-  cat >"$dir/linesign.toml" <<END
+  cat >"$dir/linesign.toml.new" <<END
 # The appliance's one configuration file. Every other key has its default; all of them are
 # explained in appliance/config/linesign.toml.example. Paths are relative to this file.
 [hsm]
@@ -183,7 +184,93 @@ validity = "20y"
 
 [stations]
 listen = "127.0.0.1:$(free_port)"
+
 END
+  mv "$dir/linesign.toml.new" "$dir/linesign.toml"
+}
+
+# --- AWS, played by a double ---------------------------------------------------------------------
+
+# The double remembers nothing when it ends, so each run is an account that has never seen a device:
+# another target for the appliance.
+start_double() {
+  mkdir -p "$dir/aws"
+  /usr/bin/python3 "$root/tests/support/aws" --dir "$dir/aws" >"$dir/aws/ports.json" \
+    2>"$dir/aws/double.log" 9>&- &
+  aws_double=$!
+  local tries
+  for tries in $(seq 100); do
+    if [[ -s $dir/aws/ports.json ]]; then return 0; fi
+    sleep 0.1
+  done
+  fail "the double of AWS does not start after $tries tries; see $dir/aws/double.log"
+}
+
+# A template takes the signed certificates as they are: docs/aws.md.
+write_template() {
+  cat >"$dir/bulk-template.json" <<'END'
+{"Parameters": {"ThingName": {"Type": "String"}, "SerialNumber": {"Type": "String"},
+                "Batch": {"Type": "String"}, "CertificatePem": {"Type": "String"}},
+ "Resources": {
+  "thing": {"Type": "AWS::IoT::Thing",
+   "Properties": {"ThingName": {"Ref": "ThingName"},
+    "AttributePayload": {"serial": {"Ref": "SerialNumber"}, "batch": {"Ref": "Batch"}}},
+   "OverrideSettings": {"AttributePayload": "MERGE", "ThingTypeName": "REPLACE", "ThingGroups": "DO_NOTHING"}},
+  "certificate": {"Type": "AWS::IoT::Certificate",
+   "Properties": {"CertificatePem": {"Ref": "CertificatePem"}, "Status": "ACTIVE",
+    "ThingPrincipalType": "EXCLUSIVE_THING"},
+   "OverrideSettings": {"Status": "DO_NOTHING"}},
+  "policy": {"Type": "AWS::IoT::Policy", "Properties": {"PolicyDocument":
+   "{\"Version\": \"2012-10-17\", \"Statement\": [{\"Effect\": \"Allow\", \"Action\": \"iot:Connect\", \"Resource\": \"*\"}]}"}}}}
+END
+}
+
+write_targets() {
+  local run endpoint
+  run=$(($(cat "$dir/aws/runs" 2>/dev/null || echo 0) + 1))
+  echo "$run" >"$dir/aws/runs"
+  endpoint=$(sed -n 's/.*"endpoint": "\([^"]*\)".*/\1/p' "$dir/aws/ports.json")
+  write_template
+  # Its keys are no secret: they stand in tests/support/aws/accounts.py.
+  PYTHONPATH="$root/tests" /usr/bin/python3 -B >"$dir/aws/credentials" <<'END'
+from support.aws.accounts import DEFAULT_ACCOUNTS
+key = DEFAULT_ACCOUNTS[0]["keys"][0]
+print("[demo]", *(f"aws_{name} = {key[name]}" for name in ("access_key_id", "secret_access_key")), sep="\n")
+END
+  printf '[profile demo]\n' >"$dir/aws/config"
+  sed -i '/^# AWS, played by a double/,$d' "$dir/linesign.toml"
+  cat >>"$dir/linesign.toml" <<END
+# AWS, played by a double that runs on this machine as long as the demo does; written anew each time.
+[aws]
+targets_of_default_order = ["double-$run"]
+
+[[aws.target]]
+name = "double-$run"
+account = "111122223333"
+region = "eu-west-1"
+way = "bulk"
+bucket = "manifests"
+role_arn_bulk = "arn:aws:iam::111122223333:role/bulk"
+template_file = "bulk-template.json"
+profile = "demo"
+endpoint_url = "$endpoint"
+ca_bundle = "$(sed -n 's/.*"ca": "\([^"]*\)".*/\1/p' "$dir/aws/ports.json")"
+END
+}
+
+# linesign with the double's credentials, whatever AWS settings this user has.
+linesign_aws() {
+  env -u AWS_PROFILE -u AWS_DEFAULT_PROFILE -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY \
+    -u AWS_SESSION_TOKEN no_proxy=127.0.0.1 AWS_EC2_METADATA_DISABLED=true \
+    AWS_SHARED_CREDENTIALS_FILE="$dir/aws/credentials" AWS_CONFIG_FILE="$dir/aws/config" \
+    "$kBin/linesign" --config "$dir/linesign.toml" aws "$@"
+}
+
+register_lot() {
+  linesign_aws register-ca
+  linesign_aws preflight --order default
+  linesign_aws upload
+  linesign_aws reconcile
 }
 
 start_daemon() {
@@ -209,6 +296,10 @@ clean_up() {
   if [[ -n $daemon ]]; then
     kill -TERM "$daemon" 2>/dev/null || true
     wait "$daemon" 2>/dev/null || true
+  fi
+  if [[ -n $aws_double ]]; then
+    kill -TERM "$aws_double" 2>/dev/null || true
+    wait "$aws_double" 2>/dev/null || true
   fi
   exit "$code"
 }
@@ -279,10 +370,12 @@ Everything is in $dir:
     ca.pem              the CA's certificate        certs/         one PEM file per device
     ca-transcript.txt   how its key was made        ledger/        every certificate, written down
     station/            the station's credential       before it left the appliance
+    bulk-template.json  how AWS makes its things    aws/           what the double of AWS needs
 Look at next:
     $kBin/linesign --config $dir/linesign.toml status
+    $kBin/linesign --config $dir/linesign.toml aws status
     bash appliance/demo.sh --dir $dir --lot $((lot * 10))
-    README.md, docs/architecture.md, docs/operations.md
+    README.md, docs/architecture.md, docs/operations.md, docs/aws.md
 END
 }
 
@@ -303,8 +396,10 @@ main() {
   make_ca
 
   step "The appliance"
-  write_config
   trap clean_up EXIT
+  start_double
+  write_config
+  write_targets
   start_daemon 9>&-
 
   step "A station, enrolled with a one-time join token"
@@ -312,6 +407,9 @@ main() {
 
   step "A lot of $lot devices"
   run_lot
+
+  step "AWS IoT, played by a double on this machine (tests/support/aws): the lot is registered there"
+  register_lot
 
   step "The result"
   show_result

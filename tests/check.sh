@@ -18,7 +18,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/support/packages.sh
 
 readonly kStages=(format floors shell links tidy build linkage unit threads commands system)
-readonly kPrograms=(linesignd linesign-signer linesign linesign-station)
+readonly kPrograms=(linesignd linesign-signer linesign linesign-station linesign-uploader)
 readonly kPython=/usr/bin/python3
 readonly kLogs=build/check
 jobs=$(nproc)
@@ -89,10 +89,10 @@ stage_build() {
   echo "1 passed, 0 failed"
 }
 
-# linesignd and the station's programs must not be able to reach a token (docs/threat-model.md).
+# linesignd, the uploader and the station's program must not be able to reach a token (docs/threat-model.md).
 stage_linkage() {
   local program library passed=0 failed=0
-  for program in linesignd linesign-station; do
+  for program in linesignd linesign-station linesign-uploader; do
     for library in libp11 libsofthsm2 libpkcs11 libp11-kit; do
       if readelf -d "build/release/bin/$program" | grep -E "NEEDED.*\[$library\.so"; then
         echo "$program is linked with $library"

@@ -55,14 +55,18 @@ def toml_value(value):
         return "true" if value else "false"
     if isinstance(value, list):
         return "[" + ", ".join(toml_value(each) for each in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml_value(each)}" for key, each in value.items()) + "}"
     return json.dumps(value) if isinstance(value, str) else str(value)
 
 
 def write_toml(path, tables):
+    """A list of tables is an array of tables, [[...]]."""
     lines = []
     for table, values in tables.items():
-        lines.append(f"[{table}]")
-        lines += [f"{key} = {toml_value(value)}" for key, value in values.items()]
+        for each in values if isinstance(values, list) else [values]:
+            lines.append(f"[[{table}]]" if isinstance(values, list) else f"[{table}]")
+            lines += [f"{key} = {toml_value(value)}" for key, value in each.items()]
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -194,6 +198,9 @@ class Appliance:
     def configure(self, changes):
         """Merges tables into the configuration; a value of None takes the key out."""
         for table, values in changes.items():
+            if isinstance(values, list):
+                self.tables[table] = values
+                continue
             merged = {**self.tables.get(table, {}), **values}
             self.tables[table] = {key: value for key, value in merged.items() if value is not None}
         write_toml(self.config_file, self.tables)

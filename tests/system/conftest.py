@@ -14,16 +14,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support.appliance import (BIN, Appliance, TokenCache,  # noqa: E402
                                wait_for_removals)
+from support.plant import Plant  # noqa: E402
 
 CHECKER = Path(__file__).resolve().parent.parent / "support" / "check_ledger.py"
 
 
 def pytest_addoption(parser):
-    parser.addoption("--long", action="store_true", help="200 kills of each program, a lot of 100,000")
+    parser.addoption("--long", action="store_true", help="200 kills of each program, lots of 100,000")
 
 
 def pytest_configure(config):
-    missing = [name for name in ("linesignd", "linesign-signer", "linesign", "linesign-station")
+    missing = [name for name in ("linesignd", "linesign-signer", "linesign", "linesign-station",
+                            "linesign-uploader")
                if not os.access(BIN / name, os.X_OK)]
     if missing:
         pytest.exit(f"not built in {BIN}: {', '.join(missing)}", 3)
@@ -70,6 +72,24 @@ def make_appliance(request, tokens):
 def appliance(make_appliance):
     """One that produces."""
     return make_appliance().start()
+
+
+@pytest.fixture
+def make_plant(make_appliance, tmp_path):
+    """Makes plants with AWS targets that produce, with their CA registered: support/plant.py."""
+    made = []
+
+    def make(*targets, ready=True, config=None, **options):
+        plant = Plant(make_appliance(config=config), tmp_path, targets, **options)
+        made.append(plant)
+        plant.appliance.start()
+        if ready:
+            plant.make_ready()
+        return plant
+
+    yield make
+    for each in made:
+        each.close()
 
 
 @pytest.fixture(scope="module")

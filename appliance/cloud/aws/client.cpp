@@ -86,8 +86,11 @@ Result<void> Client::recover_from_answer(const Call& call, Attempt& attempt, con
       if (!call.repeatable) return fail(error);
       return wait_for_retry(call, attempt, error, RetryQuota::kRetryCost);
     case Remedy::SetClock:
-    case Remedy::PerhapsSetClock:
       if (!set_clock(call, attempt)) return fail(error);
+      return {};
+    case Remedy::PerhapsSetClock:
+      // Else the secret: it may have been replaced in its file.
+      if (!set_clock(call, attempt) && !renew_key(attempt)) return fail(error);
       return {};
     case Remedy::RenewCredentials:
       break;

@@ -72,6 +72,11 @@ class Client final {
   // An answer with status 2xx.
   Result<HttpResponse> call(const Call& call);
 
+  // The time there, as far as the host has shown that it differs from ours.
+  UnixTime server_time(const Endpoint& endpoint) const {
+    return parts_.runtime.clock.now() + parts_.runtime.skew.offset(endpoint.url.host);
+  }
+
   // What AWS said when the last call failed; absent when it did not say anything.
   const std::optional<ServiceError>& service_error() const { return service_error_; }
 

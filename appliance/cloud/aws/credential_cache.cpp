@@ -9,6 +9,17 @@ constexpr std::chrono::seconds kAgingWindow = std::chrono::minutes(15);
 constexpr std::chrono::seconds kStaleWindow = std::chrono::minutes(10);
 constexpr std::chrono::seconds kNextTry = std::chrono::minutes(1);
 
+bool is_same(const SecretBytes& one, const SecretBytes& other) {
+  return std::ranges::equal(one.reveal(), other.reveal());
+}
+
+// A secret may be corrected below the same id.
+bool is_same_key(const Credentials& one, const Credentials& other) {
+  return one.access_key_id == other.access_key_id &&
+         is_same(one.secret_access_key, other.secret_access_key) &&
+         is_same(one.session_token, other.session_token);
+}
+
 }  // namespace
 
 CredentialCache::Freshness CredentialCache::freshness() const {
@@ -57,8 +68,9 @@ bool CredentialCache::renew(std::string_view access_key_id) {
   std::unique_lock lock(mutex_);
   wait_for_fetch(lock);
   if (current_ && current_->access_key_id != access_key_id) return true;
+  const CredentialsPtr old = current_;
   if (!fetch(lock).has_value()) return false;
-  return current_->access_key_id != access_key_id;
+  return !old || !is_same_key(*old, *current_);
 }
 
 }  // namespace linesign::aws

@@ -29,6 +29,8 @@ class IotClient final {
   // What AWS said when the last call failed.
   const std::optional<ServiceError>& service_error() const { return client_.service_error(); }
 
+  UnixTime server_time() const { return client_.server_time(endpoint_); }
+
   // --- CA certificates (iot_ca.cpp)
 
   // 64 hex digits; the common name of a verification certificate.

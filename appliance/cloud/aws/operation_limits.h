@@ -1,7 +1,7 @@
 // OperationLimits: how many calls a second AWS lets an account make, by operation.
 //
 // The values are the service's defaults; a raised quota comes from the configuration. linesign uses
-// 80 % of each, because others may use the same account.
+// 80 % of each where nothing else is said, because others may use the same account.
 //
 // Threads  no state, safe anywhere
 // Source   AWS IoT Core endpoints and quotas, "API rate limits"

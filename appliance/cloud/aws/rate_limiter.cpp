@@ -18,9 +18,11 @@ constexpr double kGrowthOfRate = 0.03;
 
 }  // namespace
 
-void RateLimiter::set_quotas(const AccountRegion& where, Quotas quotas) {
+void RateLimiter::set_quotas(const AccountRegion& where, Quotas quotas, double share) {
   const std::lock_guard lock(mutex_);
-  accounts_[where].quotas = std::move(quotas);
+  Account& account = accounts_[where];
+  account.quotas = std::move(quotas);
+  account.share = share;
 }
 
 RateLimiter::Bucket& RateLimiter::bucket(const AccountRegion& where, std::string_view operation) {
@@ -31,7 +33,7 @@ RateLimiter::Bucket& RateLimiter::bucket(const AccountRegion& where, std::string
   const double per_second =
       quota != account.quotas.end() ? quota->second : default_quota(operation, where.region);
   Bucket fresh;
-  fresh.full_rate = std::max(per_second * kShareOfQuota, kLeastRate);
+  fresh.full_rate = std::max(per_second * account.share, kLeastRate);
   fresh.rate = fresh.full_rate;
   fresh.filled_at = clock_.steady();
   return account.buckets.emplace(operation, fresh).first->second;

@@ -18,6 +18,7 @@
 #include <string_view>
 #include <vector>
 
+#include "appliance/cloud/aws/operation_limits.h"
 #include "protocol/base/clock.h"
 
 namespace linesign::aws {
@@ -47,8 +48,8 @@ class RateLimiter final {
 
   explicit RateLimiter(const Clock& clock) : clock_(clock) {}
 
-  // For buckets that are made from now on.
-  void set_quotas(const AccountRegion& where, Quotas quotas);
+  // For buckets that are made from now on. `share`: how much of each quota is used.
+  void set_quotas(const AccountRegion& where, Quotas quotas, double share = kShareOfQuota);
 
   // Takes a token, if need be one of the future; the caller waits for so long before it calls.
   std::chrono::nanoseconds reserve(const AccountRegion& where, std::string_view operation);
@@ -72,6 +73,7 @@ class RateLimiter final {
   };
   struct Account {
     Quotas quotas;
+    double share = kShareOfQuota;
     std::map<std::string, Bucket, std::less<>> buckets;
   };
 

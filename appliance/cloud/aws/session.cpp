@@ -33,7 +33,7 @@ Result<std::unique_ptr<Session>> Session::assemble(Settings settings,
                     std::make_shared<RetryQuota>(),
                     {options.account, kept->region},
                     kept->max_attempts};
-  tools.limiter.set_quotas(parts.where, std::move(options.quotas));
+  tools.limiter.set_quotas(parts.where, std::move(options.quotas), options.share_of_quotas);
   return std::unique_ptr<Session>(new Session(std::move(kept),
                                               std::move(transport),
                                               std::move(skew),

@@ -10,6 +10,7 @@
 
 #include "appliance/cloud/aws/credential_chain.h"
 #include "appliance/cloud/aws/iot_client.h"
+#include "appliance/cloud/aws/operation_limits.h"
 #include "appliance/cloud/aws/s3_client.h"
 
 namespace linesign::aws {
@@ -20,6 +21,7 @@ struct SessionOptions {
   // Number of the account where it is known, else a name of the target: what shares a rate limit.
   std::string account{};
   Quotas quotas{};  // where the account has others than AWS's default
+  double share_of_quotas = kShareOfQuota;
 };
 
 // Shared by all sessions of a process.

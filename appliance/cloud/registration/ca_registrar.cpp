@@ -10,6 +10,27 @@ namespace linesign {
 using aws::CertificateMode;
 using aws::CertificateStatus;
 
+namespace {
+
+bool needs_proof(const CaWish& wish) { return wish.mode == CertificateMode::Default; }
+
+Error no_proof() {
+  return Error(ErrorCode::AwsSettings, "mode DEFAULT needs a verification certificate");
+}
+
+// What AWS means, where its words do not say it.
+Error explain(const CaWish& wish, const Error& error) {
+  if (error.code() == ErrorCode::AwsExists && needs_proof(wish))
+    return error.with_context(
+        "another account of this region has this CA in mode DEFAULT, and only one may: take "
+        "SNI_ONLY, which any number may have");
+  if (error.code() == ErrorCode::AwsQuota)
+    return error.with_context("an account has at most ten CAs of one subject in a region");
+  return error;
+}
+
+}  // namespace
+
 CaWish wish_for(const CaCertificate& ca) {
   CaWish wish;
   wish.id = to_hex(sha256(ca.der()));
@@ -27,6 +48,11 @@ Result<std::optional<aws::CaDescription>> CaRegistrar::find(const std::string& i
 Result<CaOutcome> CaRegistrar::ensure(const CaWish& wish, const std::string& proof) {
   CaOutcome outcome;
   LS_TRY(std::optional<aws::CaDescription> known, find(wish.id));
+  if (known && known->mode != wish.mode && wish.may_change_mode) {
+    if (needs_proof(wish) && proof.empty()) return fail(no_proof());
+    LS_TRY(outcome, remove(wish.id));
+    known.reset();
+  }
   if (!known) {
     LS_CHECK(add(wish, proof));
     outcome.done.push_back("registered in mode " + aws::to_string(wish.mode));
@@ -37,7 +63,7 @@ Result<CaOutcome> CaRegistrar::ensure(const CaWish& wish, const std::string& pro
   if (outcome.now.mode != wish.mode)
     return fail(ErrorCode::AwsConflict,
                 fmt::format("the CA is registered in mode {}, wanted is {}: AWS changes no mode; "
-                            "delete-ca, then register-ca",
+                            "register-ca --change-mode deletes and registers it again",
                             aws::to_string(outcome.now.mode),
                             aws::to_string(wish.mode)));
   LS_CHECK(adjust(wish, outcome));
@@ -45,16 +71,16 @@ Result<CaOutcome> CaRegistrar::ensure(const CaWish& wish, const std::string& pro
 }
 
 Result<void> CaRegistrar::add(const CaWish& wish, const std::string& proof) {
-  const bool needs_proof = wish.mode == CertificateMode::Default;
-  if (needs_proof && proof.empty())
-    return fail(ErrorCode::AwsSettings, "mode DEFAULT needs a verification certificate");
+  if (needs_proof(wish) && proof.empty()) return fail(no_proof());
   aws::CaRegistration ca;
   ca.ca_pem = wish.pem;
-  ca.verification_pem = needs_proof ? proof : "";
+  ca.verification_pem = needs_proof(wish) ? proof : "";
   ca.mode = wish.mode;
   ca.allow_auto_registration = wish.auto_registration;
   ca.config = wish.config;
-  LS_TRY(const aws::Registered registered, client_.register_ca(ca));
+  auto answer = client_.register_ca(ca);
+  if (!answer.has_value()) return fail(explain(wish, answer.error()));
+  const aws::Registered& registered = *answer;
   if (registered.id != wish.id)
     return fail(
         ErrorCode::AwsAnswerInvalid,

@@ -1,7 +1,8 @@
 // CaRegistrar: brings the registration of the CA in one account and region to what is wanted.
 //
-//   not there -> register; there in the other mode -> refused, because AWS cannot change a mode;
-//   then status and auto-registration, then a look whether all is as wanted
+//   not there -> register; there in the other mode -> refused, because AWS cannot change a mode, or
+//   where that is wanted deleted and registered again; then status and auto-registration, then a
+//   look whether all is as wanted
 //
 // Each call may be repeated: the second one finds nothing to do.
 //
@@ -27,6 +28,7 @@ struct CaWish {
   aws::CertificateMode mode = aws::CertificateMode::SniOnly;
   bool auto_registration = false;
   aws::RegistrationConfig config;  // with auto_registration; empty: an event is all that happens
+  bool may_change_mode = false;    // registered in the other mode: delete, then register
 };
 
 struct CaOutcome {

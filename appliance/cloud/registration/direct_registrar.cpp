@@ -62,6 +62,7 @@ Result<DirectRegistrar::Device> DirectRegistrar::prepare(const CloudItem& item) 
   Device device;
   device.fields = fields_of(item);
   device.steps = item.steps;
+  device.committed_at = item.committed_at;
   LS_TRY(device.thing, fill_in(plan_.thing_name, device.fields));
   device.certificate_arn = fmt::format("arn:{}:iot:{}:{}:cert/{}",
                                        aws::partition_of(plan_.region),
@@ -86,7 +87,7 @@ Result<void> DirectRegistrar::add_certificate(Device& device) {
   const auto answer = plan_.without_ca
                           ? client_.register_certificate_without_ca(pem, plan_.status)
                           : client_.register_certificate(pem, plan_.ca_pem, plan_.status);
-  if (!answer.has_value()) return fail(explain_refusal(answer.error()));
+  if (!answer.has_value()) return fail(explain_refusal(device, answer.error()));
   if (answer->id != device.fields.certificate_id)
     return fail(ErrorCode::AwsAnswerInvalid,
                 fmt::format("AWS names the certificate {}, its DER form hashes to {}",
@@ -143,8 +144,16 @@ Result<void> DirectRegistrar::add_to_group(Device& device) {
   return {};
 }
 
-Error DirectRegistrar::explain_refusal(Error error) {
-  if (plan_.without_ca || judge(error) == Verdict::Hold) return error;
+Error DirectRegistrar::explain_refusal(const Device& device, Error error) {
+  if (judge(error) == Verdict::Hold) return error;
+  // The clock here is ahead: what it signs becomes valid in AWS's future. That passes by itself.
+  if (device.committed_at > client_.server_time())
+    return Error(ErrorCode::AwsClockSkew,
+                 fmt::format("the certificate was made at {}, for AWS it is {}: correct the clock "
+                             "here, or wait",
+                             to_iso8601(device.committed_at),
+                             to_iso8601(client_.server_time())));
+  if (plan_.without_ca) return error;
   const auto ca = client_.describe_ca(plan_.ca_id);
   if (!ca.has_value()) {
     if (ca.error().code() != ErrorCode::AwsNotFound) return ca.error();

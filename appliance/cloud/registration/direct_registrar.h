@@ -54,6 +54,7 @@ class DirectRegistrar final {
     std::string thing;
     std::string certificate_arn;
     uint32_t steps = 0;
+    UnixTime committed_at{};
   };
 
   Result<Device> prepare(const CloudItem& item) const;
@@ -64,8 +65,8 @@ class DirectRegistrar final {
   Result<void> add_principal(Device& device);
   Result<void> add_policy(Device& device);
   Result<void> add_to_group(Device& device);
-  // The CA's own state when a certificate is refused; else the error as it is.
-  Error explain_refusal(Error error);
+  // The clock, or the CA's own state, when a certificate is refused; else the error as it is.
+  Error explain_refusal(const Device& device, Error error);
 
   aws::IotClient client_;
   const DirectPlan& plan_;

@@ -41,7 +41,7 @@ Result<int> print(const AccountCommand& command, const Result<CaOutcome>& outcom
 Result<int> print_registration_code(const AccountCommand& command) {
   LS_TRY(aws::IotClient iot, open_iot(command));
   LS_TRY(const auto known, CaRegistrar(iot).find(command.setup->ca.id));
-  if (known) {
+  if (known && known->mode == command.setup->ca.mode) {
     *command.out << "registered\n";
     return 0;
   }

@@ -20,8 +20,8 @@ struct AccountCommand {
   std::ostream* out = nullptr;
 };
 
-// What a verification certificate is made of: "registered" where the CA is there already, else the
-// code. One word.
+// What a verification certificate is made of: "registered" where the CA is there in the wanted
+// mode already, else the code. One word.
 Result<int> print_registration_code(const AccountCommand& command);
 
 // `proof`: PEM, for mode DEFAULT.

@@ -10,13 +10,13 @@
 namespace linesign {
 namespace {
 
-constexpr mode_t kPrivateFolder = 0700;
+constexpr mode_t kStateFolder = 0750;  // its group may read how far the work is
 constexpr mode_t kPrivateFile = 0600;
 
 }  // namespace
 
 Result<StateLock> StateLock::take(const std::filesystem::path& state_dir) {
-  LS_CHECK(make_directories(state_dir, kPrivateFolder));
+  LS_CHECK(make_directories(state_dir, kStateFolder));
   const auto path = state_dir / "uploader.lock";
   UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kPrivateFile));
   if (!file) return fail(ErrorCode::Io, path.string() + ": " + errno_text(errno));

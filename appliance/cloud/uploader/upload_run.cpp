@@ -4,47 +4,88 @@
 #include <mutex>
 #include <thread>
 
-#include "appliance/cloud/uploader/progress_file.h"
-
 namespace linesign {
 namespace {
 
 constexpr std::chrono::seconds kReportEvery(1);
 
-struct Worker {
-  const TargetSetup* setup = nullptr;
-  std::unique_ptr<Connection> connection;  // null for WayKind::File
-  std::unique_ptr<Way> way;
-  std::unique_ptr<TargetLoop> loop;
+// A target at work. What it needs is opened by its first step: a target whose credentials or files
+// are not there is held up like any other obstacle, and the others go on.
+class Worker final : public Way {
+ public:
+  Worker(const UploadParts& parts, const aws::SessionTools& tools, const TargetSetup& setup)
+      : parts_(parts), tools_(tools), setup_(setup), loop_(loop_parts()) {}
+
+  WayStep step() override { return way_->step(); }
+
+  std::optional<Error> run(RunMode mode) { return loop_.run(mode); }
+
+  void stop() {
+    const std::lock_guard lock(mutex_);
+    is_stopped_ = true;
+    if (connection_) connection_->cancel();
+  }
+
+  TargetReport report() const {
+    TargetReport report{setup_.name, loop_.progress(), 0};
+    for (const aws::RateStatus& rate : tools_.limiter.status({setup_.account, setup_.region}))
+      report.throttled += rate.throttled;
+    return report;
+  }
+
+ private:
+  LoopParts loop_parts() {
+    LoopParts loop;
+    loop.way = this;
+    loop.check_identity = [this] { return open(); };
+    loop.pause = &tools_.pause;
+    loop.clock = parts_.clock;
+    loop.on_hold = [this](const std::optional<Error>& hold) { parts_.log(setup_.name, hold); };
+    return loop;
+  }
+
+  // Before the first step, and after each obstacle that a person may have removed.
+  Result<void> open() {
+    if (!way_) {
+      if (setup_.way != WayKind::File) LS_CHECK(connect());
+      way_ = make_way(setup_, *parts_.outbox, connection_.get(), *parts_.clock);
+    }
+    return connection_ ? connection_->check_account(setup_.account) : Result<void>();
+  }
+
+  Result<void> connect() {
+    LS_TRY(aws::SessionOptions options, setup_.session_options());
+    LS_TRY(std::unique_ptr<Connection> made,
+           Connection::open(parts_.environment, std::move(options), tools_));
+    const std::lock_guard lock(mutex_);
+    connection_ = std::move(made);
+    if (is_stopped_) connection_->cancel();
+    return {};
+  }
+
+  const UploadParts& parts_;
+  const aws::SessionTools& tools_;
+  const TargetSetup& setup_;
+  std::mutex mutex_;                        // of the pointer, and of what stop() says
+  std::unique_ptr<Connection> connection_;  // null for WayKind::File
+  bool is_stopped_ = false;
+  std::unique_ptr<Way> way_;
+  TargetLoop loop_;
 };
 
 class Upload final {
  public:
-  explicit Upload(const UploadParts& parts) : parts_(parts), limiter_(*parts.clock) {}
-
-  Result<void> open() {
-    for (const TargetSetup& setup : *parts_.setups) {
-      Worker worker;
-      worker.setup = &setup;
-      if (setup.way != WayKind::File) {
-        LS_TRY(aws::SessionOptions options, setup.session_options());
-        LS_TRY(worker.connection,
-               Connection::open(
-                   parts_.environment, std::move(options), {limiter_, *parts_.clock, pause_}));
-      }
-      worker.way = make_way(setup, *parts_.outbox, worker.connection.get(), *parts_.clock);
-      worker.loop = make_loop(worker);
-      workers_.push_back(std::move(worker));
-    }
-    return {};
+  explicit Upload(const UploadParts& parts) : parts_(parts), limiter_(*parts.clock) {
+    for (const TargetSetup& setup : *parts.setups)
+      workers_.push_back(std::make_unique<Worker>(parts_, tools_, setup));
   }
 
   Result<void> run(RunMode mode) {
     running_ = workers_.size();
     std::vector<std::jthread> threads;
     threads.reserve(workers_.size());
-    for (const Worker& each : workers_)
-      threads.emplace_back([this, &each, mode] { finish(each.loop->run(mode)); });
+    for (const auto& each : workers_)
+      threads.emplace_back([this, worker = each.get(), mode] { finish(worker->run(mode)); });
     ProgressFile progress(parts_.state_dir);
     Woken woken = Woken::Timeout;
     while (woken == Woken::Timeout && running_ > 0) {
@@ -56,26 +97,11 @@ class Upload final {
     report(progress);
     const std::lock_guard lock(mutex_);
     if (error_) return fail(*error_);
+    if (woken == Woken::Stop && mode != RunMode::Serve) return fail(ErrorCode::Interrupted);
     return {};
   }
 
  private:
-  std::unique_ptr<TargetLoop> make_loop(const Worker& worker) {
-    LoopParts loop;
-    loop.way = worker.way.get();
-    const Connection* connection = worker.connection.get();
-    loop.check_identity = [connection, account = worker.setup->account]() -> Result<void> {
-      if (connection == nullptr) return {};
-      return connection->check_account(account);
-    };
-    loop.pause = &pause_;
-    loop.clock = parts_.clock;
-    loop.on_hold = [this, name = worker.setup->name](const std::optional<Error>& hold) {
-      parts_.log(name, hold);
-    };
-    return std::make_unique<TargetLoop>(std::move(loop));
-  }
-
   void finish(std::optional<Error> error) {
     const std::lock_guard lock(mutex_);
     if (error && !error_) error_ = std::move(error);
@@ -84,27 +110,23 @@ class Upload final {
 
   void stop() {
     pause_.stop();
-    for (const Worker& each : workers_)
-      if (each.connection) each.connection->cancel();
+    for (const auto& each : workers_) each->stop();
   }
 
   // A full disk is no reason to stop registering.
   void report(ProgressFile& file) const {
     std::vector<TargetReport> reports;
-    for (const Worker& each : workers_) {
-      TargetReport report{each.setup->name, each.loop->progress(), 0};
-      if (each.connection)
-        for (const aws::RateStatus& rate : limiter_.status(each.connection->session().where()))
-          report.throttled += rate.throttled;
-      reports.push_back(std::move(report));
-    }
+    reports.reserve(workers_.size());
+    for (const auto& each : workers_) reports.push_back(each->report());
     static_cast<void>(file.write(reports, *parts_.clock).has_value());
+    if (parts_.on_report) parts_.on_report(reports);
   }
 
   const UploadParts& parts_;
   aws::StoppablePause pause_;
   aws::RateLimiter limiter_;
-  std::vector<Worker> workers_;
+  const aws::SessionTools tools_{limiter_, *parts_.clock, pause_};
+  std::vector<std::unique_ptr<Worker>> workers_;
   std::atomic<size_t> running_{0};
   std::mutex mutex_;
   std::optional<Error> error_;
@@ -112,10 +134,6 @@ class Upload final {
 
 }  // namespace
 
-Result<void> run_upload(const UploadParts& parts, RunMode mode) {
-  Upload upload(parts);
-  LS_CHECK(upload.open());
-  return upload.run(mode);
-}
+Result<void> run_upload(const UploadParts& parts, RunMode mode) { return Upload(parts).run(mode); }
 
 }  // namespace linesign

@@ -12,6 +12,7 @@
 
 #include "appliance/cloud/registration/target_loop.h"
 #include "appliance/cloud/registration/target_setup.h"
+#include "appliance/cloud/uploader/progress_file.h"
 #include "appliance/cloud/uploader/stop_signal.h"
 
 namespace linesign {
@@ -24,9 +25,12 @@ struct UploadParts {
   std::filesystem::path state_dir;
   aws::Environment environment;
   std::function<void(const std::string& target, const std::optional<Error>& hold)> log;
+  // Once a second and at the end, on the main thread; may be absent.
+  std::function<void(const std::vector<TargetReport>& reports)> on_report = nullptr;
 };
 
-// The error of a target that stopped (RunMode::Once); nothing when all is done or a signal came.
+// The error of a target that stopped (RunMode::Once). Interrupted: a signal came before all was
+// done; not for Serve, where nothing else is expected.
 Result<void> run_upload(const UploadParts& parts, RunMode mode);
 
 }  // namespace linesign

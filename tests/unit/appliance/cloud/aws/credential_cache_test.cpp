@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include "protocol/base/bytes.h"
 #include "tests/unit/appliance/cloud/aws/fakes.h"
 
 namespace linesign::aws {
@@ -77,6 +78,31 @@ TEST_F(CredentialCacheTest, RenewsOnceForAllWhoAsk) {
   world_.provider->failure = ErrorCode::AwsCredentialsFailed;
   EXPECT_FALSE(world_.cache->renew("AKID2"));
   EXPECT_EQ(key(), "AKID2");
+}
+
+// The key's id stays the same.
+class CorrectedProvider final : public CredentialProvider {
+ public:
+  std::string source() const override { return "corrected"; }
+  Result<Credentials> fetch() override {
+    Credentials credentials;
+    credentials.access_key_id = "AKID";
+    credentials.secret_access_key = SecretBytes(to_bytes(as_bytes(secret)));
+    return credentials;
+  }
+  std::string secret = "wrong";
+};
+
+TEST(CredentialCacheSecrets, ASecretThatWasCorrectedIsANewKey) {
+  const SystemClock clock;
+  auto owned = std::make_unique<CorrectedProvider>();
+  CorrectedProvider* provider = owned.get();
+  CredentialCache cache(std::move(owned), clock);
+  ASSERT_TRUE(cache.get().has_value());
+  EXPECT_FALSE(cache.renew("AKID"));
+  provider->secret = "right";
+  EXPECT_TRUE(cache.renew("AKID"));
+  EXPECT_FALSE(cache.renew("AKID"));
 }
 
 // A provider that a test holds up.

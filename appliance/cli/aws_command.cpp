@@ -1,0 +1,350 @@
+// linesign aws: registering with AWS. What needs AWS credentials is done by linesign-uploader,
+// which this program starts; what needs the CA key, or linesignd, is done here.
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <string>
+
+#include <fmt/format.h>
+
+#include "appliance/admin/cloud_client.h"
+#include "appliance/cli/aws_text.h"
+#include "appliance/cli/invocation.h"
+#include "appliance/cli/status_text.h"
+#include "appliance/cli/uploader_program.h"
+#include "appliance/config/config.h"
+#include "hsm/ceremony/token_signature.h"
+#include "hsm/ceremony/verification_certificate.h"
+#include "protocol/base/bytes.h"
+
+namespace linesign {
+namespace {
+
+constexpr const char* kDefaultOrder = "default";
+constexpr const char* kRegistered = "registered";
+constexpr uint32_t kMostListed = 10'000;
+
+struct TargetsOptions {
+  std::vector<std::string> targets;
+  std::string order;
+  bool once = false;
+  bool json = false;
+};
+
+struct RegisterCaOptions {
+  std::vector<std::string> targets;
+  bool may_change_mode = false;
+  bool is_sure = false;
+};
+
+struct OneTargetOptions {
+  std::string target;
+  std::string order;
+  std::string digest;
+  uint32_t code = 0;
+  bool stop = false;
+  bool is_sure = false;
+  bool json = false;
+};
+
+std::vector<std::string> with_targets(std::vector<std::string> words,
+                                      const std::vector<std::string>& targets) {
+  for (const std::string& each : targets) words.insert(words.end(), {"--target", each});
+  return words;
+}
+
+Result<int> become(const Invocation& invocation, const std::vector<std::string>& words) {
+  LS_TRY(const UploaderProgram uploader, UploaderProgram::find(invocation.config));
+  return fail(uploader.become(words));
+}
+
+// The targets of an order: as linesignd has it, or, where it does not run, the configuration.
+Result<std::vector<std::string>> targets_of(const Config& config, const std::string& order) {
+  std::vector<std::string> names;
+  const auto status = AdminClient(config.admin.socket).cloud().status();
+  if (!status.has_value() && order == kDefaultOrder) return config.aws.targets_of_default_order;
+  if (!status.has_value()) return fail(status.error());
+  for (const CloudTargetStatus& each : *status)
+    for (const CloudFeedStatus& feed : each.feeds)
+      if (feed.order_id == order && feed.is_active) names.push_back(each.target.name);
+  if (names.empty()) return fail(ErrorCode::OrderUnknown, order + " goes to no target");
+  return names;
+}
+
+Result<int> run_preflight(const Invocation& invocation, const TargetsOptions& options) {
+  std::vector<std::string> targets = options.targets;
+  if (!options.order.empty()) {
+    LS_TRY(const Config config, load_config(invocation.config));
+    LS_TRY(targets, targets_of(config, options.order));
+  }
+  return become(invocation, with_targets({"preflight"}, targets));
+}
+
+Result<int> run_reconcile(const Invocation& invocation, const TargetsOptions& options) {
+  return become(invocation, with_targets({"reconcile"}, options.targets));
+}
+
+Result<int> run_upload(const Invocation& invocation, const TargetsOptions& options) {
+  std::vector<std::string> words = with_targets({"upload"}, options.targets);
+  if (options.once) words.emplace_back("--once");
+  return become(invocation, words);
+}
+
+// Asks on the terminal, unless the command line said it already.
+Result<void> confirm(bool is_sure, const std::string& what) {
+  if (is_sure) return {};
+  if (::isatty(STDIN_FILENO) != 1)
+    return fail(ErrorCode::Usage, what + ": say --yes if that is what you want");
+  std::cerr << what << ". Go on? Type yes: ";
+  std::string answer;
+  std::getline(std::cin, answer);
+  if (answer == "yes") return {};
+  return fail(ErrorCode::Usage, "not done");
+}
+
+// --- the CA --------------------------------------------------------------------------------------
+
+// The exit code, when the code could not be fetched; else `proof` is filled, or empty where the CA
+// is registered already.
+Result<int> make_proof(const Config& config,
+                       const UploaderProgram& uploader,
+                       const std::string& target,
+                       std::string& proof) {
+  LS_TRY(UploaderProgram::Answer answer,
+         uploader.ask({"registration-code", "--target", target}, ""));
+  if (answer.exit_code != 0) return answer.exit_code;
+  std::string& code = answer.out;
+  while (code.ends_with('\n')) code.pop_back();
+  if (code == kRegistered) return 0;
+  LS_TRY(proof, make_verification_certificate(config.signer, code, SystemClock().now()));
+  std::cout << target << ": verification certificate made with the key in the token\n"
+            << std::flush;
+  return 0;
+}
+
+Result<int> register_ca_with(const Config& config,
+                             const UploaderProgram& uploader,
+                             const TargetConfig& target,
+                             bool may_change_mode) {
+  std::vector<std::string> words = {"register-ca", "--target", target.name};
+  if (may_change_mode) words.emplace_back("--change-mode");
+  std::string proof;
+  if (target.mode == CaMode::Default) {
+    LS_TRY(const int exit_code, make_proof(config, uploader, target.name, proof));
+    if (exit_code != 0) return exit_code;
+  }
+  if (!proof.empty()) words.emplace_back("--proof");
+  return uploader.run(words, proof);
+}
+
+Result<int> run_register_ca(const Invocation& invocation, const RegisterCaOptions& options) {
+  LS_TRY(const Config config, load_config(invocation.config));
+  LS_TRY(const UploaderProgram uploader, UploaderProgram::find(config.file));
+  std::vector<std::string> names = options.targets;
+  if (names.empty())
+    for (const TargetConfig& each : config.aws.targets)
+      if (each.way != TargetWay::File) names.push_back(each.name);
+  if (names.empty()) return fail(ErrorCode::CloudTargetUnknown, "no [[aws.target]] that calls AWS");
+  if (options.may_change_mode)
+    LS_CHECK(confirm(options.is_sure,
+                     "Where the CA is registered in the other mode it is deleted and registered "
+                     "again; between the two nothing can be registered with it"));
+  int worst = 0;
+  for (const std::string& name : names) {
+    const TargetConfig* const target = config.aws.find(name);
+    if (target == nullptr) return fail(ErrorCode::CloudTargetUnknown, name);
+    LS_TRY(const int exit_code,
+           register_ca_with(config, uploader, *target, options.may_change_mode));
+    if (worst == 0) worst = exit_code;
+  }
+  return worst;
+}
+
+Result<int> run_deactivate_ca(const Invocation& invocation, const OneTargetOptions& options) {
+  LS_CHECK(confirm(
+      options.is_sure,
+      "Until the CA is ACTIVE again nothing can be registered with it in " + options.target));
+  return become(invocation, {"deactivate-ca", "--target", options.target});
+}
+
+Result<int> run_delete_ca(const Invocation& invocation, const OneTargetOptions& options) {
+  LS_CHECK(confirm(options.is_sure,
+                   "The registration of the CA in " + options.target +
+                       " is deleted; certificates that are registered stay"));
+  return become(invocation, {"delete-ca", "--target", options.target});
+}
+
+// What linesign-uploader starts when a target's key for Roles Anywhere is in a token.
+Result<int> run_sign_login(const Invocation& invocation, const OneTargetOptions& options) {
+  LS_TRY(const Config config, load_config(invocation.config));
+  const TargetConfig* const target = config.aws.find(options.target);
+  if (target == nullptr || !target->credentials.roles_anywhere ||
+      target->credentials.roles_anywhere->key_uri.empty())
+    return fail(ErrorCode::CloudTargetUnknown, options.target + " has no key in a token");
+  const auto digest = from_hex(options.digest);
+  Sha256 hash{};
+  if (!digest || digest->size() != hash.size())
+    return fail(ErrorCode::Usage, "a digest has 64 hex digits");
+  std::copy(digest->begin(), digest->end(), hash.begin());
+  const RolesAnywhereConfig& roles = *target->credentials.roles_anywhere;
+  LS_TRY(const Bytes signature,
+         sign_with_token(config.signer, {roles.key_uri, roles.pin_file, roles.certificate}, hash));
+  std::cout << to_hex(signature) << '\n';
+  return 0;
+}
+
+// --- what linesignd knows ------------------------------------------------------------------------
+
+Result<int> run_aws_status(const Invocation& invocation, const TargetsOptions& options) {
+  LS_TRY(const Config config, load_config(invocation.config));
+  LS_TRY(std::vector<CloudTargetStatus> status, AdminClient(config.admin.socket).cloud().status());
+  const std::vector<std::string>& wanted = options.targets;
+  if (!wanted.empty())
+    std::erase_if(status, [&](const CloudTargetStatus& each) {
+      return std::find(wanted.begin(), wanted.end(), each.target.name) == wanted.end();
+    });
+  if (status.empty() && !wanted.empty()) return fail(ErrorCode::CloudTargetUnknown, wanted.front());
+  const auto activity = read_activity(config.aws.state_dir);
+  const UnixTime now = SystemClock().now();
+  if (options.json) {
+    std::cout << aws_status_json(status, activity, now) << '\n';
+  } else {
+    std::cout << aws_status_text(status, activity, now);
+  }
+  return 0;
+}
+
+Result<int> run_parked(const Invocation& invocation, const OneTargetOptions& options) {
+  LS_TRY(const AdminClient client, open_admin_client(invocation));
+  std::vector<CloudRegistration> parked;
+  uint64_t after = 0;
+  for (bool is_end = false; !is_end && parked.size() < kMostListed;) {
+    LS_TRY(RegistrationPage page,
+           client.cloud().registrations(
+               options.target, RegistrationState::Parked, after, kMaxCertificatePage));
+    after = page.next_after;
+    is_end = page.is_end;
+    std::move(page.registrations.begin(), page.registrations.end(), std::back_inserter(parked));
+  }
+  std::cout << (options.json ? parked_json(parked) + '\n' : parked_text(parked));
+  return 0;
+}
+
+Result<int> run_release(const Invocation& invocation, const OneTargetOptions& options) {
+  LS_TRY(const AdminClient client, open_admin_client(invocation));
+  const auto code = options.code != 0 ? std::optional(options.code) : std::nullopt;
+  LS_TRY(const uint64_t released, client.cloud().release_all(options.target, code));
+  std::cout << fmt::format("{}: {} wait again\n", options.target, count_text(released));
+  return 0;
+}
+
+Result<int> run_register(const Invocation& invocation, const OneTargetOptions& options) {
+  LS_TRY(const AdminClient client, open_admin_client(invocation));
+  LS_CHECK(client.cloud().set_feed({options.order, options.target}, !options.stop));
+  std::cout << options.target << ": "
+            << (options.stop ? "devices of this order are no longer registered here\n"
+                             : "every device of this order is registered here, from the first\n");
+  return 0;
+}
+
+// --- the command line ----------------------------------------------------------------------------
+
+void add_targets(CLI::App* command, std::vector<std::string>& targets) {
+  command->add_option("--target", targets, "Only this target; may be repeated")->type_name("NAME");
+}
+
+void add_target(CLI::App* command, std::string& target) {
+  command->add_option("--target", target, "The target")->required()->type_name("NAME");
+}
+
+void add_sure(CLI::App* command, bool& is_sure) {
+  command->add_flag("--yes", is_sure, "Do not ask");
+}
+
+void add_ca_commands(CLI::App* aws, Invocation& invocation) {
+  CLI::App* add = aws->add_subcommand(
+      "register-ca", "Bring the CA's registration to what the configuration says; may be repeated");
+  const auto add_options = add_run<RegisterCaOptions>(add, invocation, run_register_ca);
+  add_targets(add, add_options->targets);
+  add->add_flag("--change-mode",
+                add_options->may_change_mode,
+                "Delete a CA that is registered in the other mode, and register it again");
+  add_sure(add, add_options->is_sure);
+
+  CLI::App* deactivate = aws->add_subcommand("deactivate-ca", "Set the CA INACTIVE");
+  const auto deactivate_options =
+      add_run<OneTargetOptions>(deactivate, invocation, run_deactivate_ca);
+  add_target(deactivate, deactivate_options->target);
+  add_sure(deactivate, deactivate_options->is_sure);
+
+  CLI::App* remove = aws->add_subcommand("delete-ca", "Deactivate the CA and delete it");
+  const auto remove_options = add_run<OneTargetOptions>(remove, invocation, run_delete_ca);
+  add_target(remove, remove_options->target);
+  add_sure(remove, remove_options->is_sure);
+
+  CLI::App* sign = aws->add_subcommand("sign-login", "Sign for IAM Roles Anywhere");
+  const auto sign_options = add_run<OneTargetOptions>(sign, invocation, run_sign_login);
+  sign->group("");  // for linesign-uploader
+  add_target(sign, sign_options->target);
+  sign->add_option("DIGEST", sign_options->digest, "SHA-256, in hex")->required();
+}
+
+void add_work_commands(CLI::App* aws, Invocation& invocation) {
+  CLI::App* preflight =
+      aws->add_subcommand("preflight", "Would devices get through? Changes nothing");
+  const auto preflight_options = add_run<TargetsOptions>(preflight, invocation, run_preflight);
+  add_targets(preflight, preflight_options->targets);
+  preflight->add_option("--order", preflight_options->order, "The targets of this order")
+      ->excludes("--target")
+      ->type_name("ORDER");
+
+  CLI::App* upload = aws->add_subcommand(
+      "upload", "Register what waits, then end: where linesign-uploader is not a service");
+  const auto upload_options = add_run<TargetsOptions>(upload, invocation, run_upload);
+  add_targets(upload, upload_options->targets);
+  upload->add_flag(
+      "--once", upload_options->once, "End at the first obstacle instead of waiting for its end");
+
+  CLI::App* reconcile = aws->add_subcommand(
+      "reconcile", "Is what the ledger has what the account has? Exit code 65 if it is not");
+  const auto reconcile_options = add_run<TargetsOptions>(reconcile, invocation, run_reconcile);
+  add_targets(reconcile, reconcile_options->targets);
+}
+
+void add_ledger_commands(CLI::App* aws, Invocation& invocation) {
+  CLI::App* status = aws->add_subcommand("status", "What is registered, waiting, parked, and why");
+  const auto status_options = add_run<TargetsOptions>(status, invocation, run_aws_status);
+  add_targets(status, status_options->targets);
+  status->add_flag("--json", status_options->json, "Print JSON");
+
+  CLI::App* parked = aws->add_subcommand("parked", "List the devices that a person must look at");
+  const auto parked_options = add_run<OneTargetOptions>(parked, invocation, run_parked);
+  add_target(parked, parked_options->target);
+  parked->add_flag("--json", parked_options->json, "Print JSON");
+
+  CLI::App* release = aws->add_subcommand("release", "Parked devices wait again, after the repair");
+  const auto release_options = add_run<OneTargetOptions>(release, invocation, run_release);
+  add_target(release, release_options->target);
+  release->add_option("--code", release_options->code, "Only those parked for this error number")
+      ->type_name("NUMBER");
+
+  CLI::App* add = aws->add_subcommand(
+      "register", "Register the devices of an order in one more target, those made before too");
+  const auto add_options = add_run<OneTargetOptions>(add, invocation, run_register);
+  add->add_option("--order", add_options->order, "The order")->required()->type_name("ORDER");
+  add_target(add, add_options->target);
+  add->add_flag("--stop", add_options->stop, "No longer");
+}
+
+}  // namespace
+
+void add_aws_command(CLI::App& app, Invocation& invocation) {
+  CLI::App* aws = app.add_subcommand("aws", "Register devices with AWS IoT");
+  aws->require_subcommand(1);
+  add_ca_commands(aws, invocation);
+  add_work_commands(aws, invocation);
+  add_ledger_commands(aws, invocation);
+}
+
+}  // namespace linesign

@@ -1,0 +1,65 @@
+// AwsText: what the ledger and the uploader know of each AWS target, for a person or as JSON.
+//
+// Threads  no state, safe anywhere
+#ifndef LINESIGN_APPLIANCE_CLI_AWS_TEXT_H_
+#define LINESIGN_APPLIANCE_CLI_AWS_TEXT_H_
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "appliance/ledger/ledger_cloud.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/result.h"
+
+namespace linesign {
+
+// One target in progress.json of the uploader: see progress_file.h.
+struct TargetActivity {
+  std::string target;
+  std::string state;  // "working", "idle", "held", "ended"
+  UnixTime since{};
+  std::string error;  // name of the error that holds it up, or empty
+  std::string detail;
+  double per_second = 0;
+  uint64_t throttled = 0;
+};
+
+struct UploaderActivity {
+  UnixTime written_at{};
+  std::vector<TargetActivity> targets;
+
+  // The uploader writes once a second; an older file is that of one that has ended.
+  bool is_running(UnixTime now) const;
+  const TargetActivity* find(std::string_view target) const;
+};
+
+// Absent: there is none, or it cannot be read: the uploader works as another user, or never did.
+std::optional<UploaderActivity> read_activity(const std::filesystem::path& state_dir);
+
+// A paragraph for each target. Ends with a newline.
+std::string aws_status_text(const std::vector<CloudTargetStatus>& targets,
+                            const std::optional<UploaderActivity>& activity,
+                            UnixTime now);
+
+// {"uploader": "running" | "not running" | "unknown", "targets": [{"target", "account", "region",
+//  "configured", "orders": [{"order", "active"}], "registered", "handed_over", "waiting",
+//  "in_task", "parked", "parked_by_code": [{"code", "name", "count"}], "oldest_waiting_at" or null,
+//  "state", "since" or null, "error", "detail", "per_second", "throttled", "seconds_left" or
+//  null}]}
+std::string aws_status_json(const std::vector<CloudTargetStatus>& targets,
+                            const std::optional<UploaderActivity>& activity,
+                            UnixTime now);
+
+// One line for each.
+std::string parked_text(const std::vector<CloudRegistration>& parked);
+// {"parked": [{"number", "device_id", "order", "code", "name", "reason", "attempts", "since"}]}
+std::string parked_json(const std::vector<CloudRegistration>& parked);
+
+// What a person does about an error of AWS that holds a target up.
+std::string_view aws_advice_for(ErrorCode code);
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_CLI_AWS_TEXT_H_

@@ -1,0 +1,63 @@
+#include "appliance/cloud/uploader/admin_outbox.h"
+
+namespace linesign {
+
+Result<void> AdminOutbox::set_plan(const CloudPlan& plan) { return client_.set_plan(plan); }
+
+Result<std::vector<CloudItem>> AdminOutbox::claim(const std::string& target,
+                                                  uint64_t after,
+                                                  uint32_t limit) {
+  return client_.claim(target, after, limit);
+}
+
+Result<CloudBooked> AdminOutbox::book(const std::string& target,
+                                      const std::vector<CloudBooking>& bookings) {
+  return client_.book(target, bookings);
+}
+
+Result<BulkTask> AdminOutbox::create_task(const std::string& target,
+                                          const std::string& object_key) {
+  return client_.create_task(target, object_key);
+}
+
+Result<BulkTask> AdminOutbox::fill_task(uint64_t task_id, uint32_t lines) {
+  return client_.fill_task(task_id, lines);
+}
+
+Result<std::vector<CloudItem>> AdminOutbox::task_items(uint64_t task_id,
+                                                       uint64_t after,
+                                                       uint32_t limit) {
+  return client_.task_items(task_id, after, limit);
+}
+
+Result<BulkTask> AdminOutbox::update_task(uint64_t task_id, const BulkTaskChange& change) {
+  return client_.update_task(task_id, change);
+}
+
+Result<uint64_t> AdminOutbox::return_task_items(uint64_t task_id, uint32_t limit) {
+  return client_.return_task_items(task_id, limit);
+}
+
+Result<std::vector<BulkTask>> AdminOutbox::open_tasks(const std::string& target) {
+  return client_.open_tasks(target);
+}
+
+Result<std::vector<CloudTargetStatus>> AdminOutbox::status() { return client_.status(); }
+
+Result<std::vector<CloudRegistration>> AdminOutbox::registrations(const std::string& target,
+                                                                  uint64_t after,
+                                                                  uint32_t limit) {
+  for (;;) {
+    LS_TRY(RegistrationPage page, client_.registrations(target, std::nullopt, after, limit));
+    if (!page.registrations.empty() || page.is_end) return std::move(page.registrations);
+    after = page.next_after;
+  }
+}
+
+Result<CertificatePage> AdminOutbox::certificates(const std::string& order,
+                                                  uint64_t after,
+                                                  uint32_t limit) {
+  return client_.certificates(order, after, limit);
+}
+
+}  // namespace linesign

@@ -1,0 +1,49 @@
+// AdminOutbox: the outbox of linesignd's ledger, over its admin socket.
+//
+// Threads  safe anywhere
+#ifndef LINESIGN_APPLIANCE_CLOUD_UPLOADER_ADMIN_OUTBOX_H_
+#define LINESIGN_APPLIANCE_CLOUD_UPLOADER_ADMIN_OUTBOX_H_
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "appliance/admin/cloud_client.h"
+#include "appliance/cloud/registration/outbox.h"
+
+namespace linesign {
+
+class AdminOutbox final : public Outbox {
+ public:
+  explicit AdminOutbox(CloudClient client) : client_(std::move(client)) {}
+
+  Result<void> set_plan(const CloudPlan& plan) override;
+  Result<std::vector<CloudItem>> claim(const std::string& target,
+                                       uint64_t after,
+                                       uint32_t limit) override;
+  Result<CloudBooked> book(const std::string& target,
+                           const std::vector<CloudBooking>& bookings) override;
+  Result<BulkTask> create_task(const std::string& target, const std::string& object_key) override;
+  Result<BulkTask> fill_task(uint64_t task_id, uint32_t lines) override;
+  Result<std::vector<CloudItem>> task_items(uint64_t task_id,
+                                            uint64_t after,
+                                            uint32_t limit) override;
+  Result<BulkTask> update_task(uint64_t task_id, const BulkTaskChange& change) override;
+  Result<uint64_t> return_task_items(uint64_t task_id, uint32_t limit) override;
+  Result<std::vector<BulkTask>> open_tasks(const std::string& target) override;
+  Result<std::vector<CloudTargetStatus>> status() override;
+  // Empty at the end only.
+  Result<std::vector<CloudRegistration>> registrations(const std::string& target,
+                                                       uint64_t after,
+                                                       uint32_t limit) override;
+  Result<CertificatePage> certificates(const std::string& order,
+                                       uint64_t after,
+                                       uint32_t limit) override;
+
+ private:
+  const CloudClient client_;
+};
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_CLOUD_UPLOADER_ADMIN_OUTBOX_H_

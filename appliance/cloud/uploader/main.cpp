@@ -1,0 +1,181 @@
+// linesign-uploader: makes the appliance's certificates known to AWS. Without a subcommand it works
+// until SIGTERM; the subcommands are what `linesign aws` starts.
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <iostream>
+#include <map>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include "appliance/cloud/uploader/uploader.h"
+#include "protocol/base/version.h"
+
+namespace {
+
+using What = linesign::UploaderCommand::What;
+
+constexpr int kExitUsage = 64;
+constexpr std::streamsize kMaxProofBytes = 64 * 1024;
+
+struct Arguments {
+  std::string config = "/etc/linesign/linesign.toml";
+  linesign::UploaderCommand command;
+  bool reads_proof = false;
+};
+
+void set_up_log(const std::string& level) {
+  // journald adds its own time; the pattern's serves everybody else.
+  auto logger = spdlog::stderr_logger_mt("linesign-uploader");
+  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
+  spdlog::set_default_logger(std::move(logger));
+  spdlog::set_level(spdlog::level::from_str(level));
+}
+
+// What the service says of its work: parked devices at once, because somebody must look; what is
+// registered once a minute, where it has become more.
+class WorkLog final {
+ public:
+  void take(const std::vector<linesign::TargetReport>& reports) {
+    const auto now = std::chrono::steady_clock::now();
+    const bool is_time = now >= next_line_;
+    if (is_time) next_line_ = now + kLineEvery;
+    for (const linesign::TargetReport& each : reports) {
+      linesign::TargetProgress& said = said_[each.target];
+      const linesign::TargetProgress& is = each.progress;
+      if (is.parked > said.parked)
+        spdlog::warn("devices parked target={} parked={}", each.target, is.parked - said.parked);
+      said.parked = is.parked;
+      const bool has_ended = is.state == linesign::TargetProgress::State::Ended;
+      if (is.registered == said.registered || !(is_time || has_ended)) continue;
+      spdlog::info("registered target={} devices={}", each.target, is.registered - said.registered);
+      said.registered = is.registered;
+    }
+  }
+
+ private:
+  static constexpr std::chrono::minutes kLineEvery{1};
+  std::map<std::string, linesign::TargetProgress> said_;
+  std::chrono::steady_clock::time_point next_line_{};
+};
+
+// Programs of the same build stand beside each other.
+std::filesystem::path neighbour(const char* name) {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / name;
+}
+
+CLI::App* add(CLI::App& app, Arguments& arguments, What what, const char* name, const char* text) {
+  CLI::App* command = app.add_subcommand(name, text);
+  command->callback([&arguments, what] { arguments.command.what = what; });
+  command->add_option("--target", arguments.command.targets, "Only this target; may be repeated")
+      ->type_name("NAME");
+  return command;
+}
+
+void add_commands(CLI::App& app, Arguments& arguments) {
+  CLI::App* upload =
+      add(app, arguments, What::Upload, "upload", "Register what waits, then end; shows progress");
+  upload->add_flag(
+      "--once", arguments.command.once, "End at the first obstacle instead of waiting for its end");
+  add(app, arguments, What::Preflight, "preflight", "Would devices get through? Changes nothing");
+  add(app,
+      arguments,
+      What::RegistrationCode,
+      "registration-code",
+      "The code that a verification certificate names, or \"registered\"")
+      ->get_option("--target")
+      ->required();
+  CLI::App* ca = add(app, arguments, What::RegisterCa, "register-ca", "Register the CA");
+  ca->add_flag("--proof", arguments.reads_proof, "Mode DEFAULT: the proof, PEM, on standard input");
+  ca->add_flag("--change-mode",
+               arguments.command.may_change_mode,
+               "Delete a CA that is registered in the other mode, and register it again");
+  add(app, arguments, What::DeactivateCa, "deactivate-ca", "Set the CA INACTIVE")
+      ->get_option("--target")
+      ->required();
+  add(app, arguments, What::DeleteCa, "delete-ca", "Deactivate and delete the CA")
+      ->get_option("--target")
+      ->required();
+  add(app,
+      arguments,
+      What::Reconcile,
+      "reconcile",
+      "Is what the ledger has what the account has? Exit code 65 if it is not");
+}
+
+int stop(const linesign::Error& error) {
+  std::cerr << linesign::error_line("linesign-uploader", error) << '\n';
+  return error.exit_code();
+}
+
+linesign::Result<std::string> read_proof() {
+  std::string text(kMaxProofBytes + 1, '\0');
+  std::cin.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(std::cin.gcount()));
+  if (std::cin.gcount() > kMaxProofBytes)
+    return linesign::fail(linesign::ErrorCode::InputInvalid, "the proof is too long");
+  return text;
+}
+
+int run(Arguments& arguments) {
+  const auto config = linesign::load_config(arguments.config);
+  if (!config) return stop(config.error());
+  set_up_log(config->daemon.log_level);
+  if (arguments.reads_proof) {
+    auto proof = read_proof();
+    if (!proof) return stop(proof.error());
+    arguments.command.proof = std::move(*proof);
+  }
+  linesign::UploaderSurroundings around;
+  around.environment = linesign::aws::Environment::from_block(::environ);
+  around.linesign = neighbour("linesign");
+  around.out = &std::cout;
+  around.errors = &std::cerr;
+  around.log = [](const std::string& target, const std::optional<linesign::Error>& hold) {
+    if (hold)
+      spdlog::warn("target held up target={} error={}", target, hold->to_string());
+    else
+      spdlog::info("target goes on target={}", target);
+  };
+  WorkLog work;
+  around.on_report = [&work](const auto& reports) { work.take(reports); };
+  const bool is_service = arguments.command.what == What::Serve;
+  if (is_service) spdlog::info("linesign-uploader started version={}", linesign::kVersion);
+  const auto exit_code = linesign::run_uploader(*config, around, arguments.command);
+  if (!exit_code) return stop(exit_code.error());
+  if (is_service) spdlog::info("linesign-uploader stopped");
+  std::cout.flush();
+  if (!std::cout) return stop(linesign::Error(linesign::ErrorCode::Io, "standard output"));
+  return *exit_code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // A peer that goes away in the middle of a request is an error, not our end.
+  static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
+  Arguments arguments;
+  CLI::App app("Makes the certificates of a linesign appliance known to AWS IoT.",
+               "linesign-uploader");
+  app.fallthrough();
+  app.require_subcommand(0, 1);
+  app.add_option("--config", arguments.config, "Configuration file of the appliance")
+      ->capture_default_str()
+      ->type_name("FILE");
+  app.set_version_flag("--version", std::string(linesign::kSoftware));
+  add_commands(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  return run(arguments);
+}

@@ -1,0 +1,199 @@
+#include "appliance/cloud/uploader/uploader.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "appliance/cloud/uploader/account_commands.h"
+#include "appliance/cloud/uploader/admin_outbox.h"
+#include "appliance/cloud/uploader/state_lock.h"
+#include "appliance/cloud/uploader/target_setups.h"
+#include "appliance/cloud/uploader/upload_display.h"
+#include "appliance/cloud/uploader/upload_run.h"
+
+namespace linesign {
+namespace {
+
+using What = UploaderCommand::What;
+
+constexpr int kExitParked = 65;
+
+bool is_one_of(const std::vector<TargetSetup>& setups, const std::string& name) {
+  return std::any_of(
+      setups.begin(), setups.end(), [&](const TargetSetup& each) { return each.name == name; });
+}
+
+class Program final {
+ public:
+  Program(const Config& config, const UploaderSurroundings& around)
+      : config_(config), around_(around), outbox_(AdminClient(config.admin.socket).cloud()) {}
+
+  Result<void> open(const std::vector<std::string>& targets) {
+    SetupSources sources;
+    sources.aws = config_.aws;
+    sources.ca_certificate = config_.signer.ca_certificate;
+    sources.sign_command = {around_.linesign.string(),
+                            "--config",
+                            config_.file.string(),
+                            "aws",
+                            "sign-login",
+                            "--target"};
+    sources.environment = around_.environment;
+    LS_TRY(setups_, make_setups(sources, targets));
+    return {};
+  }
+
+  Result<int> serve() {
+    if (setups_.empty()) {
+      *around_.out << "no [[aws.target]] is configured: there is nothing to do\n";
+      return 0;
+    }
+    LS_TRY(const StateLock lock, StateLock::take(config_.aws.state_dir));
+    LS_TRY(const StopSignal stop, StopSignal::create());
+    UploadParts parts = upload_parts(stop);
+    parts.log = around_.log;
+    parts.on_report = around_.on_report;
+    LS_CHECK(run_upload(parts, RunMode::Serve));
+    return 0;
+  }
+
+  Result<int> upload(RunMode mode) {
+    if (setups_.empty()) return fail(ErrorCode::CloudTargetUnknown, "no [[aws.target]] at all");
+    LS_TRY(const StateLock lock, StateLock::take(config_.aws.state_dir));
+    LS_TRY(const StopSignal stop, StopSignal::create());
+    const bool is_terminal = ::isatty(STDERR_FILENO) == 1;
+    UploadDisplay display(is_terminal ? UploadDisplay::Mode::Bar : UploadDisplay::Mode::Lines,
+                          stderr);
+    UploadCounts counts;
+    UploadParts parts = upload_parts(stop);
+    parts.log = [&display](const std::string& target, const std::optional<Error>& hold) {
+      display.note(target, hold);
+    };
+    parts.on_report = [&](const std::vector<TargetReport>& reports) {
+      counts = count(reports);
+      display.show(counts, clock_.steady());
+    };
+    const auto done = run_upload(parts, mode);
+    display.finish();
+    if (!done.has_value()) return fail(done.error());
+    return counts.parked > 0 ? kExitParked : 0;
+  }
+
+  // Each target, whatever became of the others; the first that is not well decides.
+  Result<int> each_target(const UploaderCommand& command) {
+    if (setups_.empty()) return fail(ErrorCode::CloudTargetUnknown, "no [[aws.target]] at all");
+    std::optional<Error> failure;
+    int exit_code = 0;
+    for (TargetSetup& setup : setups_) {
+      const auto done = run_one(setup, command);
+      if (!done.has_value()) {
+        *around_.errors << error_line(setup.name, done.error()) << '\n';
+        if (exit_code == 0) exit_code = done.error().exit_code();
+      } else if (exit_code == 0) {
+        exit_code = *done;
+      }
+    }
+    return exit_code;
+  }
+
+ private:
+  UploadParts upload_parts(const StopSignal& stop) {
+    UploadParts parts;
+    parts.setups = &setups_;
+    parts.outbox = &outbox_;
+    parts.clock = &clock_;
+    parts.stop = &stop;
+    parts.state_dir = config_.aws.state_dir;
+    parts.environment = around_.environment;
+    return parts;
+  }
+
+  UploadCounts count(const std::vector<TargetReport>& reports) {
+    UploadCounts counts;
+    for (const TargetReport& each : reports) {
+      counts.registered += each.progress.registered;
+      counts.parked += each.progress.parked;
+      counts.throttled += each.throttled;
+    }
+    const auto status = outbox_.status();
+    if (!status.has_value()) return counts;
+    counts.waiting = 0;
+    for (const CloudTargetStatus& each : *status)
+      if (is_one_of(setups_, each.target.name)) *counts.waiting += each.waiting + each.in_task;
+    return counts;
+  }
+
+  Result<int> run_one(TargetSetup& setup, const UploaderCommand& command) {
+    if (command.what == What::Preflight && setup.way == WayKind::File) {
+      *around_.out << fmt::format("{}: ok: way file calls nothing of AWS\n", setup.name);
+      return 0;
+    }
+    LS_TRY(aws::SessionOptions options, setup.session_options());
+    LS_TRY(const std::unique_ptr<Connection> connection,
+           Connection::open(around_.environment, std::move(options), {limiter_, clock_, pause_}));
+    const AccountCommand account{&setup, connection.get(), &outbox_, around_.out};
+    switch (command.what) {
+      case What::RegistrationCode:
+        return print_registration_code(account);
+      case What::RegisterCa:
+        setup.ca.may_change_mode = command.may_change_mode;
+        return register_ca(account, command.proof);
+      case What::DeactivateCa:
+        return deactivate_ca(account);
+      case What::DeleteCa:
+        return delete_ca(account);
+      case What::Reconcile:
+        LS_CHECK(find_orders(setup));
+        return print_reconciliation(account);
+      default:
+        return print_preflight(account);
+    }
+  }
+
+  // Also those whose feed has been stopped: what was registered before is still there.
+  Result<void> find_orders(TargetSetup& setup) {
+    LS_TRY(const std::vector<CloudTargetStatus> status, outbox_.status());
+    for (const CloudTargetStatus& each : status) {
+      if (each.target.name != setup.name) continue;
+      for (const CloudFeedStatus& feed : each.feeds) setup.orders.push_back(feed.order_id);
+    }
+    return {};
+  }
+
+  const Config& config_;
+  const UploaderSurroundings& around_;
+  AdminOutbox outbox_;
+  const SystemClock clock_;
+  aws::StoppablePause pause_;
+  aws::RateLimiter limiter_{clock_};
+  std::vector<TargetSetup> setups_;
+};
+
+}  // namespace
+
+std::string error_line(std::string_view who, const Error& error) {
+  const ErrorInfo& info = error_info(error.code());
+  std::string line =
+      fmt::format("{}: {} [{} {}]", who, info.sentence, static_cast<int>(error.code()), info.name);
+  if (!error.detail().empty()) line += fmt::format(" ({})", error.detail());
+  return line;
+}
+
+Result<int> run_uploader(const Config& config,
+                         const UploaderSurroundings& surroundings,
+                         const UploaderCommand& command) {
+  Program program(config, surroundings);
+  LS_CHECK(program.open(command.targets));
+  switch (command.what) {
+    case What::Serve:
+      return program.serve();
+    case What::Upload:
+      return program.upload(command.once ? RunMode::Once : RunMode::UntilIdle);
+    default:
+      return program.each_target(command);
+  }
+}
+
+}  // namespace linesign

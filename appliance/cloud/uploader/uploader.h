@@ -1,0 +1,62 @@
+// Uploader: what the program does: registering for ever, registering what waits, or one thing that
+// an operator asks for.
+//
+// Exit     0 done; 65 devices are parked, or the sides differ; 75 stopped before the end, or
+// another codes    uploader works in this state folder; 78 preflight found a problem; else of the
+// error Threads  one; REQUIRES for Serve and Upload: no other thread has been started
+#ifndef LINESIGN_APPLIANCE_CLOUD_UPLOADER_UPLOADER_H_
+#define LINESIGN_APPLIANCE_CLOUD_UPLOADER_UPLOADER_H_
+
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "appliance/cloud/aws/environment.h"
+#include "appliance/cloud/uploader/progress_file.h"
+#include "appliance/config/config.h"
+
+namespace linesign {
+
+struct UploaderCommand {
+  enum class What : uint8_t {
+    Serve,
+    Upload,  // until nothing waits
+    Preflight,
+    RegistrationCode,
+    RegisterCa,
+    DeactivateCa,
+    DeleteCa,
+    Reconcile,
+  };
+  What what = What::Serve;
+  std::vector<std::string> targets;  // none: all
+  bool once = false;                 // Upload: ends at the first obstacle
+  std::string proof;                 // RegisterCa: PEM, for mode DEFAULT
+  bool may_change_mode = false;      // RegisterCa: delete what is registered in the other mode
+};
+
+struct UploaderSurroundings {
+  aws::Environment environment;
+  std::filesystem::path linesign;  // the program that signs with keys in tokens
+  std::ostream* out = nullptr;     // borrowed
+  std::ostream* errors = nullptr;  // borrowed: one line for each target that fails
+  // Serve: what the log says. `hold`: absent when the target goes on.
+  std::function<void(const std::string& target, const std::optional<Error>& hold)> log;
+  // Serve: once a second, and at the end.
+  std::function<void(const std::vector<TargetReport>& reports)> on_report = nullptr;
+};
+
+// "who: sentence [number name] (detail)": docs/errors.md.
+std::string error_line(std::string_view who, const Error& error);
+
+Result<int> run_uploader(const Config& config,
+                         const UploaderSurroundings& surroundings,
+                         const UploaderCommand& command);
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_CLOUD_UPLOADER_UPLOADER_H_

@@ -1,0 +1,235 @@
+"""Devices get to AWS: the real appliance and the real uploader, and a double for AWS."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+
+from support.appliance import (BIN, EX_CONFIG, EX_DATA, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE,
+                               program, wait_until)
+from support.aws.calls import ACCOUNT, OTHER
+from support.aws.certificates import id_of
+
+
+def test_a_lot_goes_direct_to_its_account_and_reconciles(make_plant):
+    plant = make_plant({"policy": "device", "attributes": {"order": "{order}"}})
+    plant.issue(60)
+    status = plant.status()["plant0"]
+    assert (status["waiting"], status["registered"]) == (60, 0)
+    said = plant.cli("upload")
+    assert "60 of 60  100 %" in said and "done" in said
+    issued = plant.issued()
+    account = plant.account()
+    assert set(account["certificates"]) == issued and len(issued) == 60
+    assert len(account["things"]) == 60
+    assert all(each["attributes"] == {"order": "default"} for each in account["things"].values())
+    assert "60 the same" in plant.cli("reconcile")
+    assert plant.status()["plant0"]["registered"] == 60
+    # A second time there is nothing to do, and nothing is called for a device.
+    before = plant.aws.counts()["RegisterCertificate"]
+    plant.cli("upload")
+    assert plant.aws.counts()["RegisterCertificate"] == before
+
+
+def test_the_service_registers_what_is_made_while_it_runs(make_plant):
+    plant = make_plant({})
+    uploader = plant.start_uploader()
+    for _ in range(2):
+        plant.issue(len(plant.appliance.certificates()) + 20)
+        plant.wait_done()
+    assert plant.status()["plant0"]["registered"] == len(plant.appliance.certificates())
+    said = plant.cli("status")
+    assert "registered" in said and "idle since" in said
+    assert "0 waiting, 0 parked" in plant.appliance.cli("status").stdout
+    uploader.terminate()
+    assert uploader.wait(10) == 0
+    assert "does not run" in plant.cli("status")
+
+
+def test_two_accounts_and_two_regions_get_the_same_certificates(make_plant):
+    plant = make_plant({"name": "production"}, {"name": "staging", "account": OTHER},
+                       {"name": "america", "region": "us-east-1"})
+    plant.issue(25)
+    plant.cli("upload")
+    issued = plant.issued()
+    for number in range(3):
+        assert set(plant.account(number)["certificates"]) == issued
+    assert plant.cli("reconcile").count("25 the same") == 3
+
+
+def test_an_order_is_added_to_a_target_later(make_plant):
+    plant = make_plant({"name": "production"}, {"name": "staging", "account": OTHER},
+                       default_order=["production"])
+    plant.issue(12)
+    plant.cli("upload")
+    assert plant.account(1, "certificates").get("certificates", {}) == {}
+    assert "from the first" in plant.cli("register", "--order", "default", "--target", "staging")
+    plant.cli("upload")
+    assert set(plant.account(1)["certificates"]) == plant.issued()
+    plant.cli("register", "--order", "none", "--target", "staging", expect=EX_DATA)
+
+
+def test_bulk_parks_five_bad_lines_in_a_thousand_and_registers_the_others(make_plant):
+    devices, bad = 1000, [5, 99, 500, 777, 1000]
+    plant = make_plant({"way": "bulk"})
+    plant.aws.settings(bulk_bad_lines=bad, bulk_bad_tasks=1)
+    plant.issue(devices)
+    plant.cli("upload", expect=EX_DATA)
+    status = plant.status()["plant0"]
+    assert (status["registered"], status["parked"]) == (devices - 5, 5)
+    parked = json.loads(plant.cli("parked", "--target", "plant0", "--json"))["parked"]
+    assert len(parked) == 5 and all(each["reason"] for each in parked)
+    assert f"{devices - 5} the same, 5 in neither" in plant.cli("reconcile")
+    # After the repair they wait again, and go into a task of their own.
+    assert "5 wait again" in plant.cli("release", "--target", "plant0")
+    plant.cli("upload")
+    assert set(plant.account()["certificates"]) == plant.issued()
+    assert f"{devices} the same, 0 in neither" in plant.cli("reconcile")
+    counts = plant.aws.counts()
+    assert counts["StartThingRegistrationTask"] == 2 and counts["PutObject"] == 2
+
+
+def test_files_for_a_plant_without_internet(make_plant):
+    plant = make_plant({"way": "file"}, ready=False)
+    plant.issue(30)
+    plant.cli("upload")
+    lines = [json.loads(line) for path in sorted((plant.folder / "export").glob("*.ndjson"))
+             for line in path.read_text().splitlines()]
+    assert {id_of(each["CertificatePem"]) for each in lines} == plant.issued()
+    assert len(lines) == 30 and len(list((plant.folder / "export").glob("*.csv"))) == 1
+    assert plant.status()["plant0"]["handed_over"] == 30
+    assert plant.aws.counts() == {}
+
+
+def test_just_in_time_checks_the_ca_and_calls_nothing_for_a_device(make_plant):
+    plant = make_plant({"way": "jit"})
+    plant.issue(10)
+    plant.cli("upload")
+    assert plant.status()["plant0"]["handed_over"] == 10
+    assert "RegisterCertificate" not in plant.aws.counts()
+    plant.cli("deactivate-ca", "--target", "plant0", "--yes")
+    plant.issue(20)
+    assert "not ACTIVE" in plant.cli("upload", "--once", expect=EX_DATA)
+
+
+# --- the CA --------------------------------------------------------------------------------------
+
+def the_ca(plant, number=0):
+    (ca,) = plant.account(number, "cas")["cas"].values()
+    return ca
+
+
+def test_mode_default_is_proved_with_the_key_in_the_token(make_plant):
+    plant = make_plant({"mode": "DEFAULT", "way": "jit"}, ready=False)
+    assert "verification certificate made" in plant.cli("register-ca")
+    ca = the_ca(plant)
+    assert (ca["mode"], ca["status"], ca["auto_registration"]) == ("DEFAULT", "ACTIVE", True)
+    assert "nothing to do" in plant.cli("register-ca"), "the second time finds it"
+
+
+def test_a_mode_is_changed_only_when_that_is_said(make_plant):
+    plant = make_plant({}, ready=True)
+    plant.targets[0]["mode"] = "DEFAULT"
+    plant.appliance.configure({"aws.target": plant.targets})
+    assert "--change-mode" in plant.cli("register-ca", expect=EX_DATA)
+    assert the_ca(plant)["mode"] == "SNI_ONLY"
+    plant.cli("register-ca", "--change-mode", expect=EX_USAGE, stdin=subprocess.DEVNULL)
+    assert the_ca(plant)["mode"] == "SNI_ONLY"
+    plant.cli("register-ca", "--change-mode", "--yes")
+    assert the_ca(plant)["mode"] == "DEFAULT"
+
+
+def test_a_ca_is_deactivated_and_deleted(make_plant):
+    plant = make_plant({})
+    plant.cli("delete-ca", "--target", "plant0", expect=EX_USAGE, stdin=subprocess.DEVNULL)
+    plant.cli("deactivate-ca", "--target", "plant0", "--yes")
+    assert the_ca(plant)["status"] == "INACTIVE"
+    assert "deleted" in plant.cli("delete-ca", "--target", "plant0", "--yes")
+    assert plant.account(0, "cas")["cas"] == {}
+    assert "nothing to do" in plant.cli("delete-ca", "--target", "plant0", "--yes")
+
+
+def test_preflight_says_what_is_missing_before_the_first_device(make_plant):
+    plant = make_plant({"policy": "device", "thing_group": "line"}, ready=False)
+    said = plant.cli("preflight", "--order", "default", expect=EX_CONFIG)
+    assert "linesign aws register-ca --target plant0" in said
+    assert "device is not there" in said and "line is not there" in said
+
+
+# --- who works where -----------------------------------------------------------------------------
+
+def test_a_second_uploader_is_told_that_there_is_one(make_plant):
+    plant = make_plant({})
+    first = plant.start_uploader()
+    second = plant.start_uploader(wait=False)
+    assert second.wait(10) == EX_TEMPFAIL
+    assert "FolderInUse" in plant.cli("upload", expect=EX_TEMPFAIL)
+    assert first.poll() is None
+    plant.issue(5)
+    plant.wait_done()
+
+
+def test_it_waits_for_linesignd(make_plant):
+    plant = make_plant({})
+    plant.issue(5)
+    plant.appliance.stop()
+    plant.start_uploader()
+    wait_until(lambda: plant.progress()["targets"][0]["error"] == "AdminUnavailable",
+               "it says that linesignd is away")
+    plant.cli("upload", "--once", expect=EX_TEMPFAIL)
+    plant.appliance.start()
+    plant.wait_done()
+    assert set(plant.account()["certificates"]) == plant.issued()
+
+
+def test_without_linesignd_a_command_says_so(make_plant):
+    plant = make_plant({})
+    plant.appliance.stop()
+    assert "AdminUnavailable" in plant.cli("status", expect=EX_UNAVAILABLE)
+    assert "AdminUnavailable" in plant.cli("upload", "--once", expect=EX_UNAVAILABLE)
+    plant.appliance.start()
+
+
+def test_credentials_of_another_account_register_nothing(make_plant):
+    plant = make_plant({})
+    plant.issue(3)
+    plant.targets[0]["profile"] = "account1"
+    plant.appliance.configure({"aws.target": plant.targets})
+    said = plant.cli("upload", "--once", expect=EX_CONFIG)
+    assert OTHER in said and ACCOUNT in said
+    assert plant.account().get("certificates", {}) == {}
+
+
+def test_the_uploader_cannot_reach_a_token():
+    """Neither libp11 nor the ledger's file is in reach of the process with the internet."""
+    program = (BIN / "linesign-uploader").read_bytes()
+    assert b"libp11.so" not in program
+
+
+# --- what a person sees --------------------------------------------------------------------------
+
+def test_a_terminal_shows_a_bar_and_ctrl_c_ends_it(make_plant):
+    plant = make_plant({"quotas": {"RegisterCertificate": 5}})
+    plant.issue(60)
+    parent, child = pty.openpty()
+    command = [program("linesign"), "--config", str(plant.appliance.config_file), "aws", "upload"]
+    with subprocess.Popen(command, env=plant.environment(), stdin=child, stdout=child,
+                          stderr=child) as upload:
+        os.close(child)
+        seen = b""
+        while b"/s" not in seen or b" of 60" not in seen:
+            seen += os.read(parent, 4096)
+        upload.send_signal(signal.SIGINT)
+        assert upload.wait(10) == EX_TEMPFAIL
+    os.close(parent)
+    assert b"\r[" in seen
+    status = plant.status()["plant0"]
+    assert status["waiting"] + status["registered"] == 60
+
+
+def test_mode_default_in_a_second_account_of_the_region_is_explained(make_plant):
+    plant = make_plant({"mode": "DEFAULT"}, {"mode": "DEFAULT", "account": OTHER}, ready=False)
+    plant.cli("register-ca", "--target", "plant0")
+    said = plant.cli("register-ca", "--target", "plant1", expect=EX_DATA)
+    assert "1032 AwsExists" in said and "SNI_ONLY" in said
