@@ -61,6 +61,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string(linesign::kSoftware));
   linesign::add_ca_command(app, invocation);
   linesign::add_station_command(app, invocation);
+  linesign::add_manifest_command(app, invocation);
   linesign::add_status_command(app, invocation);
   linesign::add_doctor_command(app, invocation);
   linesign::add_bench_command(app, invocation);

@@ -61,8 +61,10 @@ def toml_value(value):
 def write_toml(path, tables):
     lines = []
     for table, values in tables.items():
-        lines.append(f"[{table}]")
-        lines += [f"{key} = {toml_value(value)}" for key, value in values.items()]
+        lists = values if isinstance(values, list) else [values]
+        for each in lists:
+            lines.append(f"[[{table}]]" if isinstance(values, list) else f"[{table}]")
+            lines += [f"{key} = {toml_value(value)}" for key, value in each.items()]
     path.write_text("\n".join(lines) + "\n")
 
 

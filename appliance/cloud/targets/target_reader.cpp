@@ -16,14 +16,6 @@ constexpr int64_t kMaxChunkLines = 1'000'000;
 constexpr std::array<std::string_view, 2> kStatuses = {"ACTIVE", "INACTIVE"};
 constexpr size_t kActive = 0;
 
-const FieldTexts& default_parameters() {
-  static const FieldTexts kParameters = {{"ThingName", "{device_id}"},
-                                         {"SerialNumber", "{serial}"},
-                                         {"Batch", "{order}"},
-                                         {"CertificatePem", "{certificate_pem}"}};
-  return kParameters;
-}
-
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
@@ -209,6 +201,14 @@ Result<void> check_together(const SettingsTable& table, const TargetConfig& targ
 }
 
 }  // namespace
+
+const FieldTexts& default_parameters() {
+  static const FieldTexts kParameters = {{"ThingName", "{device_id}"},
+                                         {"SerialNumber", "{serial}"},
+                                         {"Batch", "{order}"},
+                                         {"CertificatePem", "{certificate_pem}"}};
+  return kParameters;
+}
 
 Result<std::string> read_name(const SettingsTable& table,
                               std::string_view key,
