@@ -7,8 +7,8 @@
 
 #include <openssl/cms.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
 
+#include "hsm/x509/certificate_facts.h"
 #include "hsm/x509/openssl_error.h"
 #include "protocol/base/file.h"
 
@@ -156,15 +156,7 @@ Result<CmsSigner> verify_detached(const std::filesystem::path& content,
 
 Result<std::vector<Bytes>> load_certificates(const std::filesystem::path& pem_file) {
   LS_TRY(const Bytes text, read_file(pem_file, kMaxPemBytes));
-  const Bio memory(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-  std::vector<Bytes> certificates;
-  for (;;) {
-    const X509Certificate next(PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr));
-    if (!next) break;
-    LS_TRY(Bytes der, to_der(next.get()));
-    certificates.push_back(std::move(der));
-  }
-  clear_openssl_errors();
+  std::vector<Bytes> certificates = parse_certificates(as_text(text));
   if (certificates.empty())
     return fail(ErrorCode::InputInvalid, pem_file.string() + ": there is no PEM certificate in it");
   return certificates;

@@ -167,10 +167,6 @@ Result<void> check_bulk(const SettingsTable& table, const TargetConfig& target) 
 
 Result<void> check_jit(const SettingsTable& table, const TargetConfig& target) {
   const bool has_file = !target.template_file.empty();
-  if (has_file && !target.template_name.empty())
-    return fail(table.error_at("template_name",
-                               ErrorCode::ConfigConflict,
-                               "template_name and template_file exclude each other"));
   if (has_file && target.registration_role_arn.empty())
     return missing(table, "registration_role_arn", target.way);
   return {};
