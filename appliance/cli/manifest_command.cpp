@@ -260,6 +260,7 @@ Result<std::vector<std::string>> orders_of(const CloudClient& cloud, const std::
   for (const CloudTargetStatus& each : all) {
     if (each.target.name != target) continue;
     std::vector<std::string> orders;
+    orders.reserve(each.feeds.size());
     for (const CloudFeedStatus& feed : each.feeds) orders.push_back(feed.order_id);
     return orders;
   }
