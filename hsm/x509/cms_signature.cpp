@@ -19,7 +19,7 @@ using CmsMessage = std::unique_ptr<CMS_ContentInfo, FreeWith<CMS_ContentInfo_fre
 
 constexpr unsigned kSignFlags =
     CMS_BINARY | CMS_DETACHED | CMS_PARTIAL | CMS_NOSMIMECAP | CMS_NO_CONTENT_VERIFY;
-constexpr size_t kMaxPemBytes = 1024 * 1024;
+constexpr size_t kMaxTrustBytes = 1024 * 1024;
 
 tl::unexpected<Error> wrong(std::string_view what) {
   const Error reason = openssl_error(what);
@@ -155,7 +155,7 @@ Result<CmsSigner> verify_detached(const std::filesystem::path& content,
 }
 
 Result<std::vector<Bytes>> load_certificates(const std::filesystem::path& pem_file) {
-  LS_TRY(const Bytes text, read_file(pem_file, kMaxPemBytes));
+  LS_TRY(const Bytes text, read_file(pem_file, kMaxTrustBytes));
   std::vector<Bytes> certificates = parse_certificates(as_text(text));
   if (certificates.empty())
     return fail(ErrorCode::InputInvalid, pem_file.string() + ": there is no PEM certificate in it");
