@@ -71,6 +71,13 @@ void check_running_task(aws::IotClient& iot, PreflightFindings& findings) {
 
 }  // namespace
 
+size_t PreflightFindings::problems() const {
+  return static_cast<size_t>(
+      std::count_if(findings_.begin(), findings_.end(), [](const PreflightFinding& each) {
+        return each.severity == Severity::Problem;
+      }));
+}
+
 std::vector<PreflightFinding> preflight(const TargetSetup& setup, const Connection& connection) {
   PreflightFindings findings;
   check_certificate_forms(setup, SystemClock().now(), findings);

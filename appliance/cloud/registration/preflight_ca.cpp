@@ -50,38 +50,46 @@ struct SameSubject {
   size_t others = 0;
   bool has_same_key = false;
   bool is_ours_there = false;
+  bool is_all = true;  // false: there are more CAs than are compared
 };
 
-Result<SameSubject> count_same_subject(const CertificateFacts& ours,
-                                       const std::string& our_id,
-                                       aws::IotClient& iot,
-                                       bool& is_all) {
-  SameSubject same;
-  size_t compared = 0;
-  std::string next;
-  do {
-    LS_TRY(const aws::Page<aws::CertificateSummary> page, iot.list_cas(next));
-    for (const aws::CertificateSummary& each : page.items) {
-      if (each.id == our_id) {
-        same.is_ours_there = true;
-        continue;
-      }
-      if (++compared > kMaxComparedCas) {
-        is_all = false;
-        return same;
-      }
-      LS_TRY(const aws::CaDescription ca, iot.describe_ca(each.id));
-      const std::vector<Bytes> der = parse_certificates(ca.pem);
-      if (der.empty()) continue;
-      const auto facts = read_certificate_facts(der.front());
-      if (!facts.has_value() || facts->subject != ours.subject) continue;
-      ++same.others;
-      same.has_same_key = same.has_same_key || facts->spki == ours.spki;
-    }
-    next = page.next;
-  } while (!next.empty());
-  return same;
-}
+class SubjectCount final {
+ public:
+  SubjectCount(const CertificateFacts& ours, const std::string& our_id, aws::IotClient& iot)
+      : ours_(ours), our_id_(our_id), iot_(iot) {}
+
+  Result<SameSubject> run() {
+    std::string next;
+    do {
+      LS_TRY(const aws::Page<aws::CertificateSummary> page, iot_.list_cas(next));
+      for (const aws::CertificateSummary& each : page.items) LS_CHECK(look_at(each.id));
+      next = same_.is_all ? page.next : std::string();
+    } while (!next.empty());
+    return same_;
+  }
+
+ private:
+  Result<void> look_at(const std::string& id) {
+    if (id == our_id_) same_.is_ours_there = true;
+    if (id == our_id_ || !same_.is_all) return {};
+    same_.is_all = ++compared_ <= kMaxComparedCas;
+    if (!same_.is_all) return {};
+    LS_TRY(const aws::CaDescription ca, iot_.describe_ca(id));
+    const std::vector<Bytes> der = parse_certificates(ca.pem);
+    if (der.empty()) return {};
+    const auto facts = read_certificate_facts(der.front());
+    if (!facts.has_value() || facts->subject != ours_.subject) return {};
+    ++same_.others;
+    same_.has_same_key = same_.has_same_key || facts->spki == ours_.spki;
+    return {};
+  }
+
+  const CertificateFacts& ours_;
+  const std::string& our_id_;
+  aws::IotClient& iot_;
+  size_t compared_ = 0;
+  SameSubject same_;
+};
 
 void advise_same_subject(const TargetSetup& setup,
                          const SameSubject& same,
@@ -110,13 +118,6 @@ void advise_same_subject(const TargetSetup& setup,
 }
 
 }  // namespace
-
-size_t PreflightFindings::problems() const {
-  return static_cast<size_t>(
-      std::count_if(findings_.begin(), findings_.end(), [](const PreflightFinding& each) {
-        return each.severity == Severity::Problem;
-      }));
-}
 
 void check_certificate_forms(const TargetSetup& setup, UnixTime now, PreflightFindings& findings) {
   const std::vector<Bytes> der = parse_certificates(setup.ca.pem);
@@ -187,14 +188,13 @@ void check_same_subject(const TargetSetup& setup,
   if (der.empty()) return;
   const auto ours = read_certificate_facts(der.front());
   if (!ours.has_value()) return;
-  bool is_all = true;
-  const auto same = count_same_subject(*ours, setup.ca.id, iot, is_all);
+  const auto same = SubjectCount(*ours, setup.ca.id, iot).run();
   if (!same.has_value()) {
     findings.warning("Whether other CAs have the same subject cannot be looked at: " +
                      same.error().to_string());
     return;
   }
-  if (!is_all)
+  if (!same->is_all)
     findings.warning(
         fmt::format("The account has more than {} CAs: the others were not compared with ours.",
                     kMaxComparedCas));
