@@ -62,6 +62,7 @@ int main(int argc, char** argv) {
   linesign::add_ca_command(app, invocation);
   linesign::add_station_command(app, invocation);
   linesign::add_aws_command(app, invocation);
+  linesign::add_manifest_command(app, invocation);
   linesign::add_status_command(app, invocation);
   linesign::add_doctor_command(app, invocation);
   linesign::add_bench_command(app, invocation);

@@ -132,6 +132,7 @@ Result<Config> read_config(const SettingsFile& settings, const std::filesystem::
   Config config;
   config.file = file;
   LS_TRY(config.signer, read_signer_settings(root));
+  LS_TRY(config.manifest, read_manifest_settings(root, config.signer));
   LS_TRY(const SettingsTable stations, root.table("stations"));
   LS_TRY(config.stations, read_stations(stations));
   LS_TRY(const SettingsTable issuance, root.table("issuance"));

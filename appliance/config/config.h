@@ -45,6 +45,7 @@ struct DaemonSettings {
 struct Config {
   std::filesystem::path file;  // absolute: handed to the signers
   SignerSettings signer;
+  ManifestSettings manifest;
   StationsSettings stations;
   IssuanceSettings issuance;
   LedgerSettings ledger;

@@ -26,17 +26,43 @@ Result<void> read_pool(const SettingsTable& hsm, SignerSettings& settings) {
   return {};
 }
 
+constexpr TokenKeyNames kTokenKeys = {
+    .label = "token_label", .serial = "token_serial", .key_label = "key_label", .key_id = "key_id"};
+constexpr std::string_view kManifestKeyLabel = "manifest";
+
+// Asks for all of them, so that each is known.
+bool names_a_token(const SettingsTable& manifest) {
+  bool is_one_there = false;
+  for (const std::string_view key :
+       {"module", "uri", "token_label", "token_serial", "pin_file", "pin_credential"})
+    is_one_there = manifest.has(key) || is_one_there;
+  return is_one_there;
+}
+
 }  // namespace
+
+Result<ManifestSettings> read_manifest_settings(const SettingsTable& root,
+                                                const SignerSettings& signer) {
+  ManifestSettings settings;
+  LS_TRY(const SettingsTable manifest, root.table("manifest"));
+  LS_TRY(settings.certificate, manifest.path("certificate", "manifest.pem"));
+  if (names_a_token(manifest)) {
+    LS_TRY(settings.token, read_token_settings(manifest, kTokenKeys));
+  } else {
+    settings.token = signer.token;
+    LS_TRY(const TokenSettings key, read_key_choice(manifest, kTokenKeys));
+    settings.token.key_label = key.key_label;
+    settings.token.key_id_hex = key.key_id_hex;
+  }
+  if (settings.token.key_label.empty() && settings.token.key_id_hex.empty())
+    settings.token.key_label = kManifestKeyLabel;
+  return settings;
+}
 
 Result<SignerSettings> read_signer_settings(const SettingsTable& root) {
   SignerSettings settings;
   LS_TRY(const SettingsTable hsm, root.table("hsm"));
-  LS_TRY(settings.token,
-         read_token_settings(hsm,
-                             {.label = "token_label",
-                              .serial = "token_serial",
-                              .key_label = "key_label",
-                              .key_id = "key_id"}));
+  LS_TRY(settings.token, read_token_settings(hsm, kTokenKeys));
   if (settings.token.key_label.empty() && settings.token.key_id_hex.empty())
     return fail(hsm.error_at("key_label",
                              ErrorCode::ConfigMissing,

@@ -35,7 +35,15 @@ struct SignerSettings {
   Profile profile;
 };
 
+// The key that signs manifests: [manifest]. By default in the token of [hsm], under its own label.
+struct ManifestSettings {
+  TokenSettings token;
+  std::filesystem::path certificate;  // PEM: of this key
+};
+
 // `root` is the root table of linesign.toml.
+Result<ManifestSettings> read_manifest_settings(const SettingsTable& root,
+                                                const SignerSettings& signer);
 Result<SignerSettings> read_signer_settings(const SettingsTable& root);
 
 }  // namespace linesign

@@ -18,8 +18,8 @@ using std::chrono::milliseconds;
 constexpr std::array<milliseconds, 4> kStartPauses = {
     milliseconds(20), milliseconds(40), milliseconds(80), milliseconds(160)};
 
-constexpr std::array<std::string_view, 6> kTablesOfOthers = {
-    "stations", "issuance", "ledger", "admin", "daemon", "aws"};
+constexpr std::array<std::string_view, 7> kTablesOfOthers = {
+    "stations", "issuance", "ledger", "admin", "daemon", "aws", "manifest"};
 
 void pause_for(milliseconds time) { std::this_thread::sleep_for(time); }
 

@@ -85,6 +85,12 @@ Result<std::filesystem::path> read_pin_file(const SettingsTable& table, const Pk
 
 }  // namespace
 
+Result<TokenSettings> read_key_choice(const SettingsTable& table, const TokenKeyNames& names) {
+  TokenSettings settings;
+  LS_CHECK(read_choice(table, names, settings));
+  return settings;
+}
+
 Result<TokenSettings> read_token_settings(const SettingsTable& table, const TokenKeyNames& names) {
   TokenSettings settings;
   LS_TRY(const auto uri, read_uri(table, names));

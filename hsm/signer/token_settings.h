@@ -24,6 +24,9 @@ struct TokenKeyNames {
 // table has no key for them.
 Result<TokenSettings> read_token_settings(const SettingsTable& table, const TokenKeyNames& names);
 
+// Label and id of the key alone, for a table that leaves the token to another one.
+Result<TokenSettings> read_key_choice(const SettingsTable& table, const TokenKeyNames& names);
+
 }  // namespace linesign
 
 #endif  // LINESIGN_HSM_SIGNER_TOKEN_SETTINGS_H_

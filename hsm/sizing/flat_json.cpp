@@ -135,9 +135,9 @@ std::string FlatJson::line() const {
   std::string out = "{";
   for (const auto& [name, value] : members_) {
     if (out.size() > 1) out += ',';
-    out += json_text(name) + ':';
+    out += flat_json_text(name) + ':';
     if (const auto* text = std::get_if<std::string>(&value)) {
-      out += json_text(*text);
+      out += flat_json_text(*text);
     } else {
       out += std::to_string(std::get<uint64_t>(value));
     }
@@ -145,7 +145,7 @@ std::string FlatJson::line() const {
   return out + '}';
 }
 
-std::string json_text(std::string_view text) {
+std::string flat_json_text(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') {

@@ -42,7 +42,7 @@ class FlatJson final {
 };
 
 // In quotes, with escapes.
-std::string json_text(std::string_view text);
+std::string flat_json_text(std::string_view text);
 
 }  // namespace linesign
 

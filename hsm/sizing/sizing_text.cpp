@@ -75,14 +75,14 @@ std::string sizing_json(const SizingReport& report) {
   return fmt::format(
       R"({{"token":{},"ca_key":"{}","cores":{},"session_maximum":{},"sessions_of_others":{},)"
       R"("steps":[{}],"knee":{},"end_reason":{},"signers":{},"threads_per_signer":{}}})",
-      json_text(report.token),
+      flat_json_text(report.token),
       to_string(report.ca_key),
       report.cores,
       report.session_maximum ? std::to_string(*report.session_maximum) : "null",
       report.sessions_of_others,
       steps,
       report.knee,
-      json_text(report.end_reason),
+      flat_json_text(report.end_reason),
       knee.processes,
       knee.threads);
 }

@@ -141,7 +141,14 @@
   LS_ERROR(AwsSettings,           1040, Operator, 78, "An AWS setting cannot be used.")                                  \
   LS_ERROR(CloudTargetUnknown,    1050, Refuse,   65, "There is no AWS target of this name.")                            \
   LS_ERROR(CloudTargetMoved,      1051, Refuse,   78, "An AWS target of this name was another account or region before.") \
-  LS_ERROR(CloudRecordWrong,      1052, Refuse,   70, "What the ledger knows of the cloud contradicts itself.")
+  LS_ERROR(CloudRecordWrong,      1052, Refuse,   70, "What the ledger knows of the cloud contradicts itself.")         \
+  LS_ERROR(ManifestMalformed,     1060, Refuse,   65, "The file is no signed manifest, or a damaged one.")              \
+  LS_ERROR(ManifestSignatureWrong,1061, Refuse,   65, "The signature of a manifest does not verify.")                   \
+  LS_ERROR(ManifestIncomplete,    1062, Refuse,   65, "A manifest does not hold what it should.")                       \
+  LS_ERROR(ManifestRangeOpen,     1063, Retry,    75, "The range of a manifest is not finished in the ledger.")         \
+  LS_ERROR(ManifestKeyRefused,    1064, Operator, 78, "This key may not sign manifests.")                               \
+  LS_ERROR(ReportMalformed,       1065, Refuse,   65, "The report of a registration cannot be understood.")             \
+  LS_ERROR(ReportRefused,         1066, Refuse,   65, "The report does not fit the ledger.")
 // clang-format on
 
 #endif  // LINESIGN_PROTOCOL_BASE_ERROR_LIST_H_

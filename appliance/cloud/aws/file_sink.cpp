@@ -43,9 +43,14 @@ Result<void> FileSink::take(std::string_view piece) {
   return {};
 }
 
-Result<uint64_t> FileSink::finish() {
+Result<std::filesystem::path> FileSink::settle() {
   if (!fd_) LS_CHECK(begin());
   if (::fsync(fd_.get()) != 0) return failed(errno);
+  return hidden_;
+}
+
+Result<uint64_t> FileSink::finish() {
+  LS_CHECK(settle());
   if (::rename(hidden_.c_str(), path_.c_str()) != 0) return failed(errno);
   fd_.reset();
   const std::filesystem::path folder = path_.has_parent_path() ? path_.parent_path() : ".";

@@ -23,6 +23,8 @@ class FileSink final {
 
   // An empty piece begins anew.
   Result<void> take(std::string_view piece);
+  // On the disk, not under its name yet: the path of the hidden file, until finish().
+  Result<std::filesystem::path> settle();
   // Gives the size. The content is on the disk before the name is there.
   Result<uint64_t> finish();
 

@@ -1,5 +1,6 @@
 #include "appliance/cloud/aws/json.h"
 
+#include <algorithm>
 #include <cmath>
 #include <sstream>
 
@@ -94,6 +95,15 @@ std::vector<JsonObject> JsonObject::objects(const std::string& name) const {
   }
   return objects;
 }
+
+std::vector<std::string> JsonObject::names() const {
+  std::vector<std::string> all = object_->getNames();
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+// What was parsed writes its members in byte order.
+bool JsonObject::equals(const JsonObject& other) const { return to_string() == other.to_string(); }
 
 std::map<std::string, std::string> JsonObject::text_map(const std::string& name) const {
   std::map<std::string, std::string> map;

@@ -34,10 +34,14 @@ class JsonObject final {
   // Seconds since 1970, with a fraction that is cut off.
   std::optional<UnixTime> time(const std::string& name) const;
   std::optional<JsonObject> object(const std::string& name) const;
+  std::vector<std::string> names() const;  // of all members, in byte order
   // What is not of the type is left out.
   std::vector<std::string> texts(const std::string& name) const;
   std::vector<JsonObject> objects(const std::string& name) const;
   std::map<std::string, std::string> text_map(const std::string& name) const;
+
+  // The same members and values, in whatever order. REQUIRES: both were parsed.
+  bool equals(const JsonObject& other) const;
 
   Result<std::string> required_text(const std::string& name) const;
   Result<JsonObject> required_object(const std::string& name) const;

@@ -42,6 +42,11 @@ Result<void> ManifestFile::flush() {
   return {};
 }
 
+Result<std::filesystem::path> ManifestFile::settle() {
+  LS_CHECK(flush());
+  return sink_->settle();
+}
+
 Result<WrittenManifest> ManifestFile::finish() {
   LS_CHECK(flush());
   WrittenManifest written;

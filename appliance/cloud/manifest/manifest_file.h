@@ -36,6 +36,8 @@ class ManifestFile final {
   Result<void> add(std::string_view line);
   // The same without being counted, for the first line of a table.
   Result<void> add_header(std::string_view line);
+  // On the disk, not under its name yet: where it is until finish(), for a signature over it.
+  Result<std::filesystem::path> settle();
   // On the disk, under its name.
   Result<WrittenManifest> finish();
 

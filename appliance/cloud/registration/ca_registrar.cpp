@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "appliance/cloud/aws/json.h"
 #include "hsm/x509/csr.h"
 #include "protocol/base/bytes.h"
 
@@ -29,13 +30,48 @@ Error explain(const CaWish& wish, const Error& error) {
   return error;
 }
 
+// White space and the order of members do not count.
+bool is_same_json(const std::string& a, const std::string& b) {
+  const auto first = aws::JsonObject::parse(a);
+  const auto second = aws::JsonObject::parse(b);
+  return first.has_value() && second.has_value() && first->equals(*second);
+}
+
 }  // namespace
 
 CaWish wish_for(const CaCertificate& ca) {
   CaWish wish;
   wish.id = to_hex(sha256(ca.der()));
   wish.pem = ca.pem();
+  wish.certificate = ca;
   return wish;
+}
+
+aws::RegistrationConfig told_config(const CaWish& wish) {
+  if (wish.config.template_name.empty()) return wish.config;
+  aws::RegistrationConfig config;
+  config.template_name = wish.config.template_name;
+  return config;
+}
+
+Result<void> compare_template(aws::IotClient& client, const CaWish& wish) {
+  const aws::RegistrationConfig& config = wish.config;
+  LS_TRY(const aws::ProvisioningTemplate there, client.describe_template(config.template_name));
+  const auto differs = [&](std::string_view what) {
+    return fail(ErrorCode::AwsConflict,
+                fmt::format("the provisioning template {} {}", config.template_name, what));
+  };
+  if (there.type != aws::TemplateType::Jitp)
+    return differs("is not of type JITP, and AWS changes no type: choose another template_name");
+  if (!there.is_enabled) return differs("is not enabled: enable it");
+  if (config.template_body.empty()) return {};
+  if (!is_same_json(there.body, config.template_body))
+    return differs(
+        "is another one than in template_file: choose another template_name, or delete "
+        "the old one");
+  if (!config.role_arn.empty() && there.role_arn != config.role_arn)
+    return differs("has the role " + there.role_arn + ", not the registration_role_arn");
+  return {};
 }
 
 Result<std::optional<aws::CaDescription>> CaRegistrar::find(const std::string& id) {
@@ -47,6 +83,7 @@ Result<std::optional<aws::CaDescription>> CaRegistrar::find(const std::string& i
 
 Result<CaOutcome> CaRegistrar::ensure(const CaWish& wish, const std::string& proof) {
   CaOutcome outcome;
+  if (wish.auto_registration) LS_CHECK(ensure_template(wish, outcome));
   LS_TRY(std::optional<aws::CaDescription> known, find(wish.id));
   if (known && known->mode != wish.mode && wish.may_change_mode) {
     if (needs_proof(wish) && proof.empty()) return fail(no_proof());
@@ -70,6 +107,23 @@ Result<CaOutcome> CaRegistrar::ensure(const CaWish& wish, const std::string& pro
   return outcome;
 }
 
+Result<void> CaRegistrar::ensure_template(const CaWish& wish, CaOutcome& outcome) {
+  const aws::RegistrationConfig& config = wish.config;
+  if (config.template_name.empty()) return {};
+  auto there = compare_template(client_, wish);
+  const bool is_absent = !there.has_value() && there.error().code() == ErrorCode::AwsNotFound;
+  if (!is_absent || config.template_body.empty()) return there;
+  aws::ProvisioningTemplate wanted;
+  wanted.name = config.template_name;
+  wanted.body = config.template_body;
+  wanted.role_arn = config.role_arn;
+  const auto made = client_.create_template(wanted);
+  // An answer that was lost: it is there, and is compared.
+  if (!made.has_value() && made.error().code() != ErrorCode::AwsExists) return fail(made.error());
+  outcome.done.push_back("made the provisioning template " + wanted.name);
+  return compare_template(client_, wish);
+}
+
 Result<void> CaRegistrar::add(const CaWish& wish, const std::string& proof) {
   if (needs_proof(wish) && proof.empty()) return fail(no_proof());
   aws::CaRegistration ca;
@@ -77,7 +131,7 @@ Result<void> CaRegistrar::add(const CaWish& wish, const std::string& proof) {
   ca.verification_pem = needs_proof(wish) ? proof : "";
   ca.mode = wish.mode;
   ca.allow_auto_registration = wish.auto_registration;
-  ca.config = wish.config;
+  ca.config = told_config(wish);
   auto answer = client_.register_ca(ca);
   if (!answer.has_value()) return fail(explain(wish, answer.error()));
   const aws::Registered& registered = *answer;
@@ -89,16 +143,17 @@ Result<void> CaRegistrar::add(const CaWish& wish, const std::string& proof) {
 }
 
 Result<void> CaRegistrar::adjust(const CaWish& wish, CaOutcome& outcome) {
-  const auto is_as_wanted = [&wish](const aws::CaDescription& ca) {
+  const aws::RegistrationConfig config = told_config(wish);
+  const auto is_as_wanted = [&wish, &config](const aws::CaDescription& ca) {
     return ca.status == CertificateStatus::Active &&
            ca.has_auto_registration == wish.auto_registration &&
-           (wish.config.empty() || ca.config == wish.config);
+           (config.empty() || ca.config == config);
   };
   if (is_as_wanted(outcome.now)) return {};
   aws::CaUpdate update;
   update.status = CertificateStatus::Active;
   update.auto_registration = wish.auto_registration;
-  update.config = wish.config;
+  update.config = config;
   LS_CHECK(client_.update_ca(wish.id, update));
   outcome.done.push_back(fmt::format("set ACTIVE, auto-registration {}",
                                      wish.auto_registration ? "ENABLE" : "DISABLE"));

@@ -26,9 +26,12 @@ struct CaWish {
   std::string id;   // SHA-256 of the DER certificate, hex
   std::string pem;  // the CA that signs devices, alone
   aws::CertificateMode mode = aws::CertificateMode::SniOnly;
+  std::optional<CaCertificate> certificate;
   bool auto_registration = false;
-  aws::RegistrationConfig config;  // with auto_registration; empty: an event is all that happens
-  bool may_change_mode = false;    // registered in the other mode: delete, then register
+  // With auto_registration; empty: an event is all that happens. A name with a body and a role: the
+  // template is made under this name where there is none, and compared where there is one.
+  aws::RegistrationConfig config;
+  bool may_change_mode = false;  // registered in the other mode: delete, then register
 };
 
 struct CaOutcome {
@@ -37,6 +40,13 @@ struct CaOutcome {
 };
 
 CaWish wish_for(const CaCertificate& ca);
+
+// What AWS is told: a template by name, or its body with a role.
+aws::RegistrationConfig told_config(const CaWish& wish);
+
+// The template that the wish names is of type JITP, enabled, and as the wish has it. AwsNotFound,
+// AwsConflict with what differs.
+Result<void> compare_template(aws::IotClient& client, const CaWish& wish);
 
 class CaRegistrar final {
  public:
@@ -52,6 +62,7 @@ class CaRegistrar final {
 
  private:
   Result<void> add(const CaWish& wish, const std::string& proof);
+  Result<void> ensure_template(const CaWish& wish, CaOutcome& outcome);
   Result<void> adjust(const CaWish& wish, CaOutcome& outcome);
 
   aws::IotClient& client_;

@@ -32,15 +32,11 @@ Result<void> check_jit_ca(const aws::Session& session, const CaWish& wish) {
   if (ca->status != aws::CertificateStatus::Active || !ca->has_auto_registration)
     return fail(ErrorCode::AwsConflict,
                 "the CA is not ACTIVE with auto-registration: linesign aws register-ca sets both");
-  if (!wish.config.empty() && ca->config != wish.config)
+  const aws::RegistrationConfig config = told_config(wish);
+  if (!config.empty() && ca->config != config)
     return fail(ErrorCode::AwsConflict,
                 "the CA has another provisioning template: linesign aws register-ca sets it");
-  if (wish.config.template_name.empty()) return {};
-  LS_TRY(const aws::ProvisioningTemplate found, iot.describe_template(wish.config.template_name));
-  if (found.type != aws::TemplateType::Jitp || !found.is_enabled)
-    return fail(ErrorCode::AwsConflict,
-                wish.config.template_name + " is no enabled template of type JITP");
-  return {};
+  return config.template_name.empty() ? Result<void>() : compare_template(iot, wish);
 }
 
 }  // namespace linesign

@@ -6,14 +6,17 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "appliance/cloud/aws/operation_limits.h"
 #include "appliance/cloud/registration/bulk_way.h"
 #include "appliance/cloud/registration/ca_registrar.h"
 #include "appliance/cloud/registration/connection.h"
 #include "appliance/cloud/registration/direct_registrar.h"
 #include "appliance/cloud/registration/handover.h"
+#include "hsm/x509/profile.h"
 
 namespace linesign {
 
@@ -29,6 +32,10 @@ struct TargetSetup {
   DirectPlan direct;
   BulkPlan bulk;
   FilePlan file;
+  // What devices' certificates look like; absent: not known, and then not checked.
+  std::optional<Profile> profile;
+  aws::Quotas quotas;  // as in the session's options
+  double share_of_quotas = aws::kShareOfQuota;
   // Anew for each session: credentials are not copied.
   std::function<Result<aws::SessionOptions>()> session_options;
 };

@@ -49,6 +49,9 @@ struct CredentialsConfig {
 // parameters.
 using FieldTexts = std::map<std::string, std::string>;
 
+// What a line of a manifest holds where nothing else is said.
+const FieldTexts& default_parameters();
+
 struct TargetConfig {
   std::string name;
   std::string account;  // 12 digits

@@ -16,14 +16,6 @@ constexpr int64_t kMaxChunkLines = 1'000'000;
 constexpr std::array<std::string_view, 2> kStatuses = {"ACTIVE", "INACTIVE"};
 constexpr size_t kActive = 0;
 
-const FieldTexts& default_parameters() {
-  static const FieldTexts kParameters = {{"ThingName", "{device_id}"},
-                                         {"SerialNumber", "{serial}"},
-                                         {"Batch", "{order}"},
-                                         {"CertificatePem", "{certificate_pem}"}};
-  return kParameters;
-}
-
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
@@ -175,10 +167,6 @@ Result<void> check_bulk(const SettingsTable& table, const TargetConfig& target) 
 
 Result<void> check_jit(const SettingsTable& table, const TargetConfig& target) {
   const bool has_file = !target.template_file.empty();
-  if (has_file && !target.template_name.empty())
-    return fail(table.error_at("template_name",
-                               ErrorCode::ConfigConflict,
-                               "template_name and template_file exclude each other"));
   if (has_file && target.registration_role_arn.empty())
     return missing(table, "registration_role_arn", target.way);
   return {};
@@ -209,6 +197,14 @@ Result<void> check_together(const SettingsTable& table, const TargetConfig& targ
 }
 
 }  // namespace
+
+const FieldTexts& default_parameters() {
+  static const FieldTexts kParameters = {{"ThingName", "{device_id}"},
+                                         {"SerialNumber", "{serial}"},
+                                         {"Batch", "{order}"},
+                                         {"CertificatePem", "{certificate_pem}"}};
+  return kParameters;
+}
 
 Result<std::string> read_name(const SettingsTable& table,
                               std::string_view key,

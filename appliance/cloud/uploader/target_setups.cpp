@@ -131,6 +131,9 @@ Result<TargetSetup> make_setup(const SetupSources& sources,
   setup.region = target.region;
   setup.way = way_of(target.way);
   setup.ca = wish_for(ca);
+  setup.profile = sources.profile;
+  setup.quotas = target.quotas;
+  setup.share_of_quotas = target.rate_factor;
   LS_TRY(std::string template_body, read_template(target));
   set_ca(setup, target, template_body);
   set_direct(setup, target);

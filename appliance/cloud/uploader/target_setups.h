@@ -18,6 +18,7 @@ namespace linesign {
 struct SetupSources {
   AwsConfig aws;
   std::filesystem::path ca_certificate;
+  Profile profile;  // of the devices' certificates
   // For Roles Anywhere with a key in a token: "linesign --config FILE aws sign-login --target". The
   // target's name and the digest come after it.
   std::vector<std::string> sign_command;

@@ -34,6 +34,7 @@ class Program final {
     SetupSources sources;
     sources.aws = config_.aws;
     sources.ca_certificate = config_.signer.ca_certificate;
+    sources.profile = config_.signer.profile;
     sources.sign_command = {around_.linesign.string(),
                             "--config",
                             config_.file.string(),

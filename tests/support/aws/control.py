@@ -2,7 +2,7 @@
 
 import json
 
-from . import state
+from . import iot_groups, iot_policies, state
 from .errors import ServiceError
 from .iot_tasks import Task, running_task
 from .jitp import connect
@@ -108,6 +108,16 @@ class Control:
         task = running_task(self._space(given))
         if task is not None and task.bucket == "somebodys-bucket":
             task.status, task.percent = "Completed", 100
+
+    def post_make(self, given, _):
+        """What registration only refers to: policies, thing types, thing groups, by name."""
+        space, now = self._space(given), self.world.clock.now()
+        for name, document in given.get("policies", {}).items():
+            iot_policies.create(self.world, space, name, document)
+        for name in given.get("thing_types", ()):
+            space.thing_types[name] = iot_groups.ThingType(name, {}, now)
+        for name in given.get("thing_groups", ()):
+            space.thing_groups[name] = iot_groups.ThingGroup(name, None, {}, now)
 
     def post_connect(self, given, _):
         return connect(self.world, given["account"], given["region"], given["certificatePem"],

@@ -32,6 +32,30 @@ Result<Config> read_with(std::string_view more) {
   return read(std::string(kMinimum) + std::string(kPinFile) + std::string(more));
 }
 
+TEST(ManifestSettingsTest, TheKeyLiesInTheTokenOfTheCaUnlessAnotherIsNamed) {
+  const std::string hsm =
+      "[hsm]\nmodule = \"/usr/lib/m.so\"\ntoken_label = \"line\"\nkey_label = \"device-ca\"\n"
+      "pin_file = \"pin\"\n";
+  const auto read = [&](const std::string& more) {
+    const auto settings = SettingsFile::parse(hsm + more, kFile);
+    return read_config(settings.value(), kFile);
+  };
+  const auto same = read("");
+  ASSERT_TRUE(same.has_value()) << same.error().to_string();
+  EXPECT_EQ(same->manifest.token.token_label, "line");
+  EXPECT_EQ(same->manifest.token.key_label, "manifest");
+  EXPECT_EQ(same->manifest.certificate, "/plant/manifest.pem");
+  const auto other = read(
+      "[manifest]\nuri = \"pkcs11:token=office;object=audit\"\nmodule = \"/usr/lib/o.so\"\n"
+      "pin_file = \"office-pin\"\n");
+  ASSERT_TRUE(other.has_value()) << other.error().to_string();
+  EXPECT_EQ(other->manifest.token.token_label, "office");
+  EXPECT_EQ(other->manifest.token.key_label, "audit");
+  EXPECT_EQ(other->manifest.token.pin_file, "/plant/office-pin");
+  EXPECT_EQ(read("[manifest]\nmodule = \"/usr/lib/o.so\"\n").error().code(),
+            ErrorCode::ConfigMissing);
+}
+
 TEST(Config, FillsInEveryDefault) {
   const auto config = read_with("");
   ASSERT_TRUE(config.has_value()) << config.error().to_string();
@@ -189,7 +213,7 @@ INSTANTIATE_TEST_SUITE_P(
             "[orders]\n",
             ErrorCode::ConfigUnknownKey,
             ":6: orders: unknown key. Known here: admin, aws, ca, daemon, hsm, issuance, ledger, "
-            "profile, stations"},
+            "manifest, profile, stations"},
         BadConfig{"UriBesideLabel",
                   "uri = \"pkcs11:token=line;object=device-ca\"\n",
                   ErrorCode::ConfigConflict,

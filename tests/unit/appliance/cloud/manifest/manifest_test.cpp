@@ -1,6 +1,4 @@
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -9,20 +7,16 @@
 #include "appliance/cloud/manifest/manifest_line.h"
 #include "hsm/x509/csr.h"
 #include "tests/support/temp_dir.h"
+#include "tests/unit/appliance/cloud/manifest/manifest_fixture.h"
 
 namespace linesign {
 namespace {
 
+using test::content_of;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
 DeviceFields fields() { return {"SN-1", "lot-7", "40ff", "abcd", "PEM\n"}; }
-
-std::string content_of(const std::filesystem::path& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
-}
 
 TEST(DeviceFieldsTest, FillsInEveryName) {
   EXPECT_EQ(fill_in("{order}/{device_id}-{serial}", fields()).value(), "lot-7/SN-1-40ff");

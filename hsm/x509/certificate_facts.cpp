@@ -1,0 +1,76 @@
+#include "hsm/x509/certificate_facts.h"
+
+#include <array>
+
+#include <openssl/objects.h>
+#include <openssl/pem.h>
+
+#include "hsm/x509/handles.h"
+#include "hsm/x509/openssl_error.h"
+
+namespace linesign {
+namespace {
+
+template <auto Encode, typename T>
+Bytes encoded(T* object) {
+  unsigned char* raw = nullptr;
+  const int size = Encode(object, &raw);
+  if (size <= 0) return {};
+  Bytes der(raw, raw + size);
+  OPENSSL_free(raw);
+  return der;
+}
+
+std::string key_name(const EVP_PKEY* key) {
+  if (key == nullptr) return "unknown";
+  std::array<char, 64> group{};
+  size_t size = 0;
+  if (EVP_PKEY_get_group_name(key, group.data(), group.size(), &size) == 1) {
+    const std::string name(group.data(), size);
+    if (name == "prime256v1") return "P-256";
+    if (name == "secp384r1") return "P-384";
+    return name == "secp521r1" ? "P-521" : name;
+  }
+  const char* type = EVP_PKEY_get0_type_name(key);
+  return std::string(type == nullptr ? "unknown" : type) + "-" +
+         std::to_string(EVP_PKEY_get_bits(key));
+}
+
+std::string subject_as_text(const X509_NAME* name) {
+  const Bio memory(BIO_new(BIO_s_mem()));
+  if (!memory || X509_NAME_print_ex(memory.get(), name, 0, XN_FLAG_RFC2253) < 0) return {};
+  char* text = nullptr;
+  const long size = BIO_get_mem_data(memory.get(), &text);
+  return std::string(text, static_cast<size_t>(size));
+}
+
+}  // namespace
+
+Result<CertificateFacts> read_certificate_facts(ByteView der) {
+  const unsigned char* raw = der.data();
+  const X509Certificate certificate(d2i_X509(nullptr, &raw, static_cast<long>(der.size())));
+  if (!certificate) return fail(openssl_error("certificate"));
+  CertificateFacts facts;
+  facts.subject = encoded<i2d_X509_NAME>(X509_get_subject_name(certificate.get()));
+  facts.spki = encoded<i2d_X509_PUBKEY>(X509_get_X509_PUBKEY(certificate.get()));
+  const char* algorithm = OBJ_nid2sn(X509_get_signature_nid(certificate.get()));
+  facts.signed_with = algorithm == nullptr ? "unknown" : algorithm;
+  facts.key = key_name(X509_get0_pubkey(certificate.get()));
+  facts.subject_text = subject_as_text(X509_get_subject_name(certificate.get()));
+  clear_openssl_errors();
+  return facts;
+}
+
+std::vector<Bytes> parse_certificates(std::string_view pem) {
+  std::vector<Bytes> certificates;
+  const Bio memory(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
+  while (memory) {
+    const X509Certificate next(PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr));
+    if (!next) break;
+    certificates.push_back(encoded<i2d_X509>(next.get()));
+  }
+  clear_openssl_errors();
+  return certificates;
+}
+
+}  // namespace linesign
