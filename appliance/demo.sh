@@ -195,12 +195,13 @@ END
 # another target for the appliance.
 start_double() {
   mkdir -p "$dir/aws"
+  : >"$dir/aws/ports.json" # of an earlier run
   /usr/bin/python3 "$root/tests/support/aws" --dir "$dir/aws" >"$dir/aws/ports.json" \
     2>"$dir/aws/double.log" 9>&- &
   aws_double=$!
   local tries
   for tries in $(seq 100); do
-    if [[ -s $dir/aws/ports.json ]]; then return 0; fi
+    if grep -q '}$' "$dir/aws/ports.json"; then return 0; fi
     sleep 0.1
   done
   fail "the double of AWS does not start after $tries tries; see $dir/aws/double.log"
