@@ -8,7 +8,7 @@ import subprocess
 
 from support.appliance import (BIN, EX_CONFIG, EX_DATA, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE,
                                program, wait_until)
-from support.aws.calls import ACCOUNT, OTHER
+from support.aws.calls import ACCOUNT, OTHER, ROLE
 from support.aws.certificates import id_of
 
 
@@ -111,6 +111,37 @@ def test_just_in_time_checks_the_ca_and_calls_nothing_for_a_device(make_plant):
     plant.cli("deactivate-ca", "--target", "plant0", "--yes")
     plant.issue(20)
     assert "not ACTIVE" in plant.cli("upload", "--once", expect=EX_DATA)
+
+
+def test_a_device_registers_itself_with_the_template_that_register_ca_made(make_plant):
+    plant = make_plant({"way": "jit", "template_name": "line-jitp",
+                        "registration_role_arn": ROLE}, ready=False)
+    common_name = {"Ref": "AWS::IoT::Certificate::CommonName"}
+    plant.template.write_text(json.dumps({
+        "Parameters": {"AWS::IoT::Certificate::CommonName": {"Type": "String"},
+                       "AWS::IoT::Certificate::Id": {"Type": "String"}},
+        "Resources": {
+            "thing": {"Type": "AWS::IoT::Thing", "Properties": {"ThingName": common_name}},
+            "certificate": {"Type": "AWS::IoT::Certificate",
+                            "Properties": {"CertificateId": {"Ref": "AWS::IoT::Certificate::Id"},
+                                           "Status": "ACTIVE"}}}}))
+    plant.targets[0]["template_file"] = str(plant.template)
+    plant.appliance.configure({"aws.target": plant.targets})
+    assert "made the provisioning template line-jitp" in plant.cli("register-ca")
+    plant.cli("preflight")
+    plant.issue(2)
+    plant.cli("upload")
+    device = plant.appliance.certificates()[0]
+    pem = device.read_text()
+    answer = plant.aws.control("POST", "connect", {
+        "account": ACCOUNT, "region": "eu-west-1",
+        "certificatePem": pem[:pem.index("-----END")] + "-----END CERTIFICATE-----\n"})
+    assert answer["status"] == "ACTIVE", answer
+    account = plant.account()
+    assert list(account["things"]) == [device.stem]
+    assert list(account["certificates"]) == [id_of(device.read_text())]
+    # The other one has not connected yet: that is no difference.
+    assert "1 the same, 1 in neither" in plant.cli("reconcile")
 
 
 # --- the CA --------------------------------------------------------------------------------------

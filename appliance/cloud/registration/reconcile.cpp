@@ -33,15 +33,25 @@ std::optional<Sha256> to_hash(const std::string& hex) {
   return hash;
 }
 
-Result<std::set<uint64_t>> load_registered(Outbox& outbox, const std::string& target) {
-  std::set<uint64_t> ids;
+// By number in the ledger.
+struct LedgerSide {
+  std::set<uint64_t> registered;
+  std::set<uint64_t> handed_over;  // whether they are in the account is not the ledger's to say
+};
+
+Result<LedgerSide> load_ledger(Outbox& outbox, const std::string& target) {
+  LedgerSide ledger;
   uint64_t after = 0;
   for (;;) {
     LS_TRY(const auto page, outbox.registrations(target, after, kPage));
-    if (page.empty()) return ids;
+    if (page.empty()) return ledger;
     after = page.back().issuance_id;
-    for (const CloudRegistration& each : page)
-      if (each.state == RegistrationState::Registered) ids.insert(ids.end(), each.issuance_id);
+    for (const CloudRegistration& each : page) {
+      if (each.state == RegistrationState::Registered)
+        ledger.registered.insert(ledger.registered.end(), each.issuance_id);
+      if (each.state == RegistrationState::HandedOver)
+        ledger.handed_over.insert(ledger.handed_over.end(), each.issuance_id);
+    }
   }
 }
 
@@ -67,7 +77,7 @@ class Comparison final {
       : outbox_(outbox), client_(client), plan_(plan), take_(take) {}
 
   Result<ReconcileCounts> run() {
-    LS_TRY(registered_, load_registered(outbox_, plan_.target));
+    LS_TRY(ledger_, load_ledger(outbox_, plan_.target));
     if (plan_.by_listing) LS_CHECK(list_account(client_, plan_.ca_id, account_));
     for (const std::string& order : plan_.orders) LS_CHECK(compare_order(order));
     LS_CHECK(report_unbooked());
@@ -101,9 +111,10 @@ class Comparison final {
 
   Result<void> compare(const LedgerCertificate& certificate) {
     const Sha256 hash = sha256(certificate.certificate_der);
-    const bool is_registered = registered_.contains(certificate.issuance_id);
+    const bool is_registered = ledger_.registered.contains(certificate.issuance_id);
+    const bool is_handed_over = ledger_.handed_over.contains(certificate.issuance_id);
     LS_TRY(const bool is_there, is_in_account(hash));
-    if (is_there && is_registered) {
+    if (is_there && (is_registered || is_handed_over)) {
       ++counts_.same;
     } else if (is_there) {
       unbooked_[certificate.issuance_id] = hash;
@@ -121,9 +132,9 @@ class Comparison final {
 
   Result<void> report_unbooked() {
     if (unbooked_.empty()) return {};
-    LS_TRY(registered_, load_registered(outbox_, plan_.target));
+    LS_TRY(ledger_, load_ledger(outbox_, plan_.target));
     for (const auto& [id, hash] : unbooked_) {
-      if (registered_.contains(id)) {
+      if (ledger_.registered.contains(id) || ledger_.handed_over.contains(id)) {
         ++counts_.same;
         continue;
       }
@@ -140,7 +151,7 @@ class Comparison final {
   aws::IotClient& client_;
   const ReconcilePlan& plan_;
   const TakeDifference& take_;
-  std::set<uint64_t> registered_;
+  LedgerSide ledger_;
   Account account_;
   std::map<uint64_t, Sha256> unbooked_;
   ReconcileCounts counts_;

@@ -28,12 +28,12 @@ struct ReconcilePlan {
 enum class Difference : uint8_t {
   NotInAccount,  // the ledger says registered
   NotInLedger,   // the account has it from our CA, and this ledger never issued it
-  NotBooked,     // the account has it; the ledger does not say registered
+  NotBooked,     // the account has it; the ledger says neither registered nor handed over
 };
 
 struct ReconcileCounts {
   uint64_t same = 0;
-  uint64_t waiting = 0;  // neither here nor there yet
+  uint64_t waiting = 0;  // neither here nor there yet; or handed over, and not there yet
   uint64_t not_in_account = 0;
   uint64_t not_in_ledger = 0;
   uint64_t not_booked = 0;
