@@ -87,7 +87,8 @@ Result<CaOutcome> CaRegistrar::ensure(const CaWish& wish, const std::string& pro
   LS_TRY(std::optional<aws::CaDescription> known, find(wish.id));
   if (known && known->mode != wish.mode && wish.may_change_mode) {
     if (needs_proof(wish) && proof.empty()) return fail(no_proof());
-    LS_TRY(outcome, remove(wish.id));
+    LS_TRY(const CaOutcome removed, remove(wish.id));
+    outcome.done.insert(outcome.done.end(), removed.done.begin(), removed.done.end());
     known.reset();
   }
   if (!known) {
