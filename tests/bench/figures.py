@@ -121,9 +121,10 @@ def overload(options):
 
 @figure("lone-station", "<=5", "p99 of a station that asks alone, during a lot, against idle")
 def lone_station(options):
-    lone = ["--lone", "--lone-interval", 20, "--no-ceiling"]
-    idle = bench("--stations", 0, *seconds(options, 10), *lone, what="idle")
-    lot = (["--lot", 100_000] if options.long else seconds(options, 10))
+    # Longer than an answer takes, or it waits for itself.
+    lone = ["--lone", "--lone-interval", 150, "--no-ceiling"]
+    idle = bench("--stations", 0, *seconds(options, 20), *lone, what="idle")
+    lot = (["--lot", 100_000] if options.long else seconds(options, 20))
     busy = bench("--stations", 1, "--window", 256, *lot, *lone, what="during a lot")
     times = [report["lone"]["latency"] for report in (idle, busy)]
     for what, time_of in zip(("idle", "during a lot"), times):
