@@ -19,6 +19,7 @@ source tests/support/packages.sh
 
 readonly kStages=(format floors shell links tidy build linkage unit threads commands system)
 readonly kPrograms=(linesignd linesign-signer linesign linesign-station linesign-uploader)
+readonly kTools=(fill_ledger) # of the system tests
 readonly kPython=/usr/bin/python3
 readonly kLogs=build/check
 jobs=$(nproc)
@@ -82,10 +83,10 @@ stage_tidy() {
   $kPython tests/support/tidy.py build/dev --jobs "$jobs"
 }
 
-# The programs only: the tests are built once, with the sanitizers.
+# The programs, and what system tests need: the other tests are built once, with the sanitizers.
 stage_build() {
   configure release
-  cmake --build --preset release --parallel "$jobs" --target "${kPrograms[@]}"
+  cmake --build --preset release --parallel "$jobs" --target "${kPrograms[@]}" "${kTools[@]}"
   echo "1 passed, 0 failed"
 }
 

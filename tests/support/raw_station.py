@@ -4,6 +4,7 @@ messages from protocol/station.proto, frames by hand."""
 import atexit
 import base64
 import os
+import select
 import shutil
 import socket
 import ssl
@@ -122,6 +123,24 @@ class RawStation:
 
     def send_raw(self, data):
         self.tls.sendall(data)
+
+    def send_while_receiving(self, data):
+        """Sends all of it, and keeps what comes meanwhile for receive(): whoever only sends blocks
+        the appliance, and one TLS connection is not for two threads."""
+        timeout = self.tls.gettimeout()
+        self.tls.setblocking(False)
+        view, deadline = memoryview(data), time.monotonic() + 60
+        while view and time.monotonic() < deadline:
+            try:
+                view = view[self.tls.send(view[:16384]):]
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                select.select([self.tls], [self.tls], [], 1)
+            try:
+                self.buffer += self.tls.recv(65536)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                continue
+        self.tls.settimeout(timeout)
+        assert not view, "the appliance takes nothing any more"
 
     def receive(self):
         """The next message. Closed when there is none any more."""

@@ -2,7 +2,6 @@
 
 import os
 import struct
-import threading
 import time
 
 import pytest
@@ -121,15 +120,13 @@ def test_of_10000_requests_over_the_window_every_one_is_answered(make_appliance)
     data = b"".join(frame(message) for message in requests.values())
     statuses = {}
     with appliance.open_station() as station:
-        sender = threading.Thread(target=station.send_raw, args=(data,))
-        sender.start()
+        station.send_while_receiving(data)
         while len(statuses) < len(requests):
             reply = station.receive().issue
             assert reply.request_id not in statuses, "answered twice"
             if reply.status == messages.STATUS_TRY_LATER:
                 assert reply.failure.name == "Busy" and reply.failure.retry_after_ms > 0
             statuses[reply.request_id] = reply.failure.name or "ok"
-        sender.join()
         assert set(statuses) == set(requests)
         assert set(statuses.values()) <= {"ok", "Busy", "KeyExists"}
         # One key for all: exactly one device can ever have it.

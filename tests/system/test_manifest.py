@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from support.appliance import (BIN, EX_CONFIG, EX_DATA, EX_IO, EX_TEMPFAIL, EX_UNAVAILABLE,
+from support.appliance import (EX_CONFIG, EX_DATA, EX_IO, EX_TEMPFAIL, EX_UNAVAILABLE,
                                EX_USAGE, Appliance, limit_file_size, program, read_only,
                                softhsm_env, writable)
 
@@ -283,12 +283,9 @@ def test_reports_of_a_bulk_task_and_a_table_are_booked_once(plant, tmp_path):
 
 def test_memory_stays_the_same_however_long_the_range_is(make_appliance, tmp_path, long_run):
     rows = 100_000 if long_run else 5_000
-    fill = BIN / "fill_ledger"
-    if not os.access(fill, os.X_OK):
-        pytest.skip("fill_ledger is not built")
     appliance = make_appliance()
     make_key(appliance)
-    subprocess.run([str(fill), "--ledger", str(appliance.folder / "ledger"), "--rows", str(rows)],
+    subprocess.run([program("fill_ledger"), "--ledger", str(appliance.folder / "ledger"), "--rows", str(rows)],
                    check=True, timeout=600, stdout=subprocess.DEVNULL)
     appliance.start()
 
