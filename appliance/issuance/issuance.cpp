@@ -15,7 +15,10 @@ constexpr std::chrono::milliseconds kSweepPeriod(500);
 constexpr std::chrono::milliseconds kUnavailableRetry(500);
 constexpr std::chrono::milliseconds kOperatorRetry(5000);
 constexpr std::chrono::milliseconds kMinBusyRetry(20);
-constexpr std::chrono::milliseconds kMaxBusyRetry(5000);
+constexpr std::chrono::milliseconds kMaxBusyRetry(30'000);
+constexpr double kEarly = 0.8;
+constexpr std::chrono::duration<double> kRateStep(0.1);
+constexpr std::chrono::duration<double> kRateMemory(0.5);
 constexpr size_t kMaxWaitersPerItem = 8;
 
 }  // namespace
@@ -351,15 +354,18 @@ Refusal Issuance::unavailable(const Error& error) const {
           needs_operator ? kOperatorRetry : kUnavailableRetry};
 }
 
-// The time in which what is in flight, and those who were told to come again before, will be done
-// at the present rate. Without the latter all would come back at once, for one free place.
+// The time in which those who were told to come again before will have had their turn, at the rate
+// of the last half second: places come free all the time, so what is in flight is not waited for. A
+// little early, because a place that stays free is lost, and one who is too early only asks again.
 std::chrono::milliseconds Issuance::tell_to_return() {
   const SteadyTime now = clock_.steady();
+  if (!std::exchange(is_full_, true)) start_measuring(now);
+  measure_rate(now);
   const double rate = std::max(rate_per_second_, 1.0);
   const std::chrono::duration<double> elapsed = now - returning_since_;
   returning_ = std::max(0.0, returning_ - elapsed.count() * rate);
   returning_since_ = now;
-  const double seconds = (in_flight() + returning_) / rate;
+  const double seconds = kEarly * returning_ / rate;
   // Nobody is told more than the longest time, so nobody waits behind more than that.
   returning_ =
       std::min(returning_ + 1, rate * std::chrono::duration<double>(kMaxBusyRetry).count());
@@ -387,6 +393,7 @@ void Issuance::sweep() {
   }
   if (recording_ == 0) write_deliveries();
   measure_rate(now);
+  if (in_flight() < limits_.max_in_flight / 2) is_full_ = false;
   sweeper_->start(kSweepPeriod);
 }
 
@@ -397,14 +404,20 @@ void Issuance::write_deliveries() {
                       [](const Result<void>& /*result*/) {});
 }
 
+void Issuance::start_measuring(SteadyTime now) {
+  rate_since_ = now;
+  rate_base_ = counters_.issued;
+}
+
+// How fast it is shows only while there is more to do than it can do.
 void Issuance::measure_rate(SteadyTime now) {
   const std::chrono::duration<double> elapsed = now - rate_since_;
   const uint64_t done = counters_.issued - rate_base_;
-  if (elapsed.count() <= 0 || done == 0) return;
-  constexpr double kWeight = 0.3;  // of the newest half second
-  rate_per_second_ += kWeight * (static_cast<double>(done) / elapsed.count() - rate_per_second_);
-  rate_since_ = now;
-  rate_base_ = counters_.issued;
+  if (!is_full_ || elapsed < kRateStep || done == 0) return;
+  const double weight = is_rate_known_ ? std::min(elapsed / kRateMemory, 1.0) : 1.0;
+  rate_per_second_ += weight * (static_cast<double>(done) / elapsed.count() - rate_per_second_);
+  is_rate_known_ = true;
+  start_measuring(now);
 }
 
 }  // namespace linesign

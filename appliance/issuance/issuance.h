@@ -117,6 +117,7 @@ class Issuance final {
   static Result<void> record_deliveries(Ledger& ledger, const std::vector<Delivery>& deliveries);
   std::vector<Delivery> take_deliveries();
   void sweep();
+  void start_measuring(SteadyTime now);
   void measure_rate(SteadyTime now);
 
   const Clock& clock_;
@@ -135,7 +136,9 @@ class Issuance final {
   IssuanceCounters counters_;
   SteadyTime rate_since_;
   uint64_t rate_base_ = 0;
-  double rate_per_second_ = 1000;
+  double rate_per_second_ = 1000;  // a guess until it was full once
+  bool is_rate_known_ = false;
+  bool is_full_ = false;
   double returning_ = 0;  // told to come again, whose turn has not come; falls with the rate
   SteadyTime returning_since_;
 };
