@@ -85,7 +85,7 @@ constexpr std::array kRows = {
     Row{Sql::OpenIntents,
         "reading open intents",
         "SELECT i.id, i.device_id, i.serial, p.sha256, i.issued_at, i.tbs, o.csr"
-        " FROM open_intent AS o JOIN issuance AS i ON i.id = o.issuance_id"
+        " FROM open_intent AS o CROSS JOIN issuance AS i ON i.id = o.issuance_id"
         " JOIN profile AS p ON p.id = i.profile_id ORDER BY o.issuance_id"},
 };
 

@@ -1,14 +1,27 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <string>
 
 #include "tests/unit/appliance/ledger/ledger_fixture.h"
 
 namespace linesign {
 namespace {
 
+using testing::kNow;
 using testing::LedgerTest;
 using testing::Request;
+using testing::signature_of;
+
+// Of this process, from wherever.
+uint64_t bytes_read() {
+  std::ifstream file("/proc/self/io");
+  std::string word;
+  uint64_t bytes = 0;
+  file >> word >> bytes;
+  EXPECT_EQ(word, "rchar:");
+  return bytes;
+}
 
 class LedgerOpen : public LedgerTest {
  protected:
@@ -105,6 +118,23 @@ TEST_F(LedgerOpen, RefusesAnOpenIntentThatHasACertificate) {
   const uint64_t id = issue(1);
   sql("INSERT INTO open_intent VALUES (" + std::to_string(id) + ", x'30')");
   EXPECT_EQ(open_error(), ErrorCode::LedgerCorrupt);
+}
+
+TEST_F(LedgerOpen, DoesNotReadALedgerThrough) {
+  constexpr uint64_t kCertificates = 20'000;  // about 20 MB
+  ASSERT_TRUE(ledger_->begin().has_value());
+  for (uint64_t number = 1; number <= kCertificates; ++number) {
+    const Request request(number);
+    ASSERT_TRUE(ledger_->record_intent(request.intent).has_value());
+    ASSERT_TRUE(ledger_->record_certificate(number, signature_of(number), kNow).has_value());
+  }
+  ASSERT_TRUE(ledger_->commit().has_value());
+  ledger_.reset();
+  const uint64_t before = bytes_read();
+  const auto opened = Ledger::open(settings());
+  ASSERT_TRUE(opened.has_value());
+  ASSERT_TRUE((*opened)->open_intents().has_value());
+  EXPECT_LT(bytes_read() - before, 1024U * 1024);
 }
 
 TEST_F(LedgerOpen, SaysThatAFolderCannotBeMade) {
