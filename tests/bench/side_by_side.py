@@ -186,7 +186,8 @@ def measure_openssl(folder, csrs, options, plant):
     (folder / "extensions.cnf").write_text(EXTENSIONS)
     environment = {**os.environ, "SOFTHSM2_CONF": str(plant / "softhsm2.conf"),
                    "PKCS11_MODULE_PATH": "/usr/lib/softhsm/libsofthsm2.so"}
-    before, begin, done = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic(), 0
+    before, begin = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    done = failed = 0
     running = []
     while time.monotonic() - begin < options.seconds or running:
         if time.monotonic() - begin < options.seconds and len(running) < os.cpu_count():
@@ -198,11 +199,16 @@ def measure_openssl(folder, csrs, options, plant):
             continue
         child = running.pop(0)
         _, said = child.communicate()
-        if child.returncode:
-            raise RuntimeError(said.decode(errors="replace"))
+        if child.returncode:  # two processes that open SoftHSM2's files at once trouble each other
+            failed += 1
+            if failed > done + 10:
+                raise RuntimeError(said.decode(errors="replace"))
+            continue
         done += 1
     seconds, after = time.monotonic() - begin, resource.getrusage(resource.RUSAGE_CHILDREN)
     used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    if failed:
+        note(f"openssl: {failed} of {done + failed} runs failed and made nothing")
     return done / seconds, done / used
 
 
