@@ -10,6 +10,7 @@
 
 #include "appliance/cli/bench_options.h"
 #include "protocol/base/file.h"
+#include "protocol/base/spawn.h"
 #include "protocol/base/unique_fd.h"
 
 namespace linesign {
@@ -33,18 +34,6 @@ Result<PipeEnds> open_pipe() {
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) return not_started("pipe2", errno);
   return PipeEnds{UniqueFd(ends[0]), UniqueFd(ends[1])};
 }
-
-class FileActions final {
- public:
-  FileActions() { posix_spawn_file_actions_init(&actions_); }
-  FileActions(const FileActions&) = delete;
-  FileActions& operator=(const FileActions&) = delete;
-  ~FileActions() { posix_spawn_file_actions_destroy(&actions_); }
-  posix_spawn_file_actions_t* get() { return &actions_; }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-};
 
 std::vector<char*> to_pointers(std::vector<std::string>& texts) {
   std::vector<char*> pointers;
@@ -81,7 +70,7 @@ Result<pid_t> spawn(std::vector<std::string> words, const std::string& input, in
   LS_TRY(PipeEnds in, open_pipe());
   if (::write(in.writer.get(), input.data(), input.size()) != static_cast<ssize_t>(input.size()))
     return not_started("write", errno);
-  FileActions actions;
+  SpawnActions actions;
   posix_spawn_file_actions_adddup2(actions.get(), in.reader.get(), STDIN_FILENO);
   if (output >= 0) posix_spawn_file_actions_adddup2(actions.get(), output, STDOUT_FILENO);
   pid_t child = 0;

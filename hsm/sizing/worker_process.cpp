@@ -16,6 +16,7 @@
 
 #include "hsm/sizing/flat_json.h"
 #include "protocol/base/file.h"
+#include "protocol/base/spawn.h"
 
 namespace linesign {
 namespace {
@@ -25,22 +26,6 @@ using std::chrono::steady_clock;
 
 // A worker may be inside a login: killing it there can empty a SoftHSM token.
 constexpr milliseconds kTimeToLeave(3000);
-
-class SpawnActions final {
- public:
-  explicit SpawnActions(int socket) {
-    posix_spawn_file_actions_init(&actions_);
-    posix_spawn_file_actions_adddup2(&actions_, socket, STDIN_FILENO);
-    posix_spawn_file_actions_adddup2(&actions_, socket, STDOUT_FILENO);
-  }
-  SpawnActions(const SpawnActions&) = delete;
-  SpawnActions& operator=(const SpawnActions&) = delete;
-  ~SpawnActions() { posix_spawn_file_actions_destroy(&actions_); }
-  const posix_spawn_file_actions_t* get() const { return &actions_; }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-};
 
 // Negative: no event before the deadline.
 bool wait_for(int fd, SteadyTime deadline) {
@@ -78,7 +63,9 @@ Result<WorkerProcess> WorkerProcess::spawn(std::vector<std::string> command) {
   arguments.reserve(command.size() + 1);
   for (std::string& argument : command) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
-  const SpawnActions actions(theirs.get());
+  SpawnActions actions;
+  posix_spawn_file_actions_adddup2(actions.get(), theirs.get(), STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(actions.get(), theirs.get(), STDOUT_FILENO);
   pid_t pid = 0;
   const int error = ::posix_spawn(
       &pid, command.front().c_str(), actions.get(), nullptr, arguments.data(), environ);

@@ -10,6 +10,7 @@
 #include "hsm/x509/algorithm_ids.h"
 #include "hsm/x509/certificate_builder.h"
 #include "hsm/x509/digest.h"
+#include "hsm/x509/name_text.h"
 #include "hsm/x509/openssl_error.h"
 #include "hsm/x509/public_key_info.h"
 #include "protocol/base/file.h"
@@ -96,17 +97,6 @@ Result<KeyType> read_key_type(ByteView spki) {
   auto info = read_public_key_info(reader);
   if (!info) return invalid(fmt::format("its public key: {}", info.error().to_string()));
   return info->key_type;
-}
-
-std::string name_text(X509_NAME* name) {
-  const Bio bio{BIO_new(BIO_s_mem())};
-  // UTF-8 stays readable; control characters are escaped.
-  constexpr unsigned long kFlags =
-      XN_FLAG_RFC2253 & ~static_cast<unsigned long>(ASN1_STRFLGS_ESC_MSB);
-  if (bio == nullptr || X509_NAME_print_ex(bio.get(), name, 0, kFlags) < 0) return {};
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(bio.get(), &text);
-  return size > 0 ? std::string(text, static_cast<size_t>(size)) : std::string();
 }
 
 // The certificates of a PEM file, in its order.

@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 
 #include "hsm/x509/handles.h"
+#include "hsm/x509/name_text.h"
 #include "hsm/x509/openssl_error.h"
 
 namespace linesign {
@@ -36,14 +37,6 @@ std::string key_name(const EVP_PKEY* key) {
          std::to_string(EVP_PKEY_get_bits(key));
 }
 
-std::string subject_as_text(const X509_NAME* name) {
-  const Bio memory(BIO_new(BIO_s_mem()));
-  if (!memory || X509_NAME_print_ex(memory.get(), name, 0, XN_FLAG_RFC2253) < 0) return {};
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(memory.get(), &text);
-  return std::string(text, static_cast<size_t>(size));
-}
-
 }  // namespace
 
 Result<CertificateFacts> read_certificate_facts(ByteView der) {
@@ -56,7 +49,7 @@ Result<CertificateFacts> read_certificate_facts(ByteView der) {
   const char* algorithm = OBJ_nid2sn(X509_get_signature_nid(certificate.get()));
   facts.signed_with = algorithm == nullptr ? "unknown" : algorithm;
   facts.key = key_name(X509_get0_pubkey(certificate.get()));
-  facts.subject_text = subject_as_text(X509_get_subject_name(certificate.get()));
+  facts.subject_text = name_text(X509_get_subject_name(certificate.get()));
   clear_openssl_errors();
   return facts;
 }

@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 
 #include "hsm/x509/certificate_facts.h"
+#include "hsm/x509/name_text.h"
 #include "hsm/x509/openssl_error.h"
 #include "protocol/base/file.h"
 
@@ -83,16 +84,6 @@ std::optional<UnixTime> signing_time(CMS_SignerInfo* signer) {
   return UnixTime(std::chrono::seconds(::timegm(&time)));
 }
 
-std::string subject_of(X509* certificate) {
-  const Bio memory(BIO_new(BIO_s_mem()));
-  if (!memory ||
-      X509_NAME_print_ex(memory.get(), X509_get_subject_name(certificate), 0, XN_FLAG_RFC2253) < 0)
-    return {};
-  char* text = nullptr;
-  const long size = BIO_get_mem_data(memory.get(), &text);
-  return std::string(text, static_cast<size_t>(size));
-}
-
 Result<CmsSigner> describe(CMS_ContentInfo* message) {
   STACK_OF(CMS_SignerInfo)* signers = CMS_get0_SignerInfos(message);
   if (signers == nullptr || sk_CMS_SignerInfo_num(signers) != 1)
@@ -104,7 +95,7 @@ Result<CmsSigner> describe(CMS_ContentInfo* message) {
   if (certificate == nullptr || digest == nullptr || !is_strong(digest))
     return fail(ErrorCode::ManifestSignatureWrong, "the digest is not SHA-256, -384 or -512");
   CmsSigner described;
-  described.subject = subject_of(certificate);
+  described.subject = name_text(X509_get_subject_name(certificate));
   LS_TRY(described.certificate_der, to_der(certificate));
   described.signed_at = signing_time(signer);
   return described;

@@ -149,7 +149,7 @@ def main():
     parser.add_argument("build_dir", type=Path)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("files", nargs="*")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     options.build_dir = options.build_dir.resolve()
     remembered = options.build_dir / "tidy"
     remembered.mkdir(exist_ok=True)

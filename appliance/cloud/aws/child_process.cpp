@@ -17,6 +17,7 @@
 
 #include "appliance/cloud/aws/service_error.h"
 #include "protocol/base/file.h"
+#include "protocol/base/spawn.h"
 #include "protocol/base/unique_fd.h"
 
 namespace linesign::aws {
@@ -44,40 +45,6 @@ Result<Pipe> make_pipe() {
     return failed("fcntl: " + errno_text(errno));
   return pipe;
 }
-
-class SpawnActions final {
- public:
-  SpawnActions() { posix_spawn_file_actions_init(&actions_); }
-  SpawnActions(const SpawnActions&) = delete;
-  SpawnActions& operator=(const SpawnActions&) = delete;
-  ~SpawnActions() { posix_spawn_file_actions_destroy(&actions_); }
-  posix_spawn_file_actions_t* get() { return &actions_; }
-
- private:
-  posix_spawn_file_actions_t actions_{};
-};
-
-// The child begins with no signal blocked or ignored, whatever we do with ours.
-class SpawnAttributes final {
- public:
-  SpawnAttributes() {
-    posix_spawnattr_init(&attributes_);
-    sigset_t none;
-    sigset_t all;
-    sigemptyset(&none);
-    sigfillset(&all);
-    posix_spawnattr_setsigmask(&attributes_, &none);
-    posix_spawnattr_setsigdefault(&attributes_, &all);
-    posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-  }
-  SpawnAttributes(const SpawnAttributes&) = delete;
-  SpawnAttributes& operator=(const SpawnAttributes&) = delete;
-  ~SpawnAttributes() { posix_spawnattr_destroy(&attributes_); }
-  const posix_spawnattr_t* get() const { return &attributes_; }
-
- private:
-  posix_spawnattr_t attributes_{};
-};
 
 // A started program. Killed and reaped when it goes.
 class Child final {
