@@ -162,6 +162,10 @@ EXCEPTIONS = {
 # --- reading ------------------------------------------------------------------------------------
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.M)
+# At the beginning of a line: what is nested in a class is indented.
+NAMED = re.compile(
+    r"^namespace (?P<namespace>[\w:]+) \{|"
+    r"^(?:class|struct|enum class) (?P<type>\w+)(?: final)?(?: : ?[^{;]*)? ?\{", re.M)
 TOKENS = re.compile(
     r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.S)
 
@@ -277,6 +281,23 @@ def breaches_of_guards(sources):
             yield f"{source.name}: does not begin with what it is"
 
 
+def breaches_of_names(sources):
+    """Two classes of one name become one where a program links both, and nothing warns of it."""
+    homes = {}
+    for source in sources:
+        if not source.name.endswith(".h"):
+            continue
+        namespace = ""
+        for match in NAMED.finditer(source.code):
+            if match.group("namespace") is not None:
+                namespace = match.group("namespace")
+                continue
+            first = homes.setdefault((namespace, match.group("type")), source.name)
+            if first != source.name:
+                yield (f"{source.name}:{line_of(source.code, match.start())}: "
+                       f"{match.group('type')} is in {first} as well: one name, one type")
+
+
 def main():
     sources = read_sources()
     checks = [(f"floor {floor.folder}", breaches_of_floor(floor, sources)) for floor in FLOORS]
@@ -284,6 +305,7 @@ def main():
                for row, home in enumerate(HOMES)]
     checks += [(rule.name, breaches_of_rule(rule, sources)) for rule in RULES]
     checks.append(("header form", breaches_of_guards(sources)))
+    checks.append(("one name, one type", breaches_of_names(sources)))
     failed = 0
     for name, breaches in checks:
         found = list(breaches)

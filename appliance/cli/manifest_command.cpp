@@ -1,5 +1,7 @@
 // linesign manifest: lists of what was made, for AWS, for auditors, and back from a plant without
 // internet.
+#include <unistd.h>
+
 #include <algorithm>
 #include <iostream>
 #include <optional>
@@ -19,6 +21,8 @@
 #include "hsm/ceremony/manifest_key.h"
 #include "hsm/x509/ca_certificate.h"
 #include "hsm/x509/csr.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/progress_display.h"
 
 namespace linesign {
 namespace {
@@ -107,6 +111,17 @@ Result<int> init_manifest_key(const Invocation& invocation, const ManifestInitOp
 
 // --- export
 
+// The same pages; the display hears of each.
+CertificateSource with_progress(CertificateSource source, ProgressDisplay& display) {
+  return [source = std::move(source), &display, done = uint64_t{0}](
+             const std::string& order, uint64_t after, uint32_t limit) mutable {
+    auto page = source(order, after, limit);
+    if (page.has_value()) done += page->certificates.size();
+    display.show({.done = done, .left = std::nullopt}, SystemClock().steady());
+    return page;
+  };
+}
+
 Result<ManifestFormat> format_of(const ManifestExportOptions& options) {
   if (!options.target.empty() && options.format != "json")
     return fail(ErrorCode::Usage, "--target chooses the parameters of --format json only");
@@ -152,7 +167,9 @@ Result<int> run_export(const Invocation& invocation, const ManifestExportOptions
   if (options.last_option->count() > 0) plan.range.last = options.last;
   plan.out = options.out;
   plan.may_replace = options.force;
-  const CertificateSource source = ledger_of(AdminClient(config.admin.socket).cloud());
+  ProgressDisplay display(ProgressDisplay::mode_for(STDERR_FILENO), stderr);
+  const CertificateSource source =
+      with_progress(ledger_of(AdminClient(config.admin.socket).cloud()), display);
   std::optional<ManifestSigner> signer;
   if (plan.format == ManifestFormat::Signed) {
     LS_TRY(const CaCertificate ca, CaCertificate::load(config.signer.ca_certificate));
@@ -160,10 +177,10 @@ Result<int> run_export(const Invocation& invocation, const ManifestExportOptions
     LS_TRY(ManifestSigner opened, ManifestSigner::open(config.signer, config.manifest));
     signer.emplace(std::move(opened));
   }
-  LS_TRY(const ExportedManifest made,
-         export_manifest(plan, source, [&](const std::filesystem::path& content) {
-           return signer->sign(content);
-         }));
+  const auto exported = export_manifest(
+      plan, source, [&](const std::filesystem::path& content) { return signer->sign(content); });
+  display.clear();
+  LS_TRY(const ExportedManifest made, exported);
   print_export(made, options.json);
   return 0;
 }

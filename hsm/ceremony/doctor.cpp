@@ -13,7 +13,7 @@
 #include "hsm/ceremony/transcript.h"
 #include "hsm/pkcs11/ca_key.h"
 #include "hsm/pkcs11/pin_file.h"
-#include "hsm/pkcs11/session.h"
+#include "hsm/pkcs11/token_session.h"
 #include "hsm/signer/login_lock.h"
 
 namespace linesign {
@@ -179,7 +179,7 @@ void judge_softhsm(DoctorReport& report, const Slot& slot) {
 
 void compare_with_certificate(DoctorReport& report,
                               const DoctorRequest& request,
-                              Session& session,
+                              TokenSession& session,
                               const CaKey& key) {
   std::error_code error;
   if (request.ca_certificate.empty()) return;
@@ -207,7 +207,7 @@ void compare_with_certificate(DoctorReport& report,
       fmt::format("The CA certificate belongs to the key '{}'.", key.label));
 }
 
-void judge_key(DoctorReport& report, const DoctorRequest& request, Session& session) {
+void judge_key(DoctorReport& report, const DoctorRequest& request, TokenSession& session) {
   if (request.key_label.empty() && request.key_id_hex.empty()) return;
   const auto key =
       find_ca_key(session, {request.key_label, from_hex(request.key_id_hex).value_or(Bytes())});
@@ -230,7 +230,7 @@ Result<void> look_inside(DoctorReport& report, const DoctorRequest& request, con
   if (!request.login_lock.empty()) {
     LS_TRY(lock, LoginLock::take(request.login_lock));
   }
-  LS_TRY(Session session, Session::open(slot, Access::ReadOnly));
+  LS_TRY(TokenSession session, TokenSession::open(slot, Access::ReadOnly));
   LS_CHECK(session.login(pin));
   lock.reset();
   add(report, Severity::Good, "The PIN file is right: the login succeeded.");

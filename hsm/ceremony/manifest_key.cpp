@@ -41,7 +41,7 @@ Result<OpenToken> open_manifest_token(const TokenSettings& token, Access access)
       token.module, {token.token_label, token.token_serial}, pin, access, kManifestSessions);
 }
 
-Result<ManifestKeys> take_manifest_key(Session& session, CaKey key, const CaCertificate& ca) {
+Result<ManifestKeys> take_manifest_key(TokenSession& session, CaKey key, const CaCertificate& ca) {
   LS_CHECK(check_key_attributes(key));
   ManifestKeys keys;
   LS_TRY(keys.public_key, read_public_key(session, key));

@@ -129,7 +129,7 @@ std::string value_text(const AttributeRow& row, const Bytes& value) {
   return to_hex(value);
 }
 
-Result<NamedAttributes> read_attributes(Session& session,
+Result<NamedAttributes> read_attributes(TokenSession& session,
                                         CK_OBJECT_HANDLE object,
                                         std::span<const AttributeRow> rows) {
   NamedAttributes attributes;
@@ -163,7 +163,7 @@ std::optional<KeyType> rsa_type(const Bytes& modulus) {
   }
 }
 
-Result<std::optional<KeyType>> read_type(Session& session, CK_OBJECT_HANDLE private_key) {
+Result<std::optional<KeyType>> read_type(TokenSession& session, CK_OBJECT_HANDLE private_key) {
   LS_TRY(const std::optional<Bytes> type, session.attribute(private_key, CKA_KEY_TYPE));
   const auto number = to_number(type);
   std::optional<KeyType> known;
@@ -208,7 +208,7 @@ void judge_origin(CaKey& key) {
 }
 
 // The proof of the pudding: asks for the key bytes. Only the length would come back.
-void judge_secrecy(Session& session, CaKey& key) {
+void judge_secrecy(TokenSession& session, CaKey& key) {
   const bool rsa = key.type && is_rsa(*key.type);
   const CK_RV answer =
       session.probe_attribute(key.private_key, rsa ? CKA_PRIVATE_EXPONENT : CKA_VALUE);
@@ -217,7 +217,7 @@ void judge_secrecy(Session& session, CaKey& key) {
                                      answer == CKR_OK ? "it gives it away" : ckr_name(answer)));
 }
 
-Result<std::vector<CK_OBJECT_HANDLE>> find_keys(Session& session,
+Result<std::vector<CK_OBJECT_HANDLE>> find_keys(TokenSession& session,
                                                 CK_OBJECT_CLASS object_class,
                                                 const KeySelector& wanted) {
   ObjectTemplate search;
@@ -231,7 +231,7 @@ std::string describe(const KeySelector& wanted) {
   return fmt::format("label '{}', id '{}'", wanted.label, to_hex(wanted.id));
 }
 
-Result<CaKey> read_key(Session& session, CK_OBJECT_HANDLE private_key) {
+Result<CaKey> read_key(TokenSession& session, CK_OBJECT_HANDLE private_key) {
   CaKey key;
   key.private_key = private_key;
   LS_TRY(const std::optional<Bytes> label, session.attribute(private_key, CKA_LABEL));
@@ -247,7 +247,7 @@ Result<CaKey> read_key(Session& session, CK_OBJECT_HANDLE private_key) {
 }
 
 // libp11 and other software take the first public key of an id: so there must be only one.
-Result<void> add_public_key(Session& session, CaKey& key) {
+Result<void> add_public_key(TokenSession& session, CaKey& key) {
   LS_TRY(const auto same_id, find_keys(session, CKO_PRIVATE_KEY, {{}, key.id}));
   if (same_id.size() > 1)
     return fail(ErrorCode::HsmKeyAmbiguous,
@@ -271,7 +271,7 @@ std::string key_type_text(const CaKey& key) {
   return key.type ? std::string(to_string(*key.type)) : "unknown";
 }
 
-Result<CaKey> find_ca_key(Session& session, const KeySelector& wanted) {
+Result<CaKey> find_ca_key(TokenSession& session, const KeySelector& wanted) {
   LS_TRY(const auto found, find_keys(session, CKO_PRIVATE_KEY, wanted));
   if (found.empty()) return fail(ErrorCode::HsmKeyNotFound, describe(wanted));
   if (found.size() > 1)
@@ -285,7 +285,7 @@ Result<CaKey> find_ca_key(Session& session, const KeySelector& wanted) {
   return key;
 }
 
-Result<std::vector<CaKey>> list_ca_keys(Session& session) {
+Result<std::vector<CaKey>> list_ca_keys(TokenSession& session) {
   LS_TRY(const auto found, find_keys(session, CKO_PRIVATE_KEY, {}));
   std::vector<CaKey> keys;
   for (const CK_OBJECT_HANDLE handle : found) {

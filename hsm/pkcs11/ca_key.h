@@ -2,7 +2,7 @@
 // insisted on. Used by the ceremony and again at every start of a signer.
 //
 // Errors   HsmKeyNotFound, HsmKeyAmbiguous, HsmKeyUnsafe naming every attribute that is wrong
-// Threads  as Session
+// Threads  as TokenSession
 // Source   PKCS#11 2.40 sections 4.4, 4.8, 4.9
 #ifndef LINESIGN_HSM_PKCS11_CA_KEY_H_
 #define LINESIGN_HSM_PKCS11_CA_KEY_H_
@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "hsm/pkcs11/session.h"
+#include "hsm/pkcs11/token_session.h"
 #include "hsm/x509/handles.h"
 #include "hsm/x509/key_type.h"
 
@@ -42,16 +42,16 @@ std::string key_type_text(const CaKey& key);
 
 // Exactly one private key answers to `wanted`, its id is its own, and one public key goes with it.
 // REQUIRES: logged in.
-Result<CaKey> find_ca_key(Session& session, const KeySelector& wanted);
+Result<CaKey> find_ca_key(TokenSession& session, const KeySelector& wanted);
 
 // Every private key of the token, for the doctor. A key that cannot be read is left out.
-Result<std::vector<CaKey>> list_ca_keys(Session& session);
+Result<std::vector<CaKey>> list_ca_keys(TokenSession& session);
 
 // HsmKeyUnsafe with all faults of the key.
 Result<void> check_key_attributes(const CaKey& key);
 
 // The public key from its attributes. CryptoFailed when it is no valid key.
-Result<EvpKey> read_public_key(Session& session, const CaKey& key);
+Result<EvpKey> read_public_key(TokenSession& session, const CaKey& key);
 
 }  // namespace linesign
 

@@ -122,7 +122,7 @@ ObjectTemplate public_template(const KeyTypeRow& row, const std::string& label, 
   return key;
 }
 
-Result<void> check_label_free(Session& session, const std::string& label) {
+Result<void> check_label_free(TokenSession& session, const std::string& label) {
   for (const CK_OBJECT_CLASS object_class : {CKO_PRIVATE_KEY, CKO_PUBLIC_KEY}) {
     ObjectTemplate search;
     search.number(CKA_CLASS, object_class).text(CKA_LABEL, label);
@@ -172,7 +172,7 @@ Result<void> check_mechanisms(const Slot& slot, KeyType type, KeyUse use) {
   return check_mechanism(slot, row.generate, row.generate_name, CKF_GENERATE_KEY_PAIR, row.bits);
 }
 
-Result<CaKey> generate_ca_key(Session& session, KeyType type, const std::string& label) {
+Result<CaKey> generate_ca_key(TokenSession& session, KeyType type, const std::string& label) {
   LS_CHECK(check_label_free(session, label));
   // Drawn before the generation: with CKA_MODIFIABLE=0 it can never be set afterwards.
   std::array<uint8_t, kKeyIdBytes> id{};
@@ -191,7 +191,7 @@ Result<CaKey> generate_ca_key(Session& session, KeyType type, const std::string&
   return key;
 }
 
-Result<void> destroy_ca_key(Session& session, const CaKey& key) {
+Result<void> destroy_ca_key(TokenSession& session, const CaKey& key) {
   ObjectTemplate certificates;
   certificates.number(CKA_CLASS, CKO_CERTIFICATE).bytes(CKA_ID, key.id);
   LS_TRY(const auto stored, session.find(certificates));
@@ -200,7 +200,7 @@ Result<void> destroy_ca_key(Session& session, const CaKey& key) {
   return session.destroy(key.public_key);
 }
 
-Result<void> store_ca_certificate(Session& session, const CaKey& key, ByteView der) {
+Result<void> store_ca_certificate(TokenSession& session, const CaKey& key, ByteView der) {
   LS_TRY(const ObjectTemplate object, certificate_template(key, der));
   ObjectTemplate search;
   search.number(CKA_CLASS, CKO_CERTIFICATE).bytes(CKA_ID, key.id);

@@ -1,10 +1,10 @@
 // Module: a PKCS#11 module, loaded and initialised with its own locking.
 //
-// Lifetimes: Module > Slot > Session, each declared after what it refers to. libp11 may initialise
-// and finalise the same module beside us; both sides expect that.
+// Lifetimes: Module > Slot > TokenSession, each declared after what it refers to. libp11 may
+// initialise and finalise the same module beside us; both sides expect that.
 //
 // Errors   HsmModuleLoad; HsmUnavailable and others from ckr_error()
-// Threads  every call may be made from any thread; a Session belongs to one
+// Threads  every call may be made from any thread; a TokenSession belongs to one
 // Source   PKCS#11 2.40 sections 5.4, 5.5
 #ifndef LINESIGN_HSM_PKCS11_MODULE_H_
 #define LINESIGN_HSM_PKCS11_MODULE_H_

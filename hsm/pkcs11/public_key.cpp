@@ -35,7 +35,7 @@ Result<EvpKey> from_parameters(const char* algorithm, OSSL_PARAM_BLD* builder) {
   return EvpKey(raw);
 }
 
-Result<EvpKey> ec_key(Session& session, const CaKey& key, KeyType type) {
+Result<EvpKey> ec_key(TokenSession& session, const CaKey& key, KeyType type) {
   LS_TRY(const std::optional<Bytes> value, session.attribute(key.public_key, CKA_EC_POINT));
   if (!value) return no_key("no CKA_EC_POINT");
   const Bytes point = bare_point(*value);
@@ -49,7 +49,7 @@ Result<EvpKey> ec_key(Session& session, const CaKey& key, KeyType type) {
   return from_parameters("EC", builder.get());
 }
 
-Result<EvpKey> rsa_key(Session& session, const CaKey& key) {
+Result<EvpKey> rsa_key(TokenSession& session, const CaKey& key) {
   LS_TRY(const std::optional<Bytes> modulus, session.attribute(key.public_key, CKA_MODULUS));
   LS_TRY(const std::optional<Bytes> exponent,
          session.attribute(key.public_key, CKA_PUBLIC_EXPONENT));
@@ -66,7 +66,7 @@ Result<EvpKey> rsa_key(Session& session, const CaKey& key) {
 
 }  // namespace
 
-Result<EvpKey> read_public_key(Session& session, const CaKey& key) {
+Result<EvpKey> read_public_key(TokenSession& session, const CaKey& key) {
   if (!key.type) return no_key("the kind of key is none that linesign knows");
   return is_rsa(*key.type) ? rsa_key(session, key) : ec_key(session, key, *key.type);
 }

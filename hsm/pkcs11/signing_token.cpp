@@ -6,11 +6,11 @@ namespace linesign {
 namespace {
 
 // Opens the sessions that libp11 will want and lets all but the first one go.
-Result<Session> probe_sessions(const Slot& slot, Access access, int spare_sessions) {
-  LS_TRY(Session first, Session::open(slot, access));
-  std::vector<Session> spare;
+Result<TokenSession> probe_sessions(const Slot& slot, Access access, int spare_sessions) {
+  LS_TRY(TokenSession first, TokenSession::open(slot, access));
+  std::vector<TokenSession> spare;
   for (int i = 0; i < spare_sessions; ++i) {
-    auto session = Session::open(slot, access);
+    auto session = TokenSession::open(slot, access);
     if (!session)
       return fail(session.error().with_context(
           fmt::format("only {} sessions of {} can be opened; use fewer signers or threads, or "
@@ -19,7 +19,7 @@ Result<Session> probe_sessions(const Slot& slot, Access access, int spare_sessio
                       spare_sessions + 1)));
     spare.push_back(std::move(*session));
   }
-  for (Session& session : spare) LS_CHECK(session.close());
+  for (TokenSession& session : spare) LS_CHECK(session.close());
   return first;
 }
 
@@ -33,7 +33,7 @@ Result<OpenToken> OpenToken::open(const std::filesystem::path& module,
   LS_TRY(Module loaded, Module::load(module));
   LS_TRY(Slot slot, Slot::find(loaded, token));
   LS_TRY(Libp11Token libp11, Libp11Token::open(module, slot.token()));
-  LS_TRY(Session session, probe_sessions(slot, access, spare_sessions));
+  LS_TRY(TokenSession session, probe_sessions(slot, access, spare_sessions));
   LS_CHECK(session.login(pin));
   return OpenToken(std::move(loaded), std::move(slot), std::move(libp11), std::move(session));
 }

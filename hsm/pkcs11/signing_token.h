@@ -28,11 +28,11 @@ class OpenToken final {
 
   const Module& module() const { return module_; }
   const Slot& slot() const { return slot_; }
-  Session& session() { return session_; }
+  TokenSession& session() { return session_; }
   const Libp11Token& libp11() const { return libp11_; }
 
  private:
-  OpenToken(Module module, Slot slot, Libp11Token libp11, Session session)
+  OpenToken(Module module, Slot slot, Libp11Token libp11, TokenSession session)
       : module_(std::move(module)),
         slot_(std::move(slot)),
         libp11_(std::move(libp11)),
@@ -42,7 +42,7 @@ class OpenToken final {
   Module module_;
   Slot slot_;
   Libp11Token libp11_;
-  Session session_;  // keeps the login
+  TokenSession session_;  // keeps the login
 };
 
 class SigningToken final {

@@ -5,7 +5,7 @@
 //
 // Errors   InputInvalid when a token in any slot is initialised already, or when there is no blank
 //          one; from ckr_error()
-// Threads  as Session
+// Threads  as TokenSession
 // Source   PKCS#11 2.40 section 5.5
 #ifndef LINESIGN_HSM_PKCS11_TOKEN_SETUP_H_
 #define LINESIGN_HSM_PKCS11_TOKEN_SETUP_H_

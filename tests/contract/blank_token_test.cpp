@@ -1,7 +1,7 @@
 // A token is set up only where there is none: never over a token that somebody uses.
 #include <gtest/gtest.h>
 
-#include "hsm/pkcs11/session.h"
+#include "hsm/pkcs11/token_session.h"
 #include "hsm/pkcs11/token_setup.h"
 #include "tests/support/softhsm.h"
 
@@ -29,7 +29,7 @@ TEST(BlankToken, IsSetUpWithLabelAndPin) {
   const auto slot = Slot::find(*module, {"new", ""});
   ASSERT_TRUE(slot.has_value()) << slot.error().to_string();
   EXPECT_NE(slot->token().flags & CKF_USER_PIN_INITIALIZED, 0U);
-  auto session = Session::open(*slot, Access::ReadOnly);
+  auto session = TokenSession::open(*slot, Access::ReadOnly);
   ASSERT_TRUE(session.has_value());
   EXPECT_TRUE(session->login(SecretBytes(to_bytes("22222222"))).has_value());
 }

@@ -8,8 +8,8 @@
 #include <gtest/gtest.h>
 
 #include "hsm/pkcs11/pin_file.h"
-#include "hsm/pkcs11/session.h"
 #include "hsm/pkcs11/signing_token.h"
+#include "hsm/pkcs11/token_session.h"
 #include "hsm/sizing/throwaway_token.h"
 #include "hsm/x509/ca_certificate.h"
 #include "hsm/x509/csr.h"

@@ -204,7 +204,7 @@ TEST_F(Token, GivesTheErrorOfASignatureAfterTheLoginIsGone) {
   ASSERT_TRUE(module.has_value());
   const auto slot = Slot::find(*module, {kTokenLabel, serial_});
   ASSERT_TRUE(slot.has_value());
-  auto session = Session::open(*slot, Access::ReadOnly);
+  auto session = TokenSession::open(*slot, Access::ReadOnly);
   ASSERT_TRUE(session.has_value());
   ASSERT_TRUE(session->logout().has_value());
   const auto signature = (*key)->sign(Bytes(32, 1));

@@ -78,7 +78,8 @@ size_t PreflightFindings::problems() const {
       }));
 }
 
-std::vector<PreflightFinding> preflight(const TargetSetup& setup, const Connection& connection) {
+std::vector<PreflightFinding> preflight(const TargetSetup& setup,
+                                        const TargetConnection& connection) {
   PreflightFindings findings;
   check_certificate_forms(setup, SystemClock().now(), findings);
   const auto account = connection.check_account(setup.account);

@@ -21,7 +21,8 @@ struct PreflightFinding {
 };
 
 // Never empty. It ends early where nothing more can be asked: without a network or credentials.
-std::vector<PreflightFinding> preflight(const TargetSetup& setup, const Connection& connection);
+std::vector<PreflightFinding> preflight(const TargetSetup& setup,
+                                        const TargetConnection& connection);
 
 bool has_problem(const std::vector<PreflightFinding>& findings);
 

@@ -55,17 +55,6 @@ Result<LedgerSide> load_ledger(Outbox& outbox, const std::string& target) {
   }
 }
 
-Result<void> list_account(aws::IotClient& client, const std::string& ca_id, Account& account) {
-  std::string next;
-  do {
-    LS_TRY(const auto page, client.list_certificates_by_ca(ca_id, next));
-    for (const aws::CertificateSummary& each : page.items)
-      if (const auto hash = to_hash(each.id)) account.insert(*hash);
-    next = page.next;
-  } while (!next.empty());
-  return {};
-}
-
 // What is issued or registered meanwhile is no difference: what the ledger calls registered is read
 // first, then the account, then the certificates.
 class Comparison final {
@@ -78,7 +67,7 @@ class Comparison final {
 
   Result<ReconcileCounts> run() {
     LS_TRY(ledger_, load_ledger(outbox_, plan_.target));
-    if (plan_.by_listing) LS_CHECK(list_account(client_, plan_.ca_id, account_));
+    if (plan_.by_listing) LS_CHECK(list_account());
     for (const std::string& order : plan_.orders) LS_CHECK(compare_order(order));
     LS_CHECK(report_unbooked());
     for (const Sha256& hash : account_) {
@@ -90,11 +79,26 @@ class Comparison final {
   }
 
  private:
+  Result<void> list_account() {
+    std::string next;
+    do {
+      LS_TRY(const auto page, client_.list_certificates_by_ca(plan_.ca_id, next));
+      for (const aws::CertificateSummary& each : page.items)
+        if (const auto hash = to_hash(each.id)) account_.insert(*hash);
+      next = page.next;
+      got_on(page.items.size());
+    } while (!next.empty());
+    return {};
+  }
+
+  void got_on(uint64_t count) { plan_.on_progress(done_ += count); }
+
   Result<void> compare_order(const std::string& order) {
     uint64_t after = 0;
     for (bool is_end = false; !is_end;) {
       LS_TRY(const CertificatePage page, outbox_.certificates(order, after, kPage));
       for (const LedgerCertificate& each : page.certificates) LS_CHECK(compare(each));
+      if (plan_.by_listing) got_on(page.certificates.size());
       after = page.next_after;
       is_end = page.is_end;
     }
@@ -104,6 +108,7 @@ class Comparison final {
   Result<bool> is_in_account(const Sha256& hash) {
     if (plan_.by_listing) return account_.erase(hash) != 0;
     const auto there = client_.describe_certificate(to_hex(hash));
+    got_on(1);
     if (there.has_value()) return true;
     if (there.error().code() == ErrorCode::AwsNotFound) return false;
     return fail(there.error());
@@ -155,6 +160,7 @@ class Comparison final {
   Account account_;
   std::map<uint64_t, Sha256> unbooked_;
   ReconcileCounts counts_;
+  uint64_t done_ = 0;
 };
 
 }  // namespace

@@ -23,6 +23,8 @@ struct ReconcilePlan {
   std::vector<std::string> orders;
   bool by_listing = true;
   std::string ca_id;
+  // Certificates listed and compared so far; after each page, or each one that is asked for.
+  std::function<void(uint64_t done)> on_progress = [](uint64_t) {};
 };
 
 enum class Difference : uint8_t {

@@ -6,7 +6,7 @@ namespace linesign {
 
 std::unique_ptr<Way> make_way(const TargetSetup& setup,
                               Outbox& outbox,
-                              const Connection* connection,
+                              const TargetConnection* connection,
                               const Clock& clock) {
   switch (setup.way) {
     case WayKind::File:

@@ -13,9 +13,9 @@
 #include "appliance/cloud/aws/operation_limits.h"
 #include "appliance/cloud/registration/bulk_way.h"
 #include "appliance/cloud/registration/ca_registrar.h"
-#include "appliance/cloud/registration/connection.h"
 #include "appliance/cloud/registration/direct_registrar.h"
 #include "appliance/cloud/registration/handover.h"
+#include "appliance/cloud/registration/target_connection.h"
 #include "hsm/x509/profile.h"
 
 namespace linesign {
@@ -36,6 +36,11 @@ struct TargetSetup {
   std::optional<Profile> profile;
   aws::Quotas quotas;  // as in the session's options
   double share_of_quotas = aws::kShareOfQuota;
+  // Before the first call, and again after it failed: what the target has in files of its own, so
+  // that one that cannot be read holds up this target and no other.
+  std::function<Result<void>(TargetSetup&)> read_files = [](TargetSetup&) {
+    return Result<void>();
+  };
   // Anew for each session: credentials are not copied.
   std::function<Result<aws::SessionOptions>()> session_options;
 };
@@ -43,7 +48,7 @@ struct TargetSetup {
 // Borrows all but the setup. `connection` is not used, and may be null, for WayKind::File.
 std::unique_ptr<Way> make_way(const TargetSetup& setup,
                               Outbox& outbox,
-                              const Connection* connection,
+                              const TargetConnection* connection,
                               const Clock& clock);
 
 // JIT: the CA is there, ACTIVE, with auto-registration, and as it is wanted.

@@ -1,5 +1,7 @@
 #include "appliance/cloud/uploader/account_commands.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "appliance/cloud/registration/preflight.h"
@@ -91,9 +93,16 @@ Result<int> print_reconciliation(const AccountCommand& command) {
   plan.by_listing = setup.way != WayKind::Direct || !setup.direct.without_ca;
   plan.ca_id = setup.ca.id;
   const TakeDifference take = [&command](Difference, const std::string& line) {
+    command.before_line();
     *command.out << command.setup->name << ": " << line << '\n';
   };
+  // A listing sees each certificate twice: in the account, and in the ledger.
+  const uint64_t total = command.certificates * (plan.by_listing ? 2 : 1);
+  plan.on_progress = [&command, total](uint64_t done) {
+    command.on_progress({.done = done, .left = total - std::min(done, total)});
+  };
   LS_TRY(const ReconcileCounts counts, reconcile(*command.outbox, iot, plan, take));
+  command.before_line();
   *command.out << fmt::format(
       "{}: {} the same, {} in neither, {} not in the account, {} not in the ledger, {} not "
       "booked\n",

@@ -6,18 +6,26 @@
 #ifndef LINESIGN_APPLIANCE_CLOUD_UPLOADER_ACCOUNT_COMMANDS_H_
 #define LINESIGN_APPLIANCE_CLOUD_UPLOADER_ACCOUNT_COMMANDS_H_
 
+#include <cstdint>
+#include <functional>
 #include <ostream>
 #include <string>
 
 #include "appliance/cloud/registration/target_setup.h"
+#include "protocol/base/progress_display.h"
 
 namespace linesign {
 
 struct AccountCommand {
   const TargetSetup* setup = nullptr;  // borrowed, as all below
-  const Connection* connection = nullptr;
+  const TargetConnection* connection = nullptr;
   Outbox* outbox = nullptr;  // for reconciling
   std::ostream* out = nullptr;
+  // Of reconciling, which takes minutes: how many there are to compare, about, and who is shown how
+  // far it is; `before_line` makes room for a line of `out`.
+  uint64_t certificates = 0;
+  std::function<void(const Progress&)> on_progress = [](const Progress&) {};
+  std::function<void()> before_line = [] {};
 };
 
 // What a verification certificate is made of: "registered" where the CA is there in the wanted

@@ -35,13 +35,19 @@ Result<std::string> read_template(const TargetConfig& target) {
   return std::string(as_text(*bytes));
 }
 
-void set_ca(TargetSetup& setup, const TargetConfig& target, const std::string& template_body) {
+Result<void> read_files(TargetSetup& setup, const TargetConfig& target) {
+  LS_TRY(std::string template_body, read_template(target));
+  if (target.way == TargetWay::Jit) setup.ca.config.template_body = template_body;
+  setup.bulk.template_body = std::move(template_body);
+  return {};
+}
+
+void set_ca(TargetSetup& setup, const TargetConfig& target) {
   setup.ca.mode = target.mode == CaMode::Default ? aws::CertificateMode::Default
                                                  : aws::CertificateMode::SniOnly;
   if (target.way != TargetWay::Jit) return;
   setup.ca.auto_registration = true;
   setup.ca.config.template_name = target.template_name;
-  setup.ca.config.template_body = template_body;
   setup.ca.config.role_arn = target.registration_role_arn;
 }
 
@@ -63,10 +69,8 @@ void set_direct(TargetSetup& setup, const TargetConfig& target) {
 
 void set_files(TargetSetup& setup,
                const TargetConfig& target,
-               const std::filesystem::path& state_dir,
-               std::string template_body) {
+               const std::filesystem::path& state_dir) {
   setup.bulk.account = target.account;
-  setup.bulk.template_body = std::move(template_body);
   setup.bulk.parameters = target.parameters;
   setup.bulk.thing_name = target.thing_name;
   setup.bulk.bucket = target.bucket;
@@ -122,9 +126,9 @@ Result<aws::SessionOptions> session_options(const SetupSources& sources,
   return options;
 }
 
-Result<TargetSetup> make_setup(const SetupSources& sources,
-                               const TargetConfig& target,
-                               const CaCertificate& ca) {
+TargetSetup make_setup(const SetupSources& sources,
+                       const TargetConfig& target,
+                       const CaCertificate& ca) {
   TargetSetup setup;
   setup.name = target.name;
   setup.account = target.account;
@@ -134,10 +138,10 @@ Result<TargetSetup> make_setup(const SetupSources& sources,
   setup.profile = sources.profile;
   setup.quotas = target.quotas;
   setup.share_of_quotas = target.rate_factor;
-  LS_TRY(std::string template_body, read_template(target));
-  set_ca(setup, target, template_body);
+  set_ca(setup, target);
   set_direct(setup, target);
-  set_files(setup, target, sources.aws.state_dir, std::move(template_body));
+  set_files(setup, target, sources.aws.state_dir);
+  setup.read_files = [target](TargetSetup& made) { return read_files(made, target); };
   setup.session_options = [sources, target] { return session_options(sources, target); };
   return setup;
 }
@@ -156,10 +160,7 @@ Result<std::vector<TargetSetup>> make_setups(const SetupSources& sources,
   std::vector<TargetSetup> setups;
   if (chosen.empty()) return setups;
   LS_TRY(const CaCertificate ca, CaCertificate::load(sources.ca_certificate));
-  for (const TargetConfig* each : chosen) {
-    LS_TRY(TargetSetup setup, make_setup(sources, *each, ca));
-    setups.push_back(std::move(setup));
-  }
+  for (const TargetConfig* each : chosen) setups.push_back(make_setup(sources, *each, ca));
   return setups;
 }
 

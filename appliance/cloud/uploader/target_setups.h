@@ -1,7 +1,7 @@
-// TargetSetups: what linesign.toml says of targets, made into what the work needs: the CA and the
-// template are read, nothing is called.
+// TargetSetups: what linesign.toml says of targets, made into what the work needs. The CA is read,
+// a target's template by its read_files(), nothing is called.
 //
-// Errors   CloudTargetUnknown; AwsSettings: the template file; of CaCertificate
+// Errors   CloudTargetUnknown; of CaCertificate. Of read_files(): AwsSettings
 // Threads  one
 #ifndef LINESIGN_APPLIANCE_CLOUD_UPLOADER_TARGET_SETUPS_H_
 #define LINESIGN_APPLIANCE_CLOUD_UPLOADER_TARGET_SETUPS_H_

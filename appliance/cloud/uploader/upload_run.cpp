@@ -13,8 +13,8 @@ constexpr std::chrono::seconds kReportEvery(1);
 // are not there is held up like any other obstacle, and the others go on.
 class Worker final : public Way {
  public:
-  Worker(const UploadParts& parts, const aws::SessionTools& tools, const TargetSetup& setup)
-      : parts_(parts), tools_(tools), setup_(setup), loop_(loop_parts()) {}
+  Worker(const UploadParts& parts, const aws::SessionTools& tools, TargetSetup setup)
+      : parts_(parts), tools_(tools), setup_(std::move(setup)), loop_(loop_parts()) {}
 
   WayStep step() override { return way_->step(); }
 
@@ -47,6 +47,7 @@ class Worker final : public Way {
   // Before the first step, and after each obstacle that a person may have removed.
   Result<void> open() {
     if (!way_) {
+      LS_CHECK(setup_.read_files(setup_));
       if (setup_.way != WayKind::File) LS_CHECK(connect());
       way_ = make_way(setup_, *parts_.outbox, connection_.get(), *parts_.clock);
     }
@@ -55,8 +56,8 @@ class Worker final : public Way {
 
   Result<void> connect() {
     LS_TRY(aws::SessionOptions options, setup_.session_options());
-    LS_TRY(std::unique_ptr<Connection> made,
-           Connection::open(parts_.environment, std::move(options), tools_));
+    LS_TRY(std::unique_ptr<TargetConnection> made,
+           TargetConnection::open(parts_.environment, std::move(options), tools_));
     const std::lock_guard lock(mutex_);
     connection_ = std::move(made);
     if (is_stopped_) connection_->cancel();
@@ -65,9 +66,9 @@ class Worker final : public Way {
 
   const UploadParts& parts_;
   const aws::SessionTools& tools_;
-  const TargetSetup& setup_;
-  std::mutex mutex_;                        // of the pointer, and of what stop() says
-  std::unique_ptr<Connection> connection_;  // null for WayKind::File
+  TargetSetup setup_;
+  std::mutex mutex_;                              // of the pointer, and of what stop() says
+  std::unique_ptr<TargetConnection> connection_;  // null for WayKind::File
   bool is_stopped_ = false;
   std::unique_ptr<Way> way_;
   TargetLoop loop_;

@@ -10,8 +10,8 @@
 #include "appliance/cloud/uploader/admin_outbox.h"
 #include "appliance/cloud/uploader/state_lock.h"
 #include "appliance/cloud/uploader/target_setups.h"
-#include "appliance/cloud/uploader/upload_display.h"
 #include "appliance/cloud/uploader/upload_run.h"
+#include "protocol/base/progress_display.h"
 
 namespace linesign {
 namespace {
@@ -19,6 +19,27 @@ namespace {
 using What = UploaderCommand::What;
 
 constexpr int kExitParked = 65;
+
+struct UploadCounts {
+  uint64_t registered = 0;  // by this run, over all its targets
+  uint64_t parked = 0;
+  std::optional<uint64_t> waiting;  // absent: linesignd does not answer
+  uint64_t throttled = 0;
+};
+
+Progress to_progress(const UploadCounts& counts) {
+  Progress progress{.done = counts.registered + counts.parked, .left = counts.waiting};
+  std::vector<std::string> notes;
+  if (!counts.waiting) notes.emplace_back("linesignd does not answer");
+  if (counts.parked > 0) notes.push_back(fmt::format("{} parked", counts.parked));
+  if (counts.throttled > 0) notes.push_back(fmt::format("throttled {}×", counts.throttled));
+  progress.note = fmt::format("{}", fmt::join(notes, "  "));
+  return progress;
+}
+
+std::string hold_line(const std::string& target, const std::optional<Error>& hold) {
+  return target + ": " + (hold ? "held up: " + hold->to_string() : "goes on");
+}
 
 bool is_one_of(const std::vector<TargetSetup>& setups, const std::string& name) {
   return std::any_of(
@@ -64,17 +85,15 @@ class Program final {
     if (setups_.empty()) return fail(ErrorCode::CloudTargetUnknown, "no [[aws.target]] at all");
     LS_TRY(const StateLock lock, StateLock::take(config_.aws.state_dir));
     LS_TRY(const StopSignal stop, StopSignal::create());
-    const bool is_terminal = ::isatty(STDERR_FILENO) == 1;
-    UploadDisplay display(is_terminal ? UploadDisplay::Mode::Bar : UploadDisplay::Mode::Lines,
-                          stderr);
+    ProgressDisplay display(ProgressDisplay::mode_for(STDERR_FILENO), stderr);
     UploadCounts counts;
     UploadParts parts = upload_parts(stop);
     parts.log = [&display](const std::string& target, const std::optional<Error>& hold) {
-      display.note(target, hold);
+      display.note(hold_line(target, hold));
     };
     parts.on_report = [&](const std::vector<TargetReport>& reports) {
       counts = count(reports);
-      display.show(counts, clock_.steady());
+      display.show(to_progress(counts), clock_.steady());
     };
     const auto done = run_upload(parts, mode);
     display.finish();
@@ -131,10 +150,12 @@ class Program final {
       *around_.out << fmt::format("{}: ok: way file calls nothing of AWS\n", setup.name);
       return 0;
     }
+    LS_CHECK(setup.read_files(setup));
     LS_TRY(aws::SessionOptions options, setup.session_options());
-    LS_TRY(const std::unique_ptr<Connection> connection,
-           Connection::open(around_.environment, std::move(options), {limiter_, clock_, pause_}));
-    const AccountCommand account{&setup, connection.get(), &outbox_, around_.out};
+    LS_TRY(const std::unique_ptr<TargetConnection> connection,
+           TargetConnection::open(
+               around_.environment, std::move(options), {limiter_, clock_, pause_}));
+    AccountCommand account{&setup, connection.get(), &outbox_, around_.out};
     switch (command.what) {
       case What::RegistrationCode:
         return print_registration_code(account);
@@ -146,21 +167,29 @@ class Program final {
       case What::DeleteCa:
         return delete_ca(account);
       case What::Reconcile:
-        LS_CHECK(find_orders(setup));
-        return print_reconciliation(account);
+        return run_reconciliation(setup, account);
       default:
         return print_preflight(account);
     }
   }
 
-  // Also those whose feed has been stopped: what was registered before is still there.
-  Result<void> find_orders(TargetSetup& setup) {
+  Result<int> run_reconciliation(TargetSetup& setup, AccountCommand& account) {
     LS_TRY(const std::vector<CloudTargetStatus> status, outbox_.status());
     for (const CloudTargetStatus& each : status) {
       if (each.target.name != setup.name) continue;
+      // Also those whose feed has been stopped: what was registered before is still there.
       for (const CloudFeedStatus& feed : each.feeds) setup.orders.push_back(feed.order_id);
+      account.certificates =
+          each.waiting + each.in_task + each.registered + each.handed_over + each.parked;
     }
-    return {};
+    ProgressDisplay display(ProgressDisplay::mode_for(STDERR_FILENO), stderr);
+    account.on_progress = [&](const Progress& progress) {
+      display.show(progress, clock_.steady());
+    };
+    account.before_line = [&] { display.clear(); };
+    const auto done = print_reconciliation(account);
+    display.clear();
+    return done;
   }
 
   const Config& config_;

@@ -111,7 +111,7 @@ class AccountTest : public testing::Test {
   TempDir folder_;
   SoftwareCa ca_;
   FakeOutbox outbox_;
-  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<TargetConnection> connection_;
   TargetSetup setup_;
 };
 

@@ -91,7 +91,7 @@ Poco::JSON::Object::Ptr DoubleProcess::space() {
   return found.isNull() ? Poco::JSON::Object::Ptr(new Poco::JSON::Object) : found;
 }
 
-std::unique_ptr<Connection> DoubleProcess::connect(const aws::SessionTools& tools) {
+std::unique_ptr<TargetConnection> DoubleProcess::connect(const aws::SessionTools& tools) {
   const aws::Environment environment(std::map<std::string, std::string, std::less<>>{
       {"AWS_ACCESS_KEY_ID", "AKIALINESIGNDOUBLE01"},
       {"AWS_SECRET_ACCESS_KEY", "first-secret-of-the-double-0123456789abc"},
@@ -119,7 +119,7 @@ std::unique_ptr<Connection> DoubleProcess::connect(const aws::SessionTools& tool
                                 "ListThingRegistrationTaskReports",
                                 "ListCertificatesByCA"})
     options.quotas[operation] = 10'000;
-  auto connection = Connection::open(environment, std::move(options), tools);
+  auto connection = TargetConnection::open(environment, std::move(options), tools);
   if (!connection.has_value()) give_up(connection.error().to_string());
   return std::move(*connection);
 }

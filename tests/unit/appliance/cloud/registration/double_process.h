@@ -12,7 +12,7 @@
 #include <Poco/JSON/Object.h>
 
 #include "appliance/cloud/aws/curl_transport.h"
-#include "appliance/cloud/registration/connection.h"
+#include "appliance/cloud/registration/target_connection.h"
 #include "protocol/base/unique_fd.h"
 #include "tests/support/temp_dir.h"
 
@@ -33,7 +33,7 @@ class DoubleProcess final {
   // What account and region hold: "certificates", "things" …
   Poco::JSON::Object::Ptr space();
 
-  std::unique_ptr<Connection> connect(const aws::SessionTools& tools);
+  std::unique_ptr<TargetConnection> connect(const aws::SessionTools& tools);
 
  private:
   TempDir folder_;

@@ -105,7 +105,7 @@ class PreflightTest : public testing::Test {
   aws::StoppablePause pause_;
   aws::RateLimiter limiter_{clock_};
   test::SoftwareCa ca_;
-  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<TargetConnection> connection_;
   TargetSetup setup_;
 };
 

@@ -60,7 +60,7 @@ class AccountCommandsTest : public testing::Test {
   EvpKey device_key_ = test::make_key(KeyType::EcP256);
   test::SoftwareCa ca_{ca_spec()};
   test::FakeOutbox outbox_{0};
-  std::unique_ptr<Connection> connection_;
+  std::unique_ptr<TargetConnection> connection_;
   TargetSetup setup_;
   std::ostringstream out_;
 };

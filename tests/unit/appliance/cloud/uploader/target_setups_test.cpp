@@ -5,7 +5,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "appliance/cloud/uploader/upload_display.h"
 #include "appliance/cloud/uploader/x509_signers.h"
 #include "hsm/x509/credential_file.h"
 #include "protocol/base/bytes.h"
@@ -68,19 +67,24 @@ TEST_F(TargetSetupsTest, OnlyJustInTimeTurnsAutoRegistrationOn) {
   target().way = TargetWay::Jit;
   target().template_file = folder_.path() / "template.json";
   target().registration_role_arn = "arn:aws:iam::111122223333:role/jitp";
-  const TargetSetup made = setup();
+  TargetSetup made = setup();
+  ASSERT_TRUE(made.read_files(made).has_value());
   EXPECT_TRUE(made.ca.auto_registration);
   EXPECT_EQ(made.ca.config.template_body, "{}");
   EXPECT_EQ(made.ca.config.role_arn, target().registration_role_arn);
 }
 
-TEST_F(TargetSetupsTest, ATemplateThatCannotBeReadIsNamed) {
+TEST_F(TargetSetupsTest, ATemplateThatCannotBeReadIsNamedUntilItCanBe) {
   target().way = TargetWay::Bulk;
   target().template_file = folder_.path() / "gone.json";
-  const auto made = make_setups(sources_, {});
-  ASSERT_FALSE(made.has_value());
-  EXPECT_EQ(made.error().code(), ErrorCode::AwsSettings);
-  EXPECT_THAT(made.error().detail(), HasSubstr("gone.json"));
+  TargetSetup made = setup();
+  const auto read = made.read_files(made);
+  ASSERT_FALSE(read.has_value());
+  EXPECT_EQ(read.error().code(), ErrorCode::AwsSettings);
+  EXPECT_THAT(read.error().detail(), HasSubstr("gone.json"));
+  write("gone.json", "{}");
+  ASSERT_TRUE(made.read_files(made).has_value());
+  EXPECT_EQ(made.bulk.template_body, "{}");
 }
 
 TEST_F(TargetSetupsTest, CredentialsAreThoseOfTheTarget) {
@@ -145,18 +149,6 @@ TEST(CredentialFileTest, AKeyOfAnotherCertificateDoesNotSign) {
   const auto wrong = sign_sha256(mine.get(), other.get(), {});
   ASSERT_FALSE(wrong.has_value());
   EXPECT_EQ(wrong.error().code(), ErrorCode::InputInvalid);
-}
-
-// --- what a person sees --------------------------------------------------------------------------
-
-TEST(UploadLineTest, SaysHowFarItIsAndHowLongItTakes) {
-  EXPECT_EQ(upload_line({450, 50, 500, 0}, 10, 10),
-            "[#####.....] 500 of 1,000  50 %  10.0/s  50 s left  50 parked");
-  EXPECT_EQ(upload_line({0, 0, 7200, 3}, 1, 0),
-            "0 of 7,200  0 %  1.0/s  2 h 0 min left  throttled 3×");
-  EXPECT_EQ(upload_line({0, 0, 5, 0}, 0, 0), "0 of 5  0 %  0.0/s  waiting");
-  EXPECT_EQ(upload_line({0, 0, 0, 0}, 0, 4), "[####] 0 of 0  100 %  0.0/s  done");
-  EXPECT_EQ(upload_line({3, 0, std::nullopt, 0}, 0, 4), "3 done; linesignd does not answer");
 }
 
 }  // namespace

@@ -66,6 +66,18 @@ TEST_F(UploadRunTest, OnceGivesTheErrorThatHolds) {
   EXPECT_EQ(logged_, 1);
 }
 
+TEST_F(UploadRunTest, AFileThatCannotBeReadHoldsItsTargetUpUntilItCan) {
+  int tries = 0;
+  setups_.front().read_files = [&tries](TargetSetup&) -> Result<void> {
+    if (++tries == 1) return fail(ErrorCode::AwsSettings, "template_file");
+    return {};
+  };
+  ASSERT_TRUE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(tries, 2);
+  EXPECT_EQ(outbox_.booked.size(), 700U);
+  EXPECT_EQ(logged_, 2) << "held up, and goes on";
+}
+
 TEST_F(UploadRunTest, ASignalEndsItAlsoWhileItIsHeld) {
   outbox_.failure = ErrorCode::AdminUnavailable;
   const auto started = std::chrono::steady_clock::now();

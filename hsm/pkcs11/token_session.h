@@ -1,12 +1,12 @@
-// Session: one PKCS#11 session, by direct calls, for everything but signing.
+// TokenSession: one PKCS#11 session, by direct calls, for everything but signing.
 //
 // The login belongs to the process, not to the session: it ends with the last session of the token.
 //
 // Errors   HsmPinRefused after one try; others from ckr_error()
 // Threads  one thread at a time
 // Source   PKCS#11 2.40 sections 5.6, 5.7, 5.14
-#ifndef LINESIGN_HSM_PKCS11_SESSION_H_
-#define LINESIGN_HSM_PKCS11_SESSION_H_
+#ifndef LINESIGN_HSM_PKCS11_TOKEN_SESSION_H_
+#define LINESIGN_HSM_PKCS11_TOKEN_SESSION_H_
 
 #include <optional>
 #include <utility>
@@ -26,15 +26,15 @@ struct KeyPairHandles {
   CK_OBJECT_HANDLE private_key = 0;
 };
 
-class Session final {
+class TokenSession final {
  public:
   // REQUIRES: the module of `slot` outlives the session.
-  static Result<Session> open(const Slot& slot, Access access);
-  Session(Session&& other) noexcept;
-  Session& operator=(Session&& other) noexcept;
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
-  ~Session();
+  static Result<TokenSession> open(const Slot& slot, Access access);
+  TokenSession(TokenSession&& other) noexcept;
+  TokenSession& operator=(TokenSession&& other) noexcept;
+  TokenSession(const TokenSession&) = delete;
+  TokenSession& operator=(const TokenSession&) = delete;
+  ~TokenSession();
 
   // Reports what the destructor cannot.
   Result<void> close();
@@ -59,7 +59,7 @@ class Session final {
   Result<void> destroy(CK_OBJECT_HANDLE object);
 
  private:
-  Session(const CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE handle)
+  TokenSession(const CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE handle)
       : functions_(functions), handle_(handle) {}
 
   const CK_FUNCTION_LIST* functions_;  // null: closed
@@ -68,4 +68,4 @@ class Session final {
 
 }  // namespace linesign
 
-#endif  // LINESIGN_HSM_PKCS11_SESSION_H_
+#endif  // LINESIGN_HSM_PKCS11_TOKEN_SESSION_H_

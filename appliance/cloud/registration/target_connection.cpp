@@ -1,21 +1,23 @@
-#include "appliance/cloud/registration/connection.h"
+#include "appliance/cloud/registration/target_connection.h"
 
 #include <fmt/format.h>
 
 namespace linesign {
 
-Result<std::unique_ptr<Connection>> Connection::open(const aws::Environment& environment,
-                                                     aws::SessionOptions options,
-                                                     const aws::SessionTools& tools) {
+Result<std::unique_ptr<TargetConnection>> TargetConnection::open(
+    const aws::Environment& environment,
+    aws::SessionOptions options,
+    const aws::SessionTools& tools) {
   LS_TRY(const aws::Settings settings, aws::load_settings(environment, options.overrides));
   LS_TRY(std::shared_ptr<aws::CurlTransport> transport,
          aws::CurlTransport::create(settings.transport));
   LS_TRY(std::unique_ptr<aws::Session> session,
          aws::Session::open_with(environment, std::move(options), tools, transport));
-  return std::unique_ptr<Connection>(new Connection(std::move(transport), std::move(session)));
+  return std::unique_ptr<TargetConnection>(
+      new TargetConnection(std::move(transport), std::move(session)));
 }
 
-Result<void> Connection::check_account(const std::string& account) const {
+Result<void> TargetConnection::check_account(const std::string& account) const {
   LS_TRY(aws::StsClient sts, session_->sts());
   LS_TRY(const aws::CallerIdentity identity, sts.caller_identity());
   if (identity.account == account) return {};

@@ -1,8 +1,8 @@
-// Connection: a session with one account and region whose calls a stop ends at once.
+// TargetConnection: a session with one account and region whose calls a stop ends at once.
 //
 // Threads  safe anywhere
-#ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_CONNECTION_H_
-#define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_CONNECTION_H_
+#ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_TARGET_CONNECTION_H_
+#define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_TARGET_CONNECTION_H_
 
 #include <memory>
 #include <string>
@@ -11,12 +11,12 @@
 
 namespace linesign {
 
-class Connection final {
+class TargetConnection final {
  public:
   // What the tools refer to outlives it. Nothing is sent yet.
-  static Result<std::unique_ptr<Connection>> open(const aws::Environment& environment,
-                                                  aws::SessionOptions options,
-                                                  const aws::SessionTools& tools);
+  static Result<std::unique_ptr<TargetConnection>> open(const aws::Environment& environment,
+                                                        aws::SessionOptions options,
+                                                        const aws::SessionTools& tools);
 
   const aws::Session& session() const { return *session_; }
 
@@ -27,7 +27,8 @@ class Connection final {
   void cancel() const { transport_->cancel(); }
 
  private:
-  Connection(std::shared_ptr<aws::CurlTransport> transport, std::unique_ptr<aws::Session> session)
+  TargetConnection(std::shared_ptr<aws::CurlTransport> transport,
+                   std::unique_ptr<aws::Session> session)
       : transport_(std::move(transport)), session_(std::move(session)) {}
 
   const std::shared_ptr<aws::CurlTransport> transport_;
@@ -36,4 +37,4 @@ class Connection final {
 
 }  // namespace linesign
 
-#endif  // LINESIGN_APPLIANCE_CLOUD_REGISTRATION_CONNECTION_H_
+#endif  // LINESIGN_APPLIANCE_CLOUD_REGISTRATION_TARGET_CONNECTION_H_

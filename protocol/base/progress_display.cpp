@@ -1,6 +1,7 @@
-#include "appliance/cloud/uploader/upload_display.h"
+#include "protocol/base/progress_display.h"
 
-#include <algorithm>
+#include <unistd.h>
+
 #include <cmath>
 
 #include <fmt/format.h>
@@ -8,9 +9,10 @@
 namespace linesign {
 namespace {
 
-constexpr std::chrono::seconds kDisplayLineEvery(10);
+constexpr std::chrono::milliseconds kBarEvery(100);
+constexpr std::chrono::milliseconds kLineEvery(10'000);
 constexpr std::chrono::seconds kRateOver(30);
-constexpr size_t kUploadBarWidth = 30;
+constexpr size_t kBarWidth = 30;
 constexpr int64_t kSecondsPerMinute = 60;
 constexpr int64_t kSecondsPerHour = 3600;
 
@@ -34,75 +36,85 @@ std::string time_left(uint64_t waiting, double per_second) {
 
 }  // namespace
 
-std::string upload_line(const UploadCounts& counts, double per_second, size_t bar_width) {
-  const uint64_t done = counts.registered + counts.parked;
+std::string progress_line(const Progress& progress, double per_second, size_t bar_width) {
   std::string line;
-  if (!counts.waiting) {
-    line = fmt::format("{} done; linesignd does not answer", grouped(done));
+  if (!progress.left) {
+    line = fmt::format("{} done  {:.1f}/s", grouped(progress.done), per_second);
   } else {
-    const uint64_t total = std::max<uint64_t>(done + *counts.waiting, 1);
-    const size_t filled = *counts.waiting == 0 ? bar_width : done * bar_width / total;
+    const uint64_t left = *progress.left;
+    const uint64_t total = progress.done + left;
+    const size_t filled = left == 0 ? bar_width : progress.done * bar_width / total;
     if (bar_width > 0)
       line = "[" + std::string(filled, '#') + std::string(bar_width - filled, '.') + "] ";
     line += fmt::format("{} of {}  {} %  {:.1f}/s  {}",
-                        grouped(done),
-                        grouped(done + *counts.waiting),
-                        *counts.waiting == 0 ? 100 : done * 100 / total,
+                        grouped(progress.done),
+                        grouped(total),
+                        left == 0 ? 100 : progress.done * 100 / total,
                         per_second,
-                        time_left(*counts.waiting, per_second));
+                        time_left(left, per_second));
   }
-  if (counts.parked > 0) line += fmt::format("  {} parked", grouped(counts.parked));
-  if (counts.throttled > 0) line += fmt::format("  throttled {}×", grouped(counts.throttled));
+  if (!progress.note.empty()) line += "  " + progress.note;
   return line;
 }
 
-void UploadDisplay::show(const UploadCounts& counts, SteadyTime now) {
-  const std::lock_guard lock(mutex_);
-  counts_ = counts;
-  history_.emplace_back(now, counts.registered + counts.parked);
-  while (history_.size() > 2 && history_.front().first + kRateOver < now) history_.pop_front();
-  const bool is_first = next_draw_ == SteadyTime{};
-  if (mode_ == Mode::Bar) {
-    draw();
-  } else if (!is_first && now >= next_draw_) {
-    draw();
-    next_draw_ = now + kDisplayLineEvery;
-  }
-  if (is_first) next_draw_ = now + kDisplayLineEvery;
+ProgressDisplay::Mode ProgressDisplay::mode_for(int descriptor) {
+  return ::isatty(descriptor) == 1 ? Mode::Bar : Mode::Lines;
 }
 
-double UploadDisplay::rate() const {
+void ProgressDisplay::show(const Progress& progress, SteadyTime now) {
+  const std::lock_guard lock(mutex_);
+  progress_ = progress;
+  if (mode_ == Mode::Quiet) return;
+  history_.emplace_back(now, progress.done);
+  while (history_.size() > 2 && history_.front().first + kRateOver < now) history_.pop_front();
+  const bool is_first = next_draw_ == SteadyTime{};
+  if (is_first && mode_ == Mode::Lines) next_draw_ = now + kLineEvery;
+  if (now < next_draw_) return;
+  draw();
+  next_draw_ = now + (mode_ == Mode::Bar ? kBarEvery : kLineEvery);
+}
+
+double ProgressDisplay::rate() const {
   if (history_.size() < 2) return 0;
   const std::chrono::duration<double> time = history_.back().first - history_.front().first;
   if (time.count() <= 0) return 0;
   return static_cast<double>(history_.back().second - history_.front().second) / time.count();
 }
 
-void UploadDisplay::draw() {
+void ProgressDisplay::draw() {
   const bool is_bar = mode_ == Mode::Bar;
-  const std::string line = upload_line(counts_, rate(), is_bar ? kUploadBarWidth : 0);
+  const std::string line = progress_line(progress_, rate(), is_bar ? kBarWidth : 0);
   // "\033[K" clears what a longer line left behind.
   if (is_bar)
     fmt::print(screen_, "\r{}\033[K", line);
   else
     fmt::print(screen_, "{}\n", line);
-  static_cast<void>(std::fflush(screen_));  // a screen that is gone stops no upload
+  static_cast<void>(std::fflush(screen_));  // a screen that is gone stops no work
   is_line_open_ = is_bar;
 }
 
-void UploadDisplay::note(const std::string& target, const std::optional<Error>& hold) {
-  const std::lock_guard lock(mutex_);
-  fmt::print(screen_,
-             "{}{}: {}\n",
-             is_line_open_ ? "\r\033[K" : "",
-             target,
-             hold ? "held up: " + hold->to_string() : "goes on");
-  static_cast<void>(std::fflush(screen_));
+void ProgressDisplay::clear_line() {
+  if (is_line_open_) fmt::print(screen_, "\r\033[K");
   is_line_open_ = false;
 }
 
-void UploadDisplay::finish() {
+void ProgressDisplay::note(const std::string& sentence) {
   const std::lock_guard lock(mutex_);
+  if (mode_ == Mode::Quiet) return;
+  clear_line();
+  fmt::print(screen_, "{}\n", sentence);
+  static_cast<void>(std::fflush(screen_));
+}
+
+void ProgressDisplay::clear() {
+  const std::lock_guard lock(mutex_);
+  clear_line();
+  static_cast<void>(std::fflush(screen_));
+}
+
+void ProgressDisplay::finish() {
+  const std::lock_guard lock(mutex_);
+  if (mode_ == Mode::Quiet) return;
   draw();
   if (mode_ == Mode::Bar) fmt::print(screen_, "\n");
   static_cast<void>(std::fflush(screen_));

@@ -1,4 +1,4 @@
-#include "hsm/pkcs11/session.h"
+#include "hsm/pkcs11/token_session.h"
 
 #include <algorithm>
 #include <array>
@@ -7,19 +7,19 @@
 
 namespace linesign {
 
-Result<Session> Session::open(const Slot& slot, Access access) {
+Result<TokenSession> TokenSession::open(const Slot& slot, Access access) {
   CK_FLAGS flags = CKF_SERIAL_SESSION;
   if (access == Access::ReadWrite) flags |= CKF_RW_SESSION;
   CK_SESSION_HANDLE handle = 0;
   const CK_RV rv = slot.functions()->C_OpenSession(slot.id(), flags, nullptr, nullptr, &handle);
   if (rv != CKR_OK) return fail(ckr_error("C_OpenSession", rv));
-  return Session(slot.functions(), handle);
+  return TokenSession(slot.functions(), handle);
 }
 
-Session::Session(Session&& other) noexcept
+TokenSession::TokenSession(TokenSession&& other) noexcept
     : functions_(std::exchange(other.functions_, nullptr)), handle_(other.handle_) {}
 
-Session& Session::operator=(Session&& other) noexcept {
+TokenSession& TokenSession::operator=(TokenSession&& other) noexcept {
   if (this != &other) {
     std::swap(functions_, other.functions_);
     std::swap(handle_, other.handle_);
@@ -27,18 +27,18 @@ Session& Session::operator=(Session&& other) noexcept {
   return *this;
 }
 
-Session::~Session() {
+TokenSession::~TokenSession() {
   if (functions_ != nullptr) functions_->C_CloseSession(handle_);
 }
 
-Result<void> Session::close() {
+Result<void> TokenSession::close() {
   if (functions_ == nullptr) return {};
   const CK_RV rv = std::exchange(functions_, nullptr)->C_CloseSession(handle_);
   if (rv != CKR_OK) return fail(ckr_error("C_CloseSession", rv));
   return {};
 }
 
-Result<void> Session::login(const SecretBytes& pin) {
+Result<void> TokenSession::login(const SecretBytes& pin) {
   // C_Login takes a pointer to non-const and does not write through it.
   auto* text = const_cast<CK_UTF8CHAR*>(pin.reveal().data());
   const CK_RV rv = functions_->C_Login(handle_, CKU_USER, text, pin.size());
@@ -46,13 +46,13 @@ Result<void> Session::login(const SecretBytes& pin) {
   return {};
 }
 
-Result<void> Session::logout() {
+Result<void> TokenSession::logout() {
   const CK_RV rv = functions_->C_Logout(handle_);
   if (rv != CKR_OK) return fail(ckr_error("C_Logout", rv));
   return {};
 }
 
-Result<std::vector<CK_OBJECT_HANDLE>> Session::find(const ObjectTemplate& wanted) {
+Result<std::vector<CK_OBJECT_HANDLE>> TokenSession::find(const ObjectTemplate& wanted) {
   auto attributes = wanted.attributes();
   CK_RV rv = functions_->C_FindObjectsInit(handle_, attributes.data(), attributes.size());
   if (rv != CKR_OK) return fail(ckr_error("C_FindObjectsInit", rv));
@@ -68,7 +68,8 @@ Result<std::vector<CK_OBJECT_HANDLE>> Session::find(const ObjectTemplate& wanted
   return found;
 }
 
-Result<std::optional<Bytes>> Session::attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
+Result<std::optional<Bytes>> TokenSession::attribute(CK_OBJECT_HANDLE object,
+                                                     CK_ATTRIBUTE_TYPE type) {
   CK_ATTRIBUTE attribute{type, nullptr, 0};
   CK_RV rv = functions_->C_GetAttributeValue(handle_, object, &attribute, 1);
   if (rv == CKR_ATTRIBUTE_TYPE_INVALID || rv == CKR_ATTRIBUTE_SENSITIVE)
@@ -83,14 +84,14 @@ Result<std::optional<Bytes>> Session::attribute(CK_OBJECT_HANDLE object, CK_ATTR
   return std::optional<Bytes>(std::move(value));
 }
 
-CK_RV Session::probe_attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
+CK_RV TokenSession::probe_attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type) {
   CK_ATTRIBUTE attribute{type, nullptr, 0};
   return functions_->C_GetAttributeValue(handle_, object, &attribute, 1);
 }
 
-Result<KeyPairHandles> Session::generate_key_pair(CK_MECHANISM_TYPE mechanism,
-                                                  const ObjectTemplate& public_key,
-                                                  const ObjectTemplate& private_key) {
+Result<KeyPairHandles> TokenSession::generate_key_pair(CK_MECHANISM_TYPE mechanism,
+                                                       const ObjectTemplate& public_key,
+                                                       const ObjectTemplate& private_key) {
   auto public_attributes = public_key.attributes();
   auto private_attributes = private_key.attributes();
   CK_MECHANISM parameters{mechanism, nullptr, 0};
@@ -107,7 +108,7 @@ Result<KeyPairHandles> Session::generate_key_pair(CK_MECHANISM_TYPE mechanism,
   return handles;
 }
 
-Result<CK_OBJECT_HANDLE> Session::create(const ObjectTemplate& object) {
+Result<CK_OBJECT_HANDLE> TokenSession::create(const ObjectTemplate& object) {
   auto attributes = object.attributes();
   CK_OBJECT_HANDLE handle = 0;
   const CK_RV rv =
@@ -116,7 +117,7 @@ Result<CK_OBJECT_HANDLE> Session::create(const ObjectTemplate& object) {
   return handle;
 }
 
-Result<void> Session::destroy(CK_OBJECT_HANDLE object) {
+Result<void> TokenSession::destroy(CK_OBJECT_HANDLE object) {
   const CK_RV rv = functions_->C_DestroyObject(handle_, object);
   if (rv != CKR_OK) return fail(ckr_error("C_DestroyObject", rv));
   return {};
