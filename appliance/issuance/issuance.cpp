@@ -14,12 +14,11 @@ constexpr std::chrono::seconds kReplyDeadline(10);
 constexpr std::chrono::milliseconds kSweepPeriod(500);
 constexpr std::chrono::milliseconds kUnavailableRetry(500);
 constexpr std::chrono::milliseconds kOperatorRetry(5000);
-constexpr std::chrono::milliseconds kMinBusyRetry(20);
-constexpr std::chrono::milliseconds kMaxBusyRetry(30'000);
-constexpr double kEarly = 0.8;
-constexpr std::chrono::duration<double> kRateStep(0.1);
-constexpr std::chrono::duration<double> kRateMemory(0.5);
 constexpr size_t kMaxWaitersPerItem = 8;
+// Of the time that requests take at present, gathering them for a commit may add such a part, and
+// there are two commits. More than that would leave the signers without work.
+constexpr int kGatheringPart = 12;
+constexpr int kLatencyMemory = 64;  // requests
 
 }  // namespace
 
@@ -66,10 +65,9 @@ Issuance::Issuance(EventLoop& loop,
       health_(health),
       ledger_(ledger),
       builder_(std::move(builder)),
-      limits_(limits),
+      admission_(clock, limits.max_in_flight),
       sign_(std::move(sign)),
-      sweeper_(loop.make_timer([this] { sweep(); })),
-      rate_since_(clock.steady()) {
+      sweeper_(loop.make_timer([this] { sweep(); })) {
   sweeper_->start(kSweepPeriod);
 }
 
@@ -82,20 +80,19 @@ void Issuance::issue(const StationIdentity& station,
     reply(tl::unexpected(unavailable(health_.reason())));
     return;
   }
-  if (!is_admitted(station.id)) {
-    ++counters_.busy;
-    reply(tl::unexpected(Refusal{Error(ErrorCode::Busy), tell_to_return()}));
+  if (const auto time = admission_.enter(station.id, call.request_id)) {
+    reply(tl::unexpected(Refusal{Error(ErrorCode::Busy), *time}));
     return;
   }
   auto prepared = prepare(station, call);
   if (!prepared) {
+    admission_.leave(station.id, false);
     refuse(reply, prepared.error());
     return;
   }
   std::shared_ptr<Submission> submission = std::move(*prepared);
   submission->reply = std::move(reply);
   ++recording_;
-  take_share(station.id);
   ledger_.write<IntentOutcome>(
       [submission, deliveries = take_deliveries()](Ledger& ledger) -> Result<IntentOutcome> {
         LS_CHECK(record_deliveries(ledger, deliveries));
@@ -103,20 +100,12 @@ void Issuance::issue(const StationIdentity& station,
       },
       [this, submission](Result<IntentOutcome> outcome) {
         on_recorded(submission, std::move(outcome));
-      });
+      },
+      priority_of(station.id));
 }
 
-bool Issuance::is_admitted(int64_t station_id) const {
-  if (in_flight() < limits_.max_in_flight) return true;
-  const auto own = shares_.find(station_id);
-  const uint32_t has = own == shares_.end() ? 0 : own->second;
-  const size_t stations = shares_.size() + (own == shares_.end() ? 1 : 0);
-  return has < limits_.max_in_flight / stations;
-}
-
-void Issuance::give_share_back(int64_t station_id) {
-  const auto share = shares_.find(station_id);
-  if (share != shares_.end() && --share->second == 0) shares_.erase(share);
+Priority Issuance::priority_of(int64_t station_id) const {
+  return admission_.is_one_of_few(station_id) ? Priority::Urgent : Priority::Normal;
 }
 
 Result<std::shared_ptr<Issuance::Submission>> Issuance::prepare(const StationIdentity& station,
@@ -149,7 +138,7 @@ void Issuance::on_recorded(std::shared_ptr<Submission> submission, Result<Intent
   const bool is_current = submission->generation == generation_;
   if (is_current) --recording_;
   const bool is_new = is_current && outcome && std::holds_alternative<RecordedIntent>(*outcome);
-  if (is_current && !is_new) give_share_back(submission->station.id);
+  if (is_current && !is_new) admission_.leave(submission->station.id, false);
   if (!outcome) {
     refuse(submission->reply, outcome.error());
     return;
@@ -178,21 +167,22 @@ void Issuance::on_recorded(std::shared_ptr<Submission> submission, Result<Intent
   item.intent = intent;
   item.waiters.push_back({std::move(submission->reply), submission->station.id});
   item.received_at = submission->received_at;
-  sign_(std::move(intent), submission->station.id);
+  sign_(std::move(intent), submission->station.id, priority_of(submission->station.id));
 }
 
 void Issuance::on_signed(const RecordedIntent& intent, Result<ByteView> signature) {
   const uint64_t id = intent.issuance_id();
   // A second result for an intent that has its end, or that abandon() forgot.
-  if (items_.find(id) == items_.end()) return;
+  const auto item = items_.find(id);
+  if (item == items_.end()) return;
   if (!signature) {
     void_intent(id, signature.error());
     return;
   }
-  commit(id, *signature);
+  commit(id, *signature, priority_of(item->second.station_id));
 }
 
-void Issuance::commit(uint64_t issuance_id, ByteView signature) {
+void Issuance::commit(uint64_t issuance_id, ByteView signature, Priority priority) {
   auto kept = std::make_shared<const Bytes>(to_bytes(signature));
   const UnixTime now = clock_.now();
   ledger_.write<void>(
@@ -203,13 +193,14 @@ void Issuance::commit(uint64_t issuance_id, ByteView signature) {
         if (!result) return;  // in doubt: abandon() answers
         const auto item = items_.find(issuance_id);
         if (item == items_.end()) return;
-        ++counters_.issued;
+        ++issued_;
         const auto certificate = assemble_certificate(item->second.intent->tbs(), *kept);
         const Refusal broken = unavailable(Error(ErrorCode::Internal));
         finish(issuance_id,
                certificate ? nullptr : &broken,
                certificate ? ByteView(*certificate) : ByteView());
-      });
+      },
+      priority);
 }
 
 void Issuance::void_intent(uint64_t issuance_id, const Error& reason) {
@@ -218,7 +209,7 @@ void Issuance::void_intent(uint64_t issuance_id, const Error& reason) {
                           Ledger& ledger) { return ledger.record_void(issuance_id, code, now); },
                       [this, issuance_id, reason](const Result<void>& result) {
                         if (!result) return;
-                        ++counters_.refused;
+                        ++refused_;
                         const Refusal refusal{reason, std::chrono::milliseconds(0)};
                         finish(issuance_id, &refusal, {});
                       });
@@ -230,7 +221,8 @@ void Issuance::finish(uint64_t issuance_id, const Refusal* refusal, ByteView cer
   if (found == items_.end()) return;
   const Item item = std::move(found->second);
   items_.erase(found);
-  give_share_back(item.station_id);
+  admission_.leave(item.station_id, refusal == nullptr);
+  note_latency(clock_.steady() - item.received_at);
   for (const Waiter& waiter : item.waiters) {
     if (refusal != nullptr) {
       waiter.reply(tl::unexpected(*refusal));
@@ -239,6 +231,12 @@ void Issuance::finish(uint64_t issuance_id, const Refusal* refusal, ByteView cer
     }
   }
   if (item.recovered && --recovering_ == 0) health_.clear(Cause::Recovery);
+}
+
+void Issuance::note_latency(SteadyTime::duration latency) {
+  latency_ += (latency - latency_) / kLatencyMemory;
+  ledger_.gather_for(
+      std::chrono::duration_cast<std::chrono::microseconds>(latency_ / kGatheringPart));
 }
 
 void Issuance::deliver(uint64_t issuance_id, const Waiter& waiter, ByteView certificate) {
@@ -298,7 +296,7 @@ void Issuance::abandon(const Error& error) {
   recording_ = 0;
   recovering_ = 0;
   deliveries_.clear();
-  shares_.clear();
+  admission_.leave_all();
   const auto items = std::exchange(items_, {});
   for (const auto& [id, item] : items) {
     for (const Waiter& waiter : item.waiters) waiter.reply(tl::unexpected(unavailable(error)));
@@ -332,13 +330,13 @@ void Issuance::recover(std::vector<RecordedIntent> intents) {
     item.intent = intent;
     item.received_at = clock_.steady();
     item.recovered = true;
-    sign_(std::move(intent), 0);
+    sign_(std::move(intent), 0, Priority::Normal);
   }
 }
 
 void Issuance::refuse(const CertificateReply& reply, const Error& error) {
   if (error.kind() == ErrorKind::Refuse) {
-    ++counters_.refused;
+    ++refused_;
     reply(tl::unexpected(Refusal{error, std::chrono::milliseconds(0)}));
     return;
   }
@@ -352,25 +350,6 @@ Refusal Issuance::unavailable(const Error& error) const {
   const bool needs_operator = error.kind() == ErrorKind::Operator;
   return {Error(ErrorCode::Unavailable, std::string(error_info(error.code()).name)),
           needs_operator ? kOperatorRetry : kUnavailableRetry};
-}
-
-// The time in which those who were told to come again before will have had their turn, at the rate
-// of the last half second: places come free all the time, so what is in flight is not waited for. A
-// little early, because a place that stays free is lost, and one who is too early only asks again.
-std::chrono::milliseconds Issuance::tell_to_return() {
-  const SteadyTime now = clock_.steady();
-  if (!std::exchange(is_full_, true)) start_measuring(now);
-  measure_rate(now);
-  const double rate = std::max(rate_per_second_, 1.0);
-  const std::chrono::duration<double> elapsed = now - returning_since_;
-  returning_ = std::max(0.0, returning_ - elapsed.count() * rate);
-  returning_since_ = now;
-  const double seconds = kEarly * returning_ / rate;
-  // Nobody is told more than the longest time, so nobody waits behind more than that.
-  returning_ =
-      std::min(returning_ + 1, rate * std::chrono::duration<double>(kMaxBusyRetry).count());
-  const auto time = std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000));
-  return std::clamp(time, kMinBusyRetry, kMaxBusyRetry);
 }
 
 Result<void> Issuance::record_deliveries(Ledger& ledger, const std::vector<Delivery>& deliveries) {
@@ -392,8 +371,6 @@ void Issuance::sweep() {
       waiter.reply(tl::unexpected(unavailable(Error(ErrorCode::HsmUnavailable))));
   }
   if (recording_ == 0) write_deliveries();
-  measure_rate(now);
-  if (in_flight() < limits_.max_in_flight / 2) is_full_ = false;
   sweeper_->start(kSweepPeriod);
 }
 
@@ -402,22 +379,6 @@ void Issuance::write_deliveries() {
   ledger_.write<void>([deliveries = take_deliveries()](
                           Ledger& ledger) { return record_deliveries(ledger, deliveries); },
                       [](const Result<void>& /*result*/) {});
-}
-
-void Issuance::start_measuring(SteadyTime now) {
-  rate_since_ = now;
-  rate_base_ = counters_.issued;
-}
-
-// How fast it is shows only while there is more to do than it can do.
-void Issuance::measure_rate(SteadyTime now) {
-  const std::chrono::duration<double> elapsed = now - rate_since_;
-  const uint64_t done = counters_.issued - rate_base_;
-  if (!is_full_ || elapsed < kRateStep || done == 0) return;
-  const double weight = is_rate_known_ ? std::min(elapsed / kRateMemory, 1.0) : 1.0;
-  rate_per_second_ += weight * (static_cast<double>(done) / elapsed.count() - rate_per_second_);
-  is_rate_known_ = true;
-  start_measuring(now);
 }
 
 }  // namespace linesign

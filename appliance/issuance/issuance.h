@@ -9,9 +9,8 @@
 //
 // Errors   towards stations: Refuse kinds as they are; everything else becomes Unavailable, Busy or
 //          Draining with a time to come again
-// Limits   max_in_flight requests. Over it a station that has less than its share of them (an equal
-//          part for each station that waits) is still let in, the others hear Busy; so there are
-//          never more than twice as many. A request is answered within kReplyDeadline, done or not
+// Limits   max_in_flight requests; Admission says who hears Busy. A request is answered within
+//          kReplyDeadline, done or not
 // Threads  the event loop's thread only
 // Source   design: invariants 1 to 5, 8 and 9
 #ifndef LINESIGN_APPLIANCE_ISSUANCE_ISSUANCE_H_
@@ -19,12 +18,12 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <unordered_map>
 #include <vector>
 
+#include "appliance/issuance/admission.h"
 #include "appliance/issuance/health.h"
 #include "appliance/ledger/group_commit.h"
 #include "hsm/x509/certificate_builder.h"
@@ -47,7 +46,8 @@ struct IssuanceCounters {
 class Issuance final {
  public:
   // Hands a recorded intent to the signers, with the station that asked.
-  using Sign = std::function<void(std::shared_ptr<const RecordedIntent>, int64_t station_id)>;
+  using Sign = std::function<void(
+      std::shared_ptr<const RecordedIntent>, int64_t station_id, Priority priority)>;
 
   Issuance(EventLoop& loop,
            const Clock& clock,
@@ -77,7 +77,9 @@ class Issuance final {
 
   uint32_t in_flight() const { return static_cast<uint32_t>(items_.size() + recording_); }
   bool is_idle() const { return in_flight() == 0; }
-  IssuanceCounters counters() const { return counters_; }
+  IssuanceCounters counters() const {
+    return {.issued = issued_, .refused = refused_, .busy = admission_.turned_away()};
+  }
 
  private:
   struct Waiter {
@@ -86,7 +88,7 @@ class Issuance final {
   };
   // An intent that is durable and has no end yet.
   struct Item {
-    int64_t station_id = 0;  // whose share it takes; 0: recovered
+    int64_t station_id = 0;  // whose place it has; 0: recovered
     std::shared_ptr<const RecordedIntent> intent;
     std::vector<Waiter> waiters;
     SteadyTime received_at;
@@ -99,48 +101,38 @@ class Issuance final {
     UnixTime at;
   };
 
-  bool is_admitted(int64_t station_id) const;
-  void take_share(int64_t station_id) { ++shares_[station_id]; }
-  void give_share_back(int64_t station_id);
+  Priority priority_of(int64_t station_id) const;
   Result<std::shared_ptr<Submission>> prepare(const StationIdentity& station,
                                               const IssueCall& call) const;
   void on_recorded(std::shared_ptr<Submission> submission, Result<IntentOutcome> outcome);
-  void commit(uint64_t issuance_id, ByteView signature);
+  void commit(uint64_t issuance_id, ByteView signature, Priority priority);
   void void_intent(uint64_t issuance_id, const Error& reason);
   void finish(uint64_t issuance_id, const Refusal* refusal, ByteView certificate);
+  void note_latency(SteadyTime::duration latency);
   void deliver(uint64_t issuance_id, const Waiter& waiter, ByteView certificate);
   void deliver_stored(const StoredCertificate& stored, const Waiter& waiter);
   void refuse(const CertificateReply& reply, const Error& error);
   Refusal unavailable(const Error& error) const;
-  std::chrono::milliseconds tell_to_return();
   // The deliveries that ride along with the next write.
   static Result<void> record_deliveries(Ledger& ledger, const std::vector<Delivery>& deliveries);
   std::vector<Delivery> take_deliveries();
   void sweep();
-  void start_measuring(SteadyTime now);
-  void measure_rate(SteadyTime now);
 
   const Clock& clock_;
   Health& health_;
   GroupCommit& ledger_;
   CertificateBuilder builder_;
-  IssuanceLimits limits_;
+  Admission admission_;
   Sign sign_;
-  std::unordered_map<uint64_t, Item> items_;      // by issuance id
-  std::unordered_map<int64_t, uint32_t> shares_;  // requests in flight by station, none zero
-  uint32_t recording_ = 0;                        // intents on their way into the ledger
-  uint64_t generation_ = 0;                       // goes up with abandon()
+  std::unordered_map<uint64_t, Item> items_;  // by issuance id
+  uint32_t recording_ = 0;                    // intents on their way into the ledger
+  uint64_t generation_ = 0;                   // goes up with abandon()
   size_t recovering_ = 0;
   std::vector<Delivery> deliveries_;
   std::unique_ptr<Timer> sweeper_;
-  IssuanceCounters counters_;
-  SteadyTime rate_since_;
-  uint64_t rate_base_ = 0;
-  double rate_per_second_ = 1000;  // a guess until it was full once
-  bool is_rate_known_ = false;
-  bool is_full_ = false;
-  double returning_ = 0;  // told to come again, whose turn has not come; falls with the rate
-  SteadyTime returning_since_;
+  uint64_t issued_ = 0;
+  uint64_t refused_ = 0;
+  SteadyTime::duration latency_{0};  // of the last requests
 };
 
 }  // namespace linesign

@@ -144,15 +144,16 @@ Result<void> Database::configure() {
       });
   if (!mode.has_value()) return fail(mode.error());
   if (*mode != "wal") return fail(ErrorCode::LedgerUnavailable, "journal_mode is " + *mode);
-  return script(
-      "PRAGMA synchronous = FULL;"
-      "PRAGMA foreign_keys = ON;"
-      "PRAGMA trusted_schema = OFF;"
-      "PRAGMA secure_delete = OFF;"  // nothing in the ledger is secret
-      "PRAGMA temp_store = MEMORY;"
-      "PRAGMA cache_size = -65536;"  // KiB
-      "PRAGMA wal_autocheckpoint = 4000;",
-      "configuring the ledger");
+  LS_CHECK(
+      script("PRAGMA synchronous = FULL;"
+             "PRAGMA foreign_keys = ON;"
+             "PRAGMA trusted_schema = OFF;"
+             "PRAGMA secure_delete = OFF;"  // nothing in the ledger is secret
+             "PRAGMA temp_store = MEMORY;"
+             "PRAGMA cache_size = -65536;",  // KiB
+             "configuring the ledger"));
+  sqlite3_wal_autocheckpoint(handle_, kCheckpointPages);
+  return {};
 }
 
 Result<void> Database::migrate() {

@@ -1,6 +1,7 @@
 #include "appliance/ledger/group_commit.h"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
@@ -18,7 +19,12 @@ constexpr size_t kMaxWorkPerTransaction = 1024;
 // saves most of the fsyncs under load. A lone request makes two pieces, one after the other.
 constexpr size_t kCrowd = 4;
 constexpr size_t kFullHouse = 384;  // no need to wait for more
-constexpr std::chrono::milliseconds kGathering(3);
+constexpr std::chrono::milliseconds kMaxGathering(25);
+constexpr std::chrono::milliseconds kHurryInterval(3);
+// What a hurried transaction may do besides the urgent work: about a millisecond's worth.
+constexpr size_t kHurriedWork = 32;
+// While urgent work comes: over in some milliseconds.
+constexpr int kShortCheckpointPages = 500;
 constexpr std::chrono::seconds kReopenInterval(1);
 
 // What callers are told when their work was not done because of something else: come again.
@@ -34,8 +40,8 @@ const Error* pointer_to(const std::optional<Error>& error) {
 
 }  // namespace
 
-// Two queues: work goes to the ledger's thread, what came of it goes back to the loop. A piece of
-// work and its callbacks are made and destroyed on the loop's thread only.
+// Work goes to the ledger's thread, what came of it goes back to the loop. A piece of work and its
+// callbacks are made and destroyed on the loop's thread only.
 //
 // Each piece carries the epoch in which the loop submitted it. The ledger's thread starts a new
 // epoch when the ledger is lost; the loop learns of it with on_recovered. So whatever was submitted
@@ -59,6 +65,10 @@ class GroupCommit::Implementation final {
 
   void submit(Work work);
   void close();
+  void gather_for(std::chrono::microseconds time) {
+    gathering_.store(std::min<std::chrono::microseconds>(time, kMaxGathering),
+                     std::memory_order_relaxed);
+  }
   GroupCommitCounters counters() const {
     const std::lock_guard lock(mutex_);
     return counters_;
@@ -70,6 +80,7 @@ class GroupCommit::Implementation final {
     uint64_t epoch = 0;
     std::optional<Error> own_error;  // of this piece, if it ended the transaction
   };
+  static bool is_urgent(const Item& item) { return item.work.priority == Priority::Urgent; }
 
   // News for the loop, in the order in which they are to be told.
   struct News {
@@ -101,7 +112,12 @@ class GroupCommit::Implementation final {
   void gather(std::unique_lock<std::mutex>& lock);
   void handle(std::vector<Item> items);
   std::vector<Item> refuse_old(std::vector<Item> items);
+  std::vector<Item> take_urgent();
+  bool may_hurry() const;
+  void size_checkpoints();
   std::optional<Error> transact(std::vector<Item>& items);
+  std::optional<Error> run_all(std::vector<Item>& items);
+  void put_back(std::vector<Item>& items, size_t end);
   void lose(Error error, std::vector<Item> items);
   void reopen();
   void send(News news);
@@ -114,10 +130,16 @@ class GroupCommit::Implementation final {
   uint64_t epoch_ = 0;              // the ledger's thread
   std::chrono::steady_clock::time_point next_try_;
   std::chrono::steady_clock::time_point gather_until_;  // the ledger's thread
+  std::chrono::steady_clock::time_point hurry_after_;   // the ledger's thread
+  int checkpoint_pages_ = 0;                            // the ledger's thread
   std::shared_ptr<Back> back_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Item> queue_;        // guarded by mutex_
+  std::deque<Item> urgent_;  // guarded by mutex_
+  std::deque<Item> queue_;   // guarded by mutex_
+  // !urgent_.empty(), for a look between two pieces of work without the mutex.
+  std::atomic<bool> is_urgent_waiting_ = false;
+  std::atomic<std::chrono::microseconds> gathering_ = std::chrono::microseconds(0);
   bool is_closing_ = false;       // guarded by mutex_
   GroupCommitCounters counters_;  // guarded by mutex_
   std::thread thread_;            // last: it uses all of the above
@@ -127,8 +149,11 @@ void GroupCommit::Implementation::submit(Work work) {
   {
     std::unique_lock lock(mutex_);
     if (!is_closing_) {
-      queue_.push_back({.work = std::move(work), .epoch = back_->epoch, .own_error = std::nullopt});
-      const bool is_news = queue_.size() == 1 || queue_.size() == kFullHouse;
+      const bool is_urgent = work.priority == Priority::Urgent;
+      std::deque<Item>& queue = is_urgent ? urgent_ : queue_;
+      queue.push_back({.work = std::move(work), .epoch = back_->epoch, .own_error = std::nullopt});
+      const bool is_news = queue.size() == 1 || queue.size() == kFullHouse;
+      if (is_urgent) is_urgent_waiting_.store(true, std::memory_order_relaxed);
       lock.unlock();
       if (is_news) wake_.notify_one();
       return;
@@ -203,7 +228,7 @@ void GroupCommit::Implementation::run() {
     if (ledger_ != nullptr) continue;
     {
       const std::lock_guard lock(mutex_);
-      if (is_closing_ && queue_.empty()) break;
+      if (is_closing_ && queue_.empty() && urgent_.empty()) break;
     }
     reopen();
   }
@@ -212,25 +237,47 @@ void GroupCommit::Implementation::run() {
 
 // Empty when closing, or when the ledger is lost and it is time to look for it again.
 std::vector<GroupCommit::Implementation::Item> GroupCommit::Implementation::wait_for_work() {
-  std::unique_lock lock(mutex_);
-  const auto is_awake = [this] { return is_closing_ || !queue_.empty(); };
-  if (ledger_ != nullptr || is_beyond_repair_) {
-    wake_.wait(lock, is_awake);
-  } else {
-    wake_.wait_until(lock, next_try_, is_awake);
+  {
+    std::unique_lock lock(mutex_);
+    const auto is_awake = [this] { return is_closing_ || !queue_.empty() || !urgent_.empty(); };
+    if (ledger_ != nullptr || is_beyond_repair_) {
+      wake_.wait(lock, is_awake);
+    } else {
+      wake_.wait_until(lock, next_try_, is_awake);
+    }
+    gather(lock);
   }
-  gather(lock);
-  const auto count = static_cast<ptrdiff_t>(std::min(queue_.size(), kMaxWorkPerTransaction));
-  std::vector<Item> items(std::make_move_iterator(queue_.begin()),
-                          std::make_move_iterator(queue_.begin() + count));
-  queue_.erase(queue_.begin(), queue_.begin() + count);
+  std::vector<Item> items = take_urgent();
+  const std::lock_guard lock(mutex_);
+  const size_t room = kMaxWorkPerTransaction - std::min(items.size(), kMaxWorkPerTransaction);
+  const auto end = queue_.begin() + static_cast<ptrdiff_t>(std::min(queue_.size(), room));
+  items.insert(items.end(), std::make_move_iterator(queue_.begin()), std::make_move_iterator(end));
+  queue_.erase(queue_.begin(), end);
   return items;
 }
 
 void GroupCommit::Implementation::gather(std::unique_lock<std::mutex>& lock) {
   if (ledger_ == nullptr) return;
-  wake_.wait_until(
-      lock, gather_until_, [this] { return is_closing_ || queue_.size() >= kFullHouse; });
+  const auto is_enough = [this] {
+    return is_closing_ || queue_.size() + urgent_.size() >= kFullHouse ||
+           (!urgent_.empty() && may_hurry());
+  };
+  // Urgent work that may not hurry yet is looked at again when it may.
+  if (hurry_after_ < gather_until_) wake_.wait_until(lock, hurry_after_, is_enough);
+  wake_.wait_until(lock, gather_until_, is_enough);
+}
+
+std::vector<GroupCommit::Implementation::Item> GroupCommit::Implementation::take_urgent() {
+  const std::lock_guard lock(mutex_);
+  std::vector<Item> items(std::make_move_iterator(urgent_.begin()),
+                          std::make_move_iterator(urgent_.end()));
+  urgent_.clear();
+  is_urgent_waiting_.store(false, std::memory_order_relaxed);
+  return items;
+}
+
+bool GroupCommit::Implementation::may_hurry() const {
+  return std::chrono::steady_clock::now() >= hurry_after_;
 }
 
 void GroupCommit::Implementation::handle(std::vector<Item> items) {
@@ -248,17 +295,25 @@ void GroupCommit::Implementation::handle(std::vector<Item> items) {
     counters_.writes += items.size();
   }
   const auto end = std::chrono::steady_clock::now();
-  gather_until_ = is_crowd ? end + kGathering : end;
+  gather_until_ = is_crowd ? end + gathering_.load(std::memory_order_relaxed) : end;
+  std::stable_partition(items.begin(), items.end(), is_urgent);
   send({.items = std::move(items)});
 }
 
-// Keeps what may be done. Old work comes before new work, because both are in order.
+void GroupCommit::Implementation::size_checkpoints() {
+  const auto now = std::chrono::steady_clock::now();
+  const bool is_short = now < hurry_after_ + kUrgentMemory;
+  const int pages = is_short ? kShortCheckpointPages : kCheckpointPages;
+  if (std::exchange(checkpoint_pages_, pages) != pages) ledger_->checkpoint_every(pages);
+}
+
+// Keeps what may be done.
 std::vector<GroupCommit::Implementation::Item> GroupCommit::Implementation::refuse_old(
     std::vector<Item> items) {
   const auto is_old = [this](const Item& item) {
     return ledger_ == nullptr || item.epoch != epoch_;
   };
-  const auto first_new = std::find_if_not(items.begin(), items.end(), is_old);
+  const auto first_new = std::stable_partition(items.begin(), items.end(), is_old);
   if (first_new == items.begin()) return items;
   std::vector<Item> kept(std::make_move_iterator(first_new), std::make_move_iterator(items.end()));
   items.erase(first_new, items.end());
@@ -267,17 +322,49 @@ std::vector<GroupCommit::Implementation::Item> GroupCommit::Implementation::refu
   return kept;
 }
 
-// All of it in one transaction, or the reason why none of it.
+// All of it in one transaction, or the reason why none of it. Of a hurried one `items` is what was
+// done; the rest is back in the queue.
 std::optional<Error> GroupCommit::Implementation::transact(std::vector<Item>& items) {
+  size_checkpoints();
   if (auto begun = ledger_->begin(); !begun.has_value()) return begun.error();
-  for (Item& item : items) {
+  if (auto error = run_all(items)) return error;
+  if (auto committed = ledger_->commit(); !committed.has_value()) return committed.error();
+  return std::nullopt;
+}
+
+std::optional<Error> GroupCommit::Implementation::run_all(std::vector<Item>& items) {
+  size_t end = items.size();
+  const auto hurry = [&](size_t done) {
+    end = std::min(items.size(), std::max(done, kHurriedWork));
+    hurry_after_ = std::chrono::steady_clock::now() + kHurryInterval;
+  };
+  const auto urgent = std::count_if(items.begin(), items.end(), is_urgent);
+  if (urgent > 0 && may_hurry()) hurry(static_cast<size_t>(urgent));
+  for (size_t next = 0; next < end; ++next) {
+    if (is_urgent_waiting_.load(std::memory_order_relaxed) && may_hurry()) {
+      std::vector<Item> late = refuse_old(take_urgent());
+      items.insert(items.begin() + static_cast<ptrdiff_t>(next),
+                   std::make_move_iterator(late.begin()),
+                   std::make_move_iterator(late.end()));
+      hurry(next + late.size());
+    }
+    Item& item = items[next];
     std::optional<Error> error = item.work.run(*ledger_);
     if (!error.has_value() || error->kind() == ErrorKind::Refuse) continue;
     item.own_error = error;
     return error;
   }
-  if (auto committed = ledger_->commit(); !committed.has_value()) return committed.error();
+  put_back(items, end);
   return std::nullopt;
+}
+
+// Takes what comes after `end` out of `items`, to be done before everything else that waits.
+void GroupCommit::Implementation::put_back(std::vector<Item>& items, size_t end) {
+  const auto rest = items.begin() + static_cast<ptrdiff_t>(end);
+  const std::lock_guard lock(mutex_);
+  queue_.insert(
+      queue_.begin(), std::make_move_iterator(rest), std::make_move_iterator(items.end()));
+  items.erase(rest, items.end());
 }
 
 void GroupCommit::Implementation::lose(Error error, std::vector<Item> items) {
@@ -301,6 +388,7 @@ void GroupCommit::Implementation::reopen() {
                                     : Result<std::vector<RecordedIntent>>(fail(opened.error()));
   if (intents.has_value()) {
     ledger_ = std::move(*opened);
+    checkpoint_pages_ = 0;
     News news;
     news.recovered = std::move(*intents);
     news.epoch = epoch_;
@@ -332,5 +420,6 @@ std::unique_ptr<GroupCommit> GroupCommit::start(EventLoop& loop,
 GroupCommitCounters GroupCommit::counters() const { return implementation_->counters(); }
 void GroupCommit::submit(Work work) { implementation_->submit(std::move(work)); }
 void GroupCommit::close() { implementation_->close(); }
+void GroupCommit::gather_for(std::chrono::microseconds time) { implementation_->gather_for(time); }
 
 }  // namespace linesign

@@ -95,6 +95,11 @@ Result<void> Ledger::Implementation::commit() {
   return fail(ErrorCode::LedgerCommitUnknown, committed.error().to_string());
 }
 
+// It cannot fail: it only sets the number.
+void Ledger::Implementation::checkpoint_every(int pages) {
+  sqlite3_wal_autocheckpoint(database_->handle(), pages);
+}
+
 void Ledger::Implementation::note_time(UnixTime at) {
   if (!summary_.newest_at.has_value() || *summary_.newest_at < at) summary_.newest_at = at;
 }
@@ -110,6 +115,7 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const LedgerSettings& settings) {
 
 Result<void> Ledger::begin() { return implementation_->begin(); }
 Result<void> Ledger::commit() { return implementation_->commit(); }
+void Ledger::checkpoint_every(int pages) { implementation_->checkpoint_every(pages); }
 
 Result<IntentOutcome> Ledger::record_intent(const NewIntent& intent) {
   return implementation_->write([&] { return implementation_->record_intent(intent); });

@@ -111,6 +111,9 @@ struct LedgerSettings {
 
 class LedgerCloud;
 
+// A checkpoint writes as many pages: a large one costs less for each, a small one is over sooner.
+constexpr int kCheckpointPages = 4000;
+
 class Ledger final {
  public:
   // Opens or creates, applies missing migrations. LedgerInUse, LedgerSchemaNewer, LedgerCorrupt,
@@ -124,6 +127,9 @@ class Ledger final {
   // commit() is unknown, not no: LedgerCommitUnknown.
   Result<void> begin();
   Result<void> commit();
+  // The commit after which the write-ahead log has so many pages moves them into the database
+  // before it returns; kCheckpointPages if this is never called.
+  void checkpoint_every(int pages);
 
   // Same request id and CSR: StoredCertificate or IntentOpen, also when the order is closed by now.
   // Errors: RequestConflict, DeviceExists, KeyExists, OrderUnknown, OrderClosed, OrderExhausted,

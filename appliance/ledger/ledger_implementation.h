@@ -49,6 +49,7 @@ class Ledger::Implementation final {
 
   Result<void> begin();
   Result<void> commit();
+  void checkpoint_every(int pages);
 
   // ledger_issuance.cpp
   Result<IntentOutcome> record_intent(const NewIntent& intent);

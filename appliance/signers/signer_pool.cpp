@@ -19,6 +19,7 @@ constexpr int kMaxWrongSignatures = 5;
 constexpr int kFailuresBeforeDelay = 3;
 constexpr std::chrono::milliseconds kFirstJobDelay(1000);
 constexpr int kMaxDelayDoublings = 6;
+constexpr size_t kShortBatchItems = 2;
 
 }  // namespace
 
@@ -43,7 +44,10 @@ void SignerPool::start() {
   watchdog_->start(kWatchdogPeriod);
 }
 
-void SignerPool::sign(std::shared_ptr<const RecordedIntent> intent, int64_t station_id) {
+void SignerPool::sign(std::shared_ptr<const RecordedIntent> intent,
+                      int64_t station_id,
+                      Priority priority) {
+  if (priority == Priority::Urgent) urgent_until_ = clock_.steady() + kUrgentMemory;
   SignJob job;
   job.tbs_hash = sha256(intent->tbs());
   job.station_id = station_id;
@@ -238,13 +242,18 @@ void SignerPool::retry(SignJob job) {
   delayed_.push_back({clock_.steady() + kFirstJobDelay * (1 << doublings), std::move(job)});
 }
 
+size_t SignerPool::max_batch_items() const {
+  return clock_.steady() < urgent_until_ ? kShortBatchItems : kMaxBatchItems;
+}
+
 // A job that may be poison travels alone. Others are spread over all signers, so that a small queue
 // does not wait behind one of them.
 std::vector<SignJob> SignerPool::next_batch() {
   std::vector<SignJob> batch;
   const size_t lanes =
       std::max<size_t>(ready_, 1) * static_cast<size_t>(settings_.threads_per_signer);
-  const size_t share = std::clamp<size_t>((queue_.size() + lanes - 1) / lanes, 1, kMaxBatchItems);
+  const size_t share =
+      std::clamp<size_t>((queue_.size() + lanes - 1) / lanes, 1, max_batch_items());
   size_t bytes = 0;
   while (!queue_.empty() && batch.size() < share) {
     const bool suspect = queue_.next().failures > 0;

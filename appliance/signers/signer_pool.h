@@ -22,6 +22,7 @@
 #include <string>
 #include <vector>
 
+#include "appliance/ledger/priority.h"
 #include "appliance/signers/fair_queue.h"
 #include "appliance/signers/signer_process.h"
 #include "protocol/base/clock.h"
@@ -67,9 +68,12 @@ class SignerPool final {
 
   void start();
 
-  // Stations have their turns; `station_id` is whose intent it is. REQUIRES: the intent's
+  // Stations have their turns; `station_id` is whose intent it is. While urgent ones come, batches
+  // are short, because what is in a batch waits for all of those before it. REQUIRES: the intent's
   // transaction is committed.
-  void sign(std::shared_ptr<const RecordedIntent> intent, int64_t station_id);
+  void sign(std::shared_ptr<const RecordedIntent> intent,
+            int64_t station_id,
+            Priority priority = Priority::Normal);
 
   // Drops what is queued; results that still come are for nobody. The ledger has the intents.
   void forget_queue();
@@ -108,6 +112,7 @@ class SignerPool final {
   void retire(size_t index, bool blame);
   void retry(SignJob job);
   void dispatch();
+  size_t max_batch_items() const;
   std::vector<SignJob> next_batch();
   void watch_over();
   void release_delayed();
@@ -125,6 +130,7 @@ class SignerPool final {
   size_t next_slot_ = 0;
   bool stopped_ = false;      // for good: the PIN was refused, or the HSM signs wrongly
   int wrong_signatures_ = 0;  // in a row
+  SteadyTime urgent_until_;
   std::optional<Error> last_error_;
   std::string token_;
 };

@@ -182,6 +182,7 @@ void Connection::end() {
   if (phase_ == Phase::Ended) return;
   phase_ = Phase::Ended;
   watch_.reset();
+  rest_.reset();
   socket_.reset();
   host_.on_ended(*this);
 }
@@ -189,11 +190,21 @@ void Connection::end() {
 void Connection::update_interest() {
   const size_t waiting = backlog();
   const bool was_paused = reading_paused_;
-  if (waiting > kHighWaterBytes) reading_paused_ = true;
-  if (waiting < kHighWaterBytes / 2 || phase_ != Phase::Talking) reading_paused_ = false;
+  if (waiting > kHighWaterBytes) is_stalled_ = true;
+  if (waiting < kHighWaterBytes / 2) is_stalled_ = false;
+  reading_paused_ = phase_ == Phase::Talking && (is_stalled_ || is_resting());
   // What could not arrive while we did not read is not late.
   if (was_paused && !reading_paused_ && part_since_) part_since_ = steady_now();
   watch_->wait_for({.read = !reading_paused_, .write = !tls_->output().empty()});
+}
+
+bool Connection::is_resting() {
+  const SteadyTime now = steady_now();
+  const auto until = session_->rests_until(now);
+  if (!until) return false;
+  if (rest_ == nullptr) rest_ = host_.loop.make_timer([this] { update_interest(); });
+  rest_->start(std::chrono::ceil<std::chrono::milliseconds>(*until - now));
+  return true;
 }
 
 void Connection::check_deadlines(SteadyTime now) {

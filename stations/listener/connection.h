@@ -75,6 +75,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void finish_closing();
   void end();
   void update_interest();
+  bool is_resting();
   std::optional<ErrorCode> missed_deadline(SteadyTime now) const;
   size_t backlog() const;
 
@@ -83,11 +84,13 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   std::unique_ptr<TlsEngine> tls_;
   std::shared_ptr<Session> session_;
   std::unique_ptr<Watch> watch_;
+  std::unique_ptr<Timer> rest_;  // made when the station has to rest for the first time
   Phase phase_ = Phase::Handshake;
   bool in_turn_ = false;         // on_ready() is running and will flush
   bool tls_failed_ = false;      // nothing but the alert can be sent
   bool said_close_ = false;      // close_notify
-  bool reading_paused_ = false;  // until the station has read its answers
+  bool is_stalled_ = false;      // until the station has read its answers
+  bool reading_paused_ = false;  // stalled or resting
   size_t thrown_away_bytes_ = 0;
   SteadyTime phase_since_;
   SteadyTime last_frame_;                 // or answer: what keeps a session from being idle

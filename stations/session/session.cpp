@@ -377,6 +377,7 @@ void Session::refuse_issue(std::string_view request_id, const Refusal& refusal) 
   issue.set_request_id(request_id.data(), request_id.size());
   issue.set_status(wire_status(refusal.error));
   fill_failure(*issue.mutable_failure(), refusal.error, refusal.retry_after);
+  note_return(refusal);
   send(host_.reply);
 }
 
@@ -386,7 +387,19 @@ void Session::refuse_confirm(std::string_view request_id, const Refusal& refusal
   confirm.set_request_id(request_id.data(), request_id.size());
   confirm.set_status(wire_status(refusal.error));
   fill_failure(*confirm.mutable_failure(), refusal.error, refusal.retry_after);
+  note_return(refusal);
   send(host_.reply);
+}
+
+void Session::note_return(const Refusal& refusal) {
+  if (refusal.retry_after > std::chrono::milliseconds(0))
+    returns_.push(std::chrono::steady_clock::now() + refusal.retry_after);
+}
+
+std::optional<SteadyTime> Session::rests_until(SteadyTime now) {
+  while (!returns_.empty() && returns_.top() <= now) returns_.pop();
+  if (returns_.size() < host_.settings.window || is_closing()) return std::nullopt;
+  return returns_.top();
 }
 
 void Session::close(const Error& reason) {

@@ -4,7 +4,9 @@
 // States   kRules in session.cpp: one row per state, one column per message
 // Errors   a broken frame or a message out of place ends the session with one Goodbye; a bad field
 //          of a request is refused in its answer and the session stays
-// Limits   SessionHost::settings.window unanswered requests; every one over it is answered Busy
+// Limits   SessionHost::settings.window unanswered requests; every one over it is answered Busy. A
+//          station that was told to send as many requests again later is not read before the first
+//          of those times: one that obeys has nothing to send then, one that does not gains nothing
 // Threads  the event loop's thread only. A reply may come after the session is gone
 // Source   docs/station-protocol.md
 #ifndef LINESIGN_STATIONS_SESSION_SESSION_H_
@@ -15,11 +17,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <queue>
 #include <string>
 #include <vector>
 
 #include <google/protobuf/arena.h>
 
+#include "protocol/base/clock.h"
 #include "protocol/station.pb.h"
 #include "protocol/wire/byte_queue.h"
 #include "protocol/wire/frame.h"
@@ -85,6 +90,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   // Hello, or the EnrollRequest, is still to come.
   bool is_waiting_for_first() const { return state_ < State::Ready; }
   bool is_mid_frame() const { return reader_.is_mid_frame(); }
+  // The station is not to be read before this time.
+  std::optional<SteadyTime> rests_until(SteadyTime now);
   uint32_t unanswered() const { return unanswered_; }
   uint64_t frames_received() const { return frames_received_; }
   const StationIdentity& station() const { return station_; }  // id 0: enrolment
@@ -129,6 +136,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   void refuse_issue(std::string_view request_id, const Refusal& refusal);
   void refuse_confirm(std::string_view request_id, const Refusal& refusal);
 
+  void note_return(const Refusal& refusal);
+
   // False: the message is longer than the station can receive; nothing is sent.
   bool send(const station::v1::ToStation& message);
 
@@ -143,6 +152,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   std::vector<uint32_t> free_slots_;
   uint32_t unanswered_ = 0;
   uint64_t frames_received_ = 0;
+  // When the requests that were answered TRY_LATER may come again; the first on top.
+  std::priority_queue<SteadyTime, std::vector<SteadyTime>, std::greater<>> returns_;
 };
 
 }  // namespace linesign

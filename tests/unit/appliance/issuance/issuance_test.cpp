@@ -66,7 +66,7 @@ class IssuanceTest : public testing::Test {
         *commit_,
         std::move(*builder),
         limits_,
-        [this](const std::shared_ptr<const RecordedIntent>& intent, int64_t) {
+        [this](const std::shared_ptr<const RecordedIntent>& intent, int64_t, Priority) {
           ++sign_orders_;
           if (sign_at_once_) {
             sign(*intent);
@@ -323,22 +323,6 @@ TEST_F(IssuanceTest, SaysBusyAboveItsLimitAndWhenToComeAgain) {
   const Answer busy = answer_to(2, "device-2", test::make_csr(other_key_.get(), "device-2"));
   EXPECT_EQ(busy.error, ErrorCode::Busy);
   EXPECT_GT(busy.retry_after.count(), 0);
-}
-
-TEST_F(IssuanceTest, TellsEachLaterTimeToThoseWhoComeWhileItIsFull) {
-  close();
-  limits_.max_in_flight = 1;
-  sign_at_once_ = false;
-  open();
-  ask(1, "device-1", csr_);
-  const Bytes csr = test::make_csr(other_key_.get(), "device-2");
-  const auto told = [&] { return answer_to(2, "device-2", csr).retry_after; };
-  std::chrono::milliseconds last = told();
-  for (int i = 0; i < 100; ++i) last = told();
-  const std::chrono::milliseconds late = last;
-  EXPECT_GT(late, std::chrono::milliseconds(50)) << "a hundred wait before it, at 1,000 a second";
-  clock_.advance(std::chrono::seconds(10));
-  EXPECT_LT(told(), late) << "those have had their turn";
 }
 
 TEST_F(IssuanceTest, LetsAStationBelowItsShareInWhileAnotherHoldsEverything) {

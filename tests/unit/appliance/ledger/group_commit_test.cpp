@@ -62,22 +62,49 @@ class GroupCommitTest : public testing::LedgerTest {
         std::move(done));
   }
 
-  // Returns when the ledger's thread is in a transaction of one piece, where it stays until the
-  // promise is kept: what is submitted in between is in the next one, however slow this machine is.
-  std::promise<void> hold_thread(std::function<void(Result<void>)> done) {
-    std::promise<void> gate;
-    auto opened = std::make_shared<std::future<void>>(gate.get_future());
-    auto entered = std::make_shared<std::promise<void>>();
-    std::future<void> is_held = entered->get_future();
+  // A piece of work at which the ledger's thread stays until it is let go.
+  struct Gate {
+    std::future<void> is_reached;
+    std::promise<void> opening;
+    void open() { opening.set_value(); }
+  };
+  Gate write_gate(std::function<void(Result<void>)> done) {
+    Gate gate;
+    auto reached = std::make_shared<std::promise<void>>();
+    auto opening = std::make_shared<std::future<void>>(gate.opening.get_future());
+    gate.is_reached = reached->get_future();
     group_->write<void>(
-        [opened, entered](Ledger&) -> Result<void> {
-          entered->set_value();
-          opened->wait();
+        [reached, opening](Ledger&) -> Result<void> {
+          reached->set_value();
+          opening->wait();
           return {};
         },
         std::move(done));
-    is_held.wait();
     return gate;
+  }
+  // The thread is in a transaction of one piece: what is submitted until the gate opens is in the
+  // next one, however slow this machine is.
+  Gate hold_thread(std::function<void(Result<void>)> done) {
+    Gate gate = write_gate(std::move(done));
+    gate.is_reached.wait();
+    return gate;
+  }
+
+  // Notes the numbers in the order in which they are told.
+  void write_numbered(uint64_t number, Priority priority = Priority::Normal) {
+    auto request = std::make_shared<Request>(number);
+    group_->write<IntentOutcome>(
+        [request](Ledger& ledger) { return ledger.record_intent(request->intent); },
+        [this, number](const Result<IntentOutcome>& outcome) {
+          told_.emplace_back(number,
+                             outcome ? std::nullopt : std::optional(outcome.error().code()));
+        },
+        priority);
+  }
+  std::vector<uint64_t> told_numbers() const {
+    std::vector<uint64_t> numbers;
+    for (const auto& [number, error] : told_) numbers.push_back(number);
+    return numbers;
   }
 
   std::unique_ptr<EventLoop> loop_;
@@ -88,6 +115,7 @@ class GroupCommitTest : public testing::LedgerTest {
   std::vector<ErrorCode> lost_;
   int recoveries_ = 0;
   std::vector<RecordedIntent> recovered_;
+  std::vector<std::pair<uint64_t, std::optional<ErrorCode>>> told_;
 };
 
 TEST_F(GroupCommitTest, TellsWhatCameOfEachWorkInOrder) {
@@ -108,10 +136,10 @@ TEST_F(GroupCommitTest, TellsWhatCameOfEachWorkInOrder) {
 
 TEST_F(GroupCommitTest, SharesATransactionAmongAllThatWait) {
   int done = 0;
-  std::promise<void> gate = hold_thread([&](Result<void>) { ++done; });
+  Gate gate = hold_thread([&](Result<void>) { ++done; });
   for (uint64_t number = 1; number <= 300; ++number)
     write_intent(number, [&done](Result<IntentOutcome>) { ++done; });
-  gate.set_value();
+  gate.open();
   run_until([&] { return done == 301; });
   const GroupCommitCounters counters = group_->counters();
   EXPECT_EQ(counters.writes, 301U);
@@ -213,7 +241,7 @@ TEST_F(GroupCommitTest, TriesUntilTheDiskIsBack) {
 
 TEST_F(GroupCommitTest, EndsTheTransactionWhenOneWorkFails) {
   std::vector<ErrorCode> codes;
-  std::promise<void> gate = hold_thread([](Result<void>) {});
+  Gate gate = hold_thread([](Result<void>) {});
   const auto note = [&codes](Result<IntentOutcome> outcome) {
     ASSERT_FALSE(outcome.has_value());
     codes.push_back(outcome.error().code());
@@ -222,13 +250,69 @@ TEST_F(GroupCommitTest, EndsTheTransactionWhenOneWorkFails) {
   group_->write<IntentOutcome>(
       [](Ledger&) -> Result<IntentOutcome> { return fail(ErrorCode::CryptoFailed); }, note);
   write_intent(2, note);
-  gate.set_value();
+  gate.open();
   run_until([&] { return codes.size() == 3 && recoveries_ == 1; });
   EXPECT_EQ(
       codes,
       (std::vector<ErrorCode>{
           ErrorCode::LedgerUnavailable, ErrorCode::CryptoFailed, ErrorCode::LedgerUnavailable}));
   EXPECT_TRUE(recovered_.empty());  // rolled back: that is known here
+}
+
+TEST_F(GroupCommitTest, DoesUrgentWorkBeforeWhatWaits) {
+  Gate gate = hold_thread([](Result<void>) {});
+  for (uint64_t number = 1; number <= 100; ++number) write_numbered(number);
+  write_numbered(1001, Priority::Urgent);
+  write_numbered(1002, Priority::Urgent);
+  gate.open();
+  run_until([&] { return told_.size() == 102; });
+  std::vector<uint64_t> expected = {1001, 1002};
+  for (uint64_t number = 1; number <= 100; ++number) expected.push_back(number);
+  EXPECT_EQ(told_numbers(), expected);
+  // The one that it hurried into is a short one.
+  EXPECT_EQ(group_->counters().transactions, 3U);
+}
+
+TEST_F(GroupCommitTest, TakesUrgentWorkIntoATransactionThatHasBegun) {
+  Gate gate = hold_thread([](Result<void>) {});
+  Gate second = write_gate([this](const Result<void>&) { told_.emplace_back(0, std::nullopt); });
+  for (uint64_t number = 1; number <= 100; ++number) write_numbered(number);
+  gate.open();
+  second.is_reached.wait();  // a transaction of a hundred and one has begun
+  write_numbered(1001, Priority::Urgent);
+  second.open();
+  run_until([&] { return told_.size() == 102; });
+  std::vector<uint64_t> expected = {1001, 0};
+  for (uint64_t number = 1; number <= 100; ++number) expected.push_back(number);
+  EXPECT_EQ(told_numbers(), expected);
+  EXPECT_EQ(group_->counters().transactions, 3U);
+  group_->close();
+  open();
+  EXPECT_EQ(ledger_->open_intents()->size(), 101U) << "what was put back is done as well";
+}
+
+TEST_F(GroupCommitTest, ACrowdInAHurrySharesATransaction) {
+  Gate gate = hold_thread([](Result<void>) {});
+  for (uint64_t number = 1; number <= 300; ++number) write_numbered(number, Priority::Urgent);
+  gate.open();
+  run_until([&] { return told_.size() == 300; });
+  EXPECT_EQ(group_->counters().transactions, 2U);
+}
+
+TEST_F(GroupCommitTest, KnowsWhatAHurriedTransactionThatFailsHadNotComeTo) {
+  Gate gate = hold_thread([](Result<void>) {});
+  for (uint64_t number = 1; number <= 100; ++number) write_numbered(number);
+  write_numbered(1001, Priority::Urgent);
+  FaultVfs::fail(FaultAt::Sync, 0, SQLITE_IOERR_FSYNC, 1);
+  gate.open();
+  run_until([&] { return told_.size() == 101 && recoveries_ == 1; });
+  const auto count = [&](ErrorCode code) {
+    return std::count_if(
+        told_.begin(), told_.end(), [&](const auto& each) { return each.second == code; });
+  };
+  EXPECT_EQ(told_.front().first, 1001U);
+  EXPECT_EQ(count(ErrorCode::LedgerCommitUnknown), 32);
+  EXPECT_EQ(count(ErrorCode::LedgerUnavailable), 69) << "nobody asked the disk about these";
 }
 
 TEST_F(GroupCommitTest, FinishesWhatWasSubmittedWhenItCloses) {

@@ -74,6 +74,29 @@ TEST_F(LimitTest, AFloodOfPingsIsHeldBackAndAnsweredInFull) {
   sender.join();
 }
 
+TEST_F(LimitTest, AStationThatWasToldToComeLaterIsNotReadBefore) {
+  constexpr std::chrono::milliseconds kTime(300);
+  settings_.window = 4;
+  start();
+  const TlsContext own = context();
+  TestStation station(port_, &own);
+  ASSERT_TRUE(station.greet());
+  for (uint32_t i = 0; i < 4; ++i) station.send(issue(i));
+  ASSERT_TRUE(eventually([&] { return service_.replies.size() == 4; }));
+  const auto told = std::chrono::steady_clock::now();
+  on_loop([&] {
+    while (!service_.replies.empty())
+      service_.answer(tl::unexpected(Refusal{Error(ErrorCode::Busy), kTime}));
+  });
+  for (int i = 0; i < 4; ++i)
+    EXPECT_EQ(failure_code(station.receive()->issue().failure()), ErrorCode::Busy);
+  station.send(issue(1));
+  ASSERT_TRUE(eventually([&] { return service_.replies.size() == 1; }));
+  EXPECT_GE(std::chrono::steady_clock::now() - told, kTime);
+  station.send(ping(1));
+  EXPECT_TRUE(station.receive()->has_pong()) << "and then as before";
+}
+
 TEST_F(LimitTest, AConnectionOverMaxSessionsIsClosedAtOnce) {
   settings_.max_sessions = 2;
   start();

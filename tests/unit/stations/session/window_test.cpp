@@ -67,6 +67,33 @@ TEST_F(WindowTest, PingIsAnsweredWithAFullWindow) {
   EXPECT_TRUE(take_one().has_pong());
 }
 
+TEST_F(WindowTest, RestsWhenAsManyAsTheWindowWereToldToComeLater) {
+  open_and_greet();
+  const SteadyTime begin = std::chrono::steady_clock::now();
+  for (uint32_t i = 0; i < 4; ++i) {
+    EXPECT_FALSE(session_->rests_until(begin)) << "one that obeys could still send something";
+    send(issue(i));
+    service_.answer(tl::unexpected(Refusal{Error(ErrorCode::Busy), std::chrono::seconds(10 + i)}));
+  }
+  const auto until = session_->rests_until(begin);
+  ASSERT_TRUE(until);
+  EXPECT_GE(*until, begin + std::chrono::seconds(10));
+  EXPECT_LT(*until, begin + std::chrono::seconds(11)) << "the first of the times";
+  EXPECT_FALSE(session_->rests_until(*until));
+  send(issue(1));
+  service_.answer(tl::unexpected(Refusal{Error(ErrorCode::Busy), std::chrono::seconds(60)}));
+  EXPECT_TRUE(session_->rests_until(*until)) << "it came once for the time that passed";
+}
+
+TEST_F(WindowTest, DoesNotRestForWhatWasRefusedForGood) {
+  open_and_greet();
+  for (uint32_t i = 0; i < 8; ++i) {
+    send(issue(i));
+    service_.answer(tl::unexpected(Refusal{Error(ErrorCode::CsrProofWrong), {}}));
+  }
+  EXPECT_FALSE(session_->rests_until(std::chrono::steady_clock::now()));
+}
+
 TEST_F(WindowTest, AnswersMayComeInAnyOrder) {
   open_and_greet();
   for (uint32_t i = 0; i < 4; ++i) send(issue(i));
