@@ -119,6 +119,29 @@ def overload(options):
     return rates[1] / rates[0] if rates[0] else 0, only_busy(loads[1])
 
 
+CROWD = ["--stations", 128, "--window", 128, "--warm-up", 3, "--no-ceiling"]
+HAMMERING = [*CROWD, "--hammer", 32]  # a quarter comes back at once, whatever it was told
+
+
+@figure("hammer-gain", "<=1", "certificates of a station that hammers, against one that obeys")
+def hammer_gain(options):
+    report = bench(*HAMMERING, *seconds(options, 10), what="a quarter hammers")
+    groups = [report[name] for name in ("hammering", "obeying")]
+    each = [group["certificates"] / group["stations"] for group in groups]
+    note(f"  {rate_text(report)}; hammering {each[0]:.0f}, obeying {each[1]:.0f} each")
+    return each[0] / max(each[1], 1), only_busy(report)
+
+
+@figure("hammer-cost", ">=0.90", "throughput while a quarter of 128 stations hammers, against none")
+def hammer_cost(options):
+    reports = [bench(*setup, *seconds(options), what=what)
+               for setup, what in ((CROWD, "all obey"), (HAMMERING, "a quarter hammers"))]
+    for report in reports:
+        note(f"  {rate_text(report)}, told to come later: {report['later'] or 'none'}")
+    rates = [report["certificates_per_second"] for report in reports]
+    return rates[1] / max(rates[0], 1), only_busy(reports[1])
+
+
 @figure("lone-station", "<=5", "p99 of a station that asks alone, during a lot, against idle")
 def lone_station(options):
     # Longer than an answer takes, or it waits for itself.
