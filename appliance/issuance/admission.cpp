@@ -12,8 +12,10 @@ namespace {
 constexpr uint32_t kFew = 4;
 constexpr std::chrono::milliseconds kMinTime(20);
 constexpr std::chrono::milliseconds kMaxTime(30'000);
-// A place that stays free is lost, and one who is a little too early only asks again.
-constexpr double kEarly = 0.8;
+// Stations come a little later than told, so that they do not all come at once.
+constexpr std::chrono::milliseconds kMinPatience(1000);
+// A place that stays free is lost, and for one who comes a little too early there is room.
+constexpr double kEarly = 0.9;
 constexpr std::chrono::duration<double> kRateStep(0.1);
 constexpr std::chrono::duration<double> kRateMemory(0.5);
 
@@ -45,14 +47,21 @@ std::optional<std::chrono::milliseconds> Admission::enter(int64_t station_id,
 std::optional<std::chrono::milliseconds> Admission::turn_away(int64_t station_id,
                                                               const RequestId& request_id,
                                                               SteadyTime now) {
-  forget_returned(now);
+  forget_missed(now);
   const auto told = told_.find(request_id);
-  if (told != told_.end())
-    return std::chrono::ceil<std::chrono::milliseconds>(told->second.not_before - now);
-  if (has_place() || has_share_left(station_id)) return std::nullopt;
-  const std::chrono::milliseconds time = tell_to_return(now);
-  told_.emplace(request_id, Told{.not_before = now + time, .station_id = station_id});
-  returns_.emplace(now + time, request_id);
+  if (told != told_.end()) {
+    if (now < told->second.not_before)
+      return std::chrono::ceil<std::chrono::milliseconds>(told->second.not_before - now);
+    forget(told);
+    // An appointment is kept, or it would be told again and again while others come and go.
+    if (taken_ < 2 * places_) return std::nullopt;
+  } else if (has_place() || has_share_left(station_id)) {
+    return std::nullopt;
+  }
+  const std::chrono::milliseconds time = time_to_return();
+  const auto missed = missed_.emplace(now + time + std::max(time / 2, kMinPatience), request_id);
+  told_.emplace(request_id,
+                Told{.not_before = now + time, .missed = missed, .station_id = station_id});
   ++stations_[station_id].returning;
   return time;
 }
@@ -104,36 +113,31 @@ void Admission::leave_all() {
   taken_by_many_ = 0;
   is_full_ = false;
   told_.clear();
-  returns_.clear();
+  missed_.clear();
 }
 
 void Admission::forget_all_told() {
   while (!told_.empty()) forget(told_.begin());
-  returns_.clear();
 }
 
 // The time in which those who were told before will have had their turn. Places come free all the
-// time, so what is in flight is not waited for.
-std::chrono::milliseconds Admission::tell_to_return(SteadyTime now) {
-  const double rate = std::max(rate_per_second_, 1.0);
-  const std::chrono::duration<double> elapsed = now - waiting_since_;
-  waiting_ = std::max(0.0, waiting_ - elapsed.count() * rate);
-  waiting_since_ = now;
-  const std::chrono::duration<double> time(kEarly * waiting_ / rate);
-  // Nobody is told more than the longest time, so nobody waits behind more than that.
-  waiting_ = std::min(waiting_ + 1, rate * std::chrono::duration<double>(kMaxTime).count());
-  return std::clamp(
-      std::chrono::duration_cast<std::chrono::milliseconds>(time), kMinTime, kMaxTime);
+// time, so of what is in flight only that is waited for which has no place.
+std::chrono::milliseconds Admission::time_to_return() const {
+  const double before = static_cast<double>(told_.size()) + taken_ - places_;
+  const std::chrono::duration<double> time(kEarly * before / std::max(rate_per_second_, 1.0));
+  if (time >= kMaxTime) return kMaxTime;
+  return std::max(std::chrono::ceil<std::chrono::milliseconds>(time), kMinTime);
 }
 
-void Admission::forget_returned(SteadyTime now) {
-  for (; !returns_.empty() && returns_.begin()->first <= now; returns_.erase(returns_.begin()))
-    forget(told_.find(returns_.begin()->second));
+void Admission::forget_missed(SteadyTime now) {
+  while (!missed_.empty() && missed_.begin()->first <= now)
+    forget(told_.find(missed_.begin()->second));
 }
 
 void Admission::forget(ToldRequests::iterator told) {
   const auto station = stations_.find(told->second.station_id);
   if (--station->second.returning == 0 && station->second.places == 0) stations_.erase(station);
+  missed_.erase(told->second.missed);
   told_.erase(told);
 }
 

@@ -5,9 +5,10 @@
 // request; there are never more than twice as many in flight as places.
 //
 // Who is turned away is told the time in which those who were told before will have had their turn.
-// A request that comes again sooner hears the rest of its time, so hammering gains nothing.
+// A request that comes then gets in, unless there are twice as many in flight as places; one that
+// comes sooner hears the rest of its time, so hammering gains nothing.
 //
-// Limits   30 s is the longest time that is told; what was told is forgotten when it has passed
+// Limits   30 s is the longest time that is told; who does not come is waited for half as long
 // Threads  the event loop's thread only
 // Source   max-min fairness: Bertsekas and Gallager, "Data Networks", section 6.5.2
 #ifndef LINESIGN_APPLIANCE_ISSUANCE_ADMISSION_H_
@@ -48,10 +49,12 @@ class Admission final {
   // Of one that has any: not both are zero.
   struct Station {
     uint32_t places = 0;
-    uint32_t returning = 0;  // requests that were told to come again, whose time is to come
+    uint32_t returning = 0;  // requests that were told to come again
   };
+  using MissedTimes = std::multimap<SteadyTime, RequestId>;
   struct Told {
     SteadyTime not_before;
+    MissedTimes::iterator missed;
     int64_t station_id = 0;
   };
 
@@ -66,8 +69,8 @@ class Admission final {
   void set_places(int64_t station_id, uint32_t places);
   void forget(ToldRequests::iterator told);
   void forget_all_told();
-  std::chrono::milliseconds tell_to_return(SteadyTime now);
-  void forget_returned(SteadyTime now);
+  std::chrono::milliseconds time_to_return() const;
+  void forget_missed(SteadyTime now);
   void start_measuring(SteadyTime now);
   void measure_rate(SteadyTime now);
 
@@ -84,10 +87,8 @@ class Admission final {
   uint64_t rate_base_ = 0;
   double rate_per_second_ = 5000;  // a guess until it was full once
   bool is_rate_known_ = false;
-  double waiting_ = 0;  // told to come again, whose turn has not come; falls with the rate
-  SteadyTime waiting_since_;
-  ToldRequests told_;                             // whose time has not come
-  std::multimap<SteadyTime, RequestId> returns_;  // each of told_, the first to come first
+  ToldRequests told_;   // that have not come again
+  MissedTimes missed_;  // each of told_ is in it once: when it is no longer waited for
 };
 
 }  // namespace linesign
