@@ -59,6 +59,9 @@ std::optional<std::chrono::milliseconds> Admission::turn_away(int64_t station_id
     return std::nullopt;
   }
   const std::chrono::milliseconds time = time_to_return();
+  // The longest time is nobody's turn, so nothing need be remembered: a flood of requests that cost
+  // the station nothing fills no memory.
+  if (time == kMaxTime) return time;
   const auto missed = missed_.emplace(now + time + std::max(time / 2, kMinPatience), request_id);
   told_.emplace(request_id,
                 Told{.not_before = now + time, .missed = missed, .station_id = station_id});

@@ -2,13 +2,14 @@
 //
 // There are so many places. When all are taken, a station that has less than its share of them (an
 // equal part for each station that wants some) still gets one, so a lot does not shut out a single
-// request; there are never more than twice as many in flight as places.
+// request.
 //
 // Who is turned away is told the time in which those who were told before will have had their turn.
 // A request that comes then gets in, unless there are twice as many in flight as places; one that
 // comes sooner hears the rest of its time, so hammering gains nothing.
 //
-// Limits   30 s is the longest time that is told; who does not come is waited for half as long
+// Limits   30 s is the longest time that is told; who does not come is waited for half as long.
+//          What is remembered of those who were told is what can be signed in 30 s
 // Threads  the event loop's thread only
 // Source   max-min fairness: Bertsekas and Gallager, "Data Networks", section 6.5.2
 #ifndef LINESIGN_APPLIANCE_ISSUANCE_ADMISSION_H_

@@ -175,6 +175,8 @@ void Issuance::on_signed(const RecordedIntent& intent, Result<ByteView> signatur
   // A second result for an intent that has its end, or that abandon() forgot.
   const auto item = items_.find(id);
   if (item == items_.end()) return;
+  // A signer may still have the batch from before abandon() when recover() has sent it out again.
+  if (std::exchange(item->second.is_ending, true)) return;
   if (!signature) {
     void_intent(id, signature.error());
     return;

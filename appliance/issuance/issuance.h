@@ -93,6 +93,7 @@ class Issuance final {
     std::vector<Waiter> waiters;
     SteadyTime received_at;
     bool recovered = false;
+    bool is_ending = false;  // its certificate or void row is on its way into the ledger
   };
   struct Submission;
   struct Delivery {

@@ -23,8 +23,10 @@ constexpr std::chrono::milliseconds kMaxGathering(25);
 constexpr std::chrono::milliseconds kHurryInterval(3);
 // What a hurried transaction may do besides the urgent work: about a millisecond's worth.
 constexpr size_t kHurriedWork = 32;
-// While urgent work comes: over in some milliseconds.
+// While urgent work comes and for some time after it, because the first short one has to move what
+// came together for a long one.
 constexpr int kShortCheckpointPages = 500;
+constexpr std::chrono::seconds kShortCheckpoints(10);
 constexpr std::chrono::seconds kReopenInterval(1);
 
 // What callers are told when their work was not done because of something else: come again.
@@ -131,7 +133,9 @@ class GroupCommit::Implementation final {
   std::chrono::steady_clock::time_point next_try_;
   std::chrono::steady_clock::time_point gather_until_;  // the ledger's thread
   std::chrono::steady_clock::time_point hurry_after_;   // the ledger's thread
-  int checkpoint_pages_ = 0;                            // the ledger's thread
+  bool is_hurried_ = false;                             // this transaction; the ledger's thread
+  std::chrono::steady_clock::time_point short_checkpoints_until_;  // the ledger's thread
+  int checkpoint_pages_ = 0;                                       // the ledger's thread
   std::shared_ptr<Back> back_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
@@ -277,14 +281,21 @@ std::vector<GroupCommit::Implementation::Item> GroupCommit::Implementation::take
 }
 
 bool GroupCommit::Implementation::may_hurry() const {
-  return std::chrono::steady_clock::now() >= hurry_after_;
+  return !is_hurried_ && std::chrono::steady_clock::now() >= hurry_after_;
 }
 
 void GroupCommit::Implementation::handle(std::vector<Item> items) {
   items = refuse_old(std::move(items));
   if (items.empty()) return;
   const bool is_crowd = items.size() >= kCrowd;
+  const auto begin = std::chrono::steady_clock::now();
   std::optional<Error> error = transact(items);
+  const auto end = std::chrono::steady_clock::now();
+  if (std::exchange(is_hurried_, false)) {
+    // Half of the time belongs to those who do not hurry, also on a slow disk.
+    hurry_after_ = end + std::max<std::chrono::nanoseconds>(kHurryInterval, end - begin);
+    short_checkpoints_until_ = end + kShortCheckpoints;
+  }
   if (error.has_value()) {
     lose(std::move(*error), std::move(items));
     return;
@@ -294,15 +305,13 @@ void GroupCommit::Implementation::handle(std::vector<Item> items) {
     counters_.transactions += 1;
     counters_.writes += items.size();
   }
-  const auto end = std::chrono::steady_clock::now();
   gather_until_ = is_crowd ? end + gathering_.load(std::memory_order_relaxed) : end;
   std::stable_partition(items.begin(), items.end(), is_urgent);
   send({.items = std::move(items)});
 }
 
 void GroupCommit::Implementation::size_checkpoints() {
-  const auto now = std::chrono::steady_clock::now();
-  const bool is_short = now < hurry_after_ + kUrgentMemory;
+  const bool is_short = std::chrono::steady_clock::now() < short_checkpoints_until_;
   const int pages = is_short ? kShortCheckpointPages : kCheckpointPages;
   if (std::exchange(checkpoint_pages_, pages) != pages) ledger_->checkpoint_every(pages);
 }
@@ -333,20 +342,24 @@ std::optional<Error> GroupCommit::Implementation::transact(std::vector<Item>& it
 }
 
 std::optional<Error> GroupCommit::Implementation::run_all(std::vector<Item>& items) {
+  // Urgent pieces come first, as wait_for_work() made it, and are never put back.
+  const auto urgent = static_cast<size_t>(std::count_if(items.begin(), items.end(), is_urgent));
   size_t end = items.size();
-  const auto hurry = [&](size_t done) {
-    end = std::min(items.size(), std::max(done, kHurriedWork));
-    hurry_after_ = std::chrono::steady_clock::now() + kHurryInterval;
+  // `at`: where the normal pieces go on. Some of them are in every transaction, or urgent work
+  // could keep them out for ever.
+  const auto hurry_at = [&](size_t at, size_t normal_done) {
+    is_hurried_ = true;
+    end = std::min(items.size(), at + kHurriedWork - std::min(normal_done, kHurriedWork));
   };
-  const auto urgent = std::count_if(items.begin(), items.end(), is_urgent);
-  if (urgent > 0 && may_hurry()) hurry(static_cast<size_t>(urgent));
+  if (urgent > 0 && may_hurry()) hurry_at(urgent, 0);
   for (size_t next = 0; next < end; ++next) {
     if (is_urgent_waiting_.load(std::memory_order_relaxed) && may_hurry()) {
       std::vector<Item> late = refuse_old(take_urgent());
-      items.insert(items.begin() + static_cast<ptrdiff_t>(next),
+      const size_t at = std::max(next, urgent);
+      items.insert(items.begin() + static_cast<ptrdiff_t>(at),
                    std::make_move_iterator(late.begin()),
                    std::make_move_iterator(late.end()));
-      hurry(next + late.size());
+      if (!late.empty()) hurry_at(at + late.size(), at - urgent);
     }
     Item& item = items[next];
     std::optional<Error> error = item.work.run(*ledger_);

@@ -7,8 +7,9 @@
 // first.
 //
 // Urgent work overtakes the rest: a transaction that has begun takes it in and ends soon after, and
-// what it did not come to goes into the next one. At most once in 3 ms, so that a crowd in a hurry
-// is still a crowd that shares an fsync. While urgent work comes, checkpoints are short.
+// what it did not come to goes into the next one. Only every other transaction, and at most once
+// in 3 ms, so that a crowd in a hurry is still a crowd that shares an fsync and others get on.
+// While urgent work comes, checkpoints are short.
 //
 // Errors   `work` refuses (kind Refuse): only its own `done` hears of it. Any other error of a
 //          `work` ends the transaction: that piece gets its error, all others LedgerUnavailable,

@@ -10,8 +10,8 @@ namespace linesign {
 // Urgent: somebody waits for this one, while most of the work is for those who want many.
 enum class Priority : uint8_t { Normal, Urgent };
 
-// After urgent work more is likely to come. For so long the steps that cannot be interrupted (a
-// batch at a signer, a checkpoint of the ledger) are kept short, which costs a little throughput.
+// After urgent work more is likely to come. For so long batches at the signers, which cannot be
+// interrupted, are kept short, which costs a little throughput.
 constexpr std::chrono::seconds kUrgentMemory(1);
 
 }  // namespace linesign

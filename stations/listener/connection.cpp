@@ -194,7 +194,10 @@ void Connection::update_interest() {
   if (waiting < kHighWaterBytes / 2) is_stalled_ = false;
   reading_paused_ = phase_ == Phase::Talking && (is_stalled_ || is_resting());
   // What could not arrive while we did not read is not late.
-  if (was_paused && !reading_paused_ && part_since_) part_since_ = steady_now();
+  if (was_paused && !reading_paused_) {
+    last_frame_ = steady_now();
+    if (part_since_) part_since_ = last_frame_;
+  }
   watch_->wait_for({.read = !reading_paused_, .write = !tls_->output().empty()});
 }
 
@@ -215,6 +218,8 @@ void Connection::check_deadlines(SteadyTime now) {
       ++host_.refused_handshakes;
       return end();
     case Phase::Talking:
+      // Who is not read is not heard to leave either.
+      if (reading_paused_ && is_hung_up(socket_.get())) return end();
       if (const auto missed = missed_deadline(now)) {
         close(Error(*missed));
         flush();
@@ -237,7 +242,7 @@ std::optional<ErrorCode> Connection::missed_deadline(SteadyTime now) const {
     return ErrorCode::HelloTimeout;
   if (backlog() > 0 && now - output_moved_ > kStallFactor * settings.frame_timeout)
     return ErrorCode::OutputStalled;
-  const bool is_idle = session_->unanswered() == 0 && backlog() == 0;
+  const bool is_idle = session_->unanswered() == 0 && backlog() == 0 && !reading_paused_;
   if (is_idle && now - last_frame_ > settings.idle_timeout) return ErrorCode::IdleTimeout;
   return std::nullopt;
 }

@@ -111,4 +111,11 @@ Transfer write_socket(int fd, ByteView from) {
   }
 }
 
+bool is_hung_up(int fd) {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return true;
+  return info.tcpi_state != TCP_ESTABLISHED;
+}
+
 }  // namespace linesign

@@ -55,6 +55,12 @@ def rate_text(report):
             f"{report['certificates_per_cpu_second']:.0f} per CPU-second")
 
 
+def daemon_bytes(report):
+    """What linesignd had in memory when it had most."""
+    return next(each["rss_peak_bytes"] for each in report["cpu"]["processes"]
+                if each["name"] == "linesignd")
+
+
 def only_busy(report):
     """Every request was answered with a certificate or with Busy."""
     return set(report["later"]) <= {"Busy"} and not report["refused"]
@@ -161,9 +167,8 @@ def lone_station(options):
 @figure("memory", "<=300", "MiB of linesignd with 1,000 stations connected")
 def memory(options):
     report = bench("--stations", 1000, "--window", 16, *seconds(options, 5), "--no-ceiling")
-    daemon = next(each for each in report["cpu"]["processes"] if each["name"] == "linesignd")
     note(f"  {rate_text(report)}")
-    return daemon["rss_peak_bytes"] / MIB, not report["refused"]
+    return daemon_bytes(report) / MIB, not report["refused"]
 
 
 # --- growth -------------------------------------------------------------------------------------
@@ -238,7 +243,8 @@ def growth(options):
                 appliance.start()
                 report = load_running(appliance, options)
                 rates[appliance].append(report["certificates_per_second"])
-                note(f"  {'full' if appliance is grown else 'empty'}: {rate_text(report)}")
+                note(f"  {'full' if appliance is grown else 'empty'}: {rate_text(report)}, "
+                     f"linesignd at most {daemon_bytes(report) / MIB:.0f} MiB")
                 appliance.stop()
         return sum(rates[grown]) / max(sum(rates[empty]), 1), True
 

@@ -4,6 +4,7 @@
 
 #include "appliance/cloud/aws/endpoints.h"
 #include "appliance/cloud/registration/verdict.h"
+#include "appliance/cloud/targets/text_rules.h"
 #include "protocol/base/bytes.h"
 
 namespace linesign {
@@ -64,6 +65,12 @@ Result<DirectRegistrar::Device> DirectRegistrar::prepare(const CloudItem& item) 
   device.steps = item.steps;
   device.committed_at = item.committed_at;
   LS_TRY(device.thing, fill_in(plan_.thing_name, device.fields));
+  // Before the certificate, which would be there alone, and active.
+  if (!fits(kThingNameRule, device.thing))
+    return fail(ErrorCode::ConfigRange,
+                fmt::format("thing_name makes '{}' of this device: {} are allowed",
+                            device.thing,
+                            kThingNameRule.words));
   device.certificate_arn = fmt::format("arn:{}:iot:{}:{}:cert/{}",
                                        aws::partition_of(plan_.region),
                                        plan_.region,
@@ -110,7 +117,11 @@ Result<void> DirectRegistrar::set_status(const Device& device) {
   LS_TRY(const aws::CertificateDescription known, client_.describe_certificate(id));
   const CertificateStatus status = known.summary.status;
   if (status == plan_.status) return {};
-  if (status == CertificateStatus::Revoked || status == CertificateStatus::PendingTransfer)
+  // INACTIVE: somebody switched this device off, and it is not for us to switch it on again.
+  const bool is_taken_away = status == CertificateStatus::Revoked ||
+                             status == CertificateStatus::Inactive ||
+                             status == CertificateStatus::PendingTransfer;
+  if (is_taken_away)
     return fail(ErrorCode::AwsConflict,
                 fmt::format("the certificate is registered as {}", aws::to_string(status)));
   return client_.update_certificate(id, plan_.status);

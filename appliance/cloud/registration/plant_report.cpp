@@ -8,6 +8,7 @@
 
 #include "appliance/cloud/aws/error_codes.h"
 #include "appliance/cloud/aws/json.h"
+#include "appliance/cloud/aws/service_error.h"
 #include "hsm/x509/csr.h"
 #include "protocol/base/bytes.h"
 
@@ -18,6 +19,8 @@ constexpr std::array<std::string_view, 4> kOtherColumns = {
     "device_id", "order", "serial", "committed_at"};
 constexpr std::string_view kPemBegin = "-----BEGIN CERTIFICATE-----";
 constexpr std::string_view kPemEnd = "-----END CERTIFICATE-----";
+constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // as spreadsheets write it
+constexpr size_t kMaxReasonBytes = 500;
 constexpr size_t kNone = static_cast<size_t>(-1);
 
 tl::unexpected<Error> malformed(const std::filesystem::path& file,
@@ -103,7 +106,8 @@ PlantReport::Verdict failed_with(const aws::JsonObject& error) {
   PlantReport::Verdict verdict;
   const ErrorCode meaning = aws::meaning_of(code, 0).error;
   verdict.code = static_cast<uint32_t>(meaning);
-  verdict.reason = fmt::format("{}: {}", code, error.text("message").value_or("no message"));
+  verdict.reason = aws::one_line(
+      fmt::format("{}: {}", code, error.text("message").value_or("no message")), kMaxReasonBytes);
   return verdict;
 }
 
@@ -226,10 +230,13 @@ Result<void> PlantReport::read(const std::filesystem::path& file) {
   bool is_json = false;
   Columns columns;
   uint64_t lines = 0;
-  LS_CHECK(for_each_line(file, [&](const std::string& line, uint64_t number) -> Result<void> {
+  LS_CHECK(for_each_line(file, [&](std::string& line, uint64_t number) -> Result<void> {
     const Place place{file, number};
     ++lines;
-    if (number == 1) is_json = line.starts_with('{');
+    if (number == 1) {
+      if (line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
+      is_json = line.starts_with('{');
+    }
     if (is_json) return read_json_line(line, place);
     if (number > 1) return read_row(line, columns, place);
     LS_TRY(columns, read_header(line, place));
@@ -247,14 +254,25 @@ Result<void> PlantReport::read_json_line(const std::string& line, const Place& p
     return place.malformed("neither a result nor an error of a bulk registration");
   Verdict verdict = error ? failed_with(*error) : Verdict{true, 0, ""};
   std::optional<Sha256> id;
-  if (response) id = id_of_pem(response->text("CertificatePem").value_or(""));
-  if (const auto number = object->integer("lineNumber"); !id && number) {
-    if (manifest_.empty()) return place.malformed("it names a line: which manifest was AWS given?");
+  if (response) {
+    id = id_of_pem(response->text("CertificatePem").value_or(""));
+    if (!id) return place.malformed("a result without its certificate");
+  }
+  const auto number = object->integer("lineNumber");
+  if (!id && !number) return place.malformed("it names neither a certificate nor a line");
+  if (!id && manifest_.empty())
+    return place.malformed("it names a line: which manifest was AWS given?");
+  if (number && !manifest_.empty()) {
     if (*number < 1 || static_cast<uint64_t>(*number) > manifest_.size())
       return place.malformed(fmt::format("the manifest has no line {}", *number));
-    id = manifest_[static_cast<size_t>(*number) - 1];
+    const Sha256& there = manifest_[static_cast<size_t>(*number) - 1];
+    if (id && *id != there)
+      return place.malformed(
+          fmt::format("line {} of the manifest has another certificate: is it the manifest that "
+                      "AWS was given?",
+                      *number));
+    id = there;
   }
-  if (!id) return place.malformed("it names neither a certificate nor a line");
   return add(*id, std::move(verdict), place);
 }
 
@@ -298,7 +316,8 @@ Result<void> PlantReport::read_row(const std::string& line,
   if (!is_registered) {
     verdict.code = static_cast<uint32_t>(ErrorCode::AwsRefused);
     const bool has_reason = columns.reason != kNone && !cells->at(columns.reason).empty();
-    verdict.reason = has_reason ? cells->at(columns.reason) : "the report says that it failed";
+    verdict.reason = has_reason ? aws::one_line(cells->at(columns.reason), kMaxReasonBytes)
+                                : "the report says that it failed";
   }
   return add(*id, std::move(verdict), place);
 }

@@ -62,10 +62,12 @@ bool TargetLoop::wait_held(const Error& error) {
 }
 
 void TargetLoop::note(const WayStep& step) {
-  const bool was_held = holds_ > 0;
   // Some of a round may have got through before the others were stopped.
   const bool got_on = step.registered > 0 || step.parked > 0;
-  holds_ = step.hold ? (got_on ? 1 : holds_ + 1) : 0;
+  // A step that only begins something is no proof that the obstacle is gone: a task that fails
+  // again and again is begun later and later.
+  if (got_on || step.is_idle) holds_ = 0;
+  if (step.hold) ++holds_;
   bool is_news = false;
   {
     const std::lock_guard lock(mutex_);
@@ -73,7 +75,7 @@ void TargetLoop::note(const WayStep& step) {
     const State state = step.hold ? State::Held : step.is_idle ? State::Idle : State::Working;
     const bool same_hold =
         step.hold && progress_.hold && step.hold->code() == progress_.hold->code();
-    is_news = step.hold ? !same_hold : was_held;
+    is_news = step.hold ? !same_hold : progress_.hold.has_value();
     if (state != progress_.state || progress_.since == UnixTime{})
       progress_.since = parts_.clock->now();
     progress_.state = state;

@@ -39,15 +39,19 @@ class Round final {
   }
 
  private:
-  // A call that fails inside of AWS may be about this one device: only several in a row are about
-  // all.
+  // A call that fails inside of AWS, a policy of the account that excludes its name, a limit that
+  // its thing has reached: each may be about this one device. Only several in a row are about all.
+  static bool may_be_alone(const Error& error) {
+    return error.code() == ErrorCode::AwsUnavailable || error.code() == ErrorCode::AwsDenied ||
+           error.code() == ErrorCode::AwsQuota;
+  }
+
   void note(const DirectOutcome& outcome) {
     if (!outcome.hold) {
       passing_in_a_row_ = 0;
       return;
     }
-    const bool may_be_alone = outcome.hold->code() == ErrorCode::AwsUnavailable;
-    if (may_be_alone && ++passing_in_a_row_ < kPassingAreAll) {
+    if (may_be_alone(*outcome.hold) && ++passing_in_a_row_ < kPassingAreAll) {
       passing_ = outcome.hold;
     } else if (!result_.hold) {
       result_.hold = outcome.hold;

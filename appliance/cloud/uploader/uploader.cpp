@@ -187,7 +187,7 @@ class Program final {
       display.show(progress, clock_.steady());
     };
     account.before_line = [&] { display.clear(); };
-    const auto done = print_reconciliation(account);
+    auto done = print_reconciliation(account);
     display.clear();
     return done;
   }

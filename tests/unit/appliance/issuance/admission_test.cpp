@@ -89,7 +89,7 @@ TEST_F(AdmissionTest, WhoComesInTimeIsLetInWhoeverCameInBetween) {
   EXPECT_EQ(admission_.places_of(1), 9U);
 }
 
-TEST_F(AdmissionTest, NeverHasMoreThanTwiceAsManyAsPlaces) {
+TEST_F(AdmissionTest, KeepsAppointmentsUpToTwiceAsManyAsPlaces) {
   fill(1, 8);
   for (uint32_t i = 0; i < 20; ++i) ASSERT_TRUE(ask(1, i));
   clock_.advance(seconds(1));

@@ -368,6 +368,17 @@ TEST_F(IssuanceTest, AnswersEverybodyWhenTheLedgerIsLost) {
   EXPECT_EQ(issuance_->counters().issued, 0U);
 }
 
+TEST_F(IssuanceTest, ASecondSignatureForAnIntentIsForNobody) {
+  sign_at_once_ = false;
+  const auto answer = ask(1, "device-1", csr_);
+  ASSERT_TRUE(run_until([&] { return waiting_.size() == 1; }));
+  sign(*waiting_.front());
+  sign(*waiting_.front());  // from a batch that was at a signer when the ledger was lost
+  ASSERT_TRUE(run_until([&] { return answer->has_value(); }));
+  EXPECT_FALSE((*answer)->error);
+  EXPECT_EQ(issuance_->counters().issued, 1U);
+}
+
 TEST_F(IssuanceTest, AnswersInTimeAndFinishesLater) {
   sign_at_once_ = false;
   const auto late = ask(1, "device-1", csr_);

@@ -97,6 +97,24 @@ TEST_F(LimitTest, AStationThatWasToldToComeLaterIsNotReadBefore) {
   EXPECT_TRUE(station.receive()->has_pong()) << "and then as before";
 }
 
+TEST_F(LimitTest, AStationThatLeavesWhileItIsNotReadGivesItsSessionBack) {
+  settings_.window = 1;
+  settings_.frame_timeout = std::chrono::milliseconds(200);  // and so looked after often
+  start();
+  const TlsContext own = context();
+  auto station = std::make_unique<TestStation>(port_, &own);
+  ASSERT_TRUE(station->greet());
+  station->send(issue(1));
+  ASSERT_TRUE(eventually([&] { return service_.replies.size() == 1; }));
+  on_loop([&] {
+    service_.answer(tl::unexpected(Refusal{Error(ErrorCode::Busy), std::chrono::minutes(10)}));
+  });
+  ASSERT_TRUE(station->receive());
+  station->send(issue(2));  // stays unread
+  station.reset();
+  EXPECT_TRUE(eventually([&] { return listener_->counters().sessions == 0; }));
+}
+
 TEST_F(LimitTest, AConnectionOverMaxSessionsIsClosedAtOnce) {
   settings_.max_sessions = 2;
   start();

@@ -110,11 +110,21 @@ TEST_F(DirectRegistrarTest, OneThatWaitsForActivationIsActivated) {
   EXPECT_EQ(world_.transport.requests.at(2).method, "PUT");
 }
 
-TEST_F(DirectRegistrarTest, OneThatIsRevokedIsParked) {
-  world_.transport.then(exists(id_)).then(described("REVOKED"));
+TEST_F(DirectRegistrarTest, OneThatSomebodyRevokedOrSwitchedOffIsParked) {
+  for (const std::string status : {"REVOKED", "INACTIVE"}) {
+    world_.transport.then(exists(id_)).then(described(status));
+    const DirectOutcome outcome = run();
+    EXPECT_EQ(outcome.booking.state, RegistrationState::Parked);
+    EXPECT_THAT(outcome.booking.reason, HasSubstr(status));
+  }
+}
+
+TEST_F(DirectRegistrarTest, ANameThatAwsDoesNotAllowIsParkedBeforeAnythingIsRegistered) {
+  plan_.thing_name = "line.{device_id}";
   const DirectOutcome outcome = run();
   EXPECT_EQ(outcome.booking.state, RegistrationState::Parked);
-  EXPECT_THAT(outcome.booking.reason, HasSubstr("REVOKED"));
+  EXPECT_THAT(outcome.booking.reason, HasSubstr("line."));
+  EXPECT_TRUE(world_.transport.requests.empty());
 }
 
 TEST_F(DirectRegistrarTest, AnotherIdInTheAnswerIsParkedWithBothIds) {

@@ -93,6 +93,35 @@ TEST_F(PlantReportTest, ALineNumberNeedsTheManifest) {
       report.read(file(R"({"lineNumber":6,"error":{"code":"X","message":"bad"}})")).has_value());
 }
 
+TEST_F(PlantReportTest, AResultWithoutItsCertificateIsNotBelieved) {
+  PlantReport report;
+  ASSERT_TRUE(report.read_manifest(file(manifest())).has_value());
+  const auto done = report.read(file(R"({"lineNumber":1,"response":{"ResourceArns":{}}})"));
+  ASSERT_FALSE(done.has_value());
+  EXPECT_THAT(done.error().detail(), HasSubstr("without its certificate"));
+}
+
+TEST_F(PlantReportTest, AnotherManifestThanAwsWasGivenIsNoticed) {
+  std::string turned = result(2);
+  turned.replace(turned.find(":2,"), 3, ":1,");
+  PlantReport report;
+  ASSERT_TRUE(report.read_manifest(file(manifest())).has_value());
+  const auto done = report.read(file(turned));
+  ASSERT_FALSE(done.has_value());
+  EXPECT_THAT(done.error().detail(), HasSubstr("another certificate"));
+}
+
+TEST_F(PlantReportTest, AReasonCannotWriteToAnOperatorsTerminal) {
+  PlantReport report;
+  ASSERT_TRUE(report
+                  .read(file("\xef\xbb\xbf"
+                             "certificate_id,status,reason\n" +
+                             hex(1) + ",failed,\x1b[2Jgone\r\n"))
+                  .has_value());
+  ASSERT_TRUE(book(report).has_value());
+  EXPECT_EQ(outbox_.booked.at(1).reason, " [2Jgone");
+}
+
 TEST_F(PlantReportTest, ATableIsBooked) {
   PlantReport report;
   const std::string table = "device_id,certificate_id,status,reason\r\nSN-1," + hex(1) +
