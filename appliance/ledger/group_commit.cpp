@@ -124,29 +124,33 @@ class GroupCommit::Implementation final {
   void reopen();
   void send(News news);
 
+  using Time = std::chrono::steady_clock::time_point;
+
   EventLoop* loop_;
   LedgerSettings settings_;
-  std::unique_ptr<Ledger> ledger_;  // the ledger's thread; null while lost
-  std::optional<Error> lost_;       // the ledger's thread
-  bool is_beyond_repair_ = false;   // the ledger's thread
-  uint64_t epoch_ = 0;              // the ledger's thread
-  std::chrono::steady_clock::time_point next_try_;
-  std::chrono::steady_clock::time_point gather_until_;  // the ledger's thread
-  std::chrono::steady_clock::time_point hurry_after_;   // the ledger's thread
-  bool is_hurried_ = false;                             // this transaction; the ledger's thread
-  std::chrono::steady_clock::time_point short_checkpoints_until_;  // the ledger's thread
-  int checkpoint_pages_ = 0;                                       // the ledger's thread
+  // The ledger's thread.
+  std::unique_ptr<Ledger> ledger_;  // null while lost
+  std::optional<Error> lost_;
+  uint64_t epoch_ = 0;
+  Time next_try_;
+  Time gather_until_;
+  Time hurry_after_;
+  Time short_checkpoints_until_;
+  int checkpoint_pages_ = 0;
+  bool is_beyond_repair_ = false;
+  bool is_hurried_ = false;  // this transaction
+
   std::shared_ptr<Back> back_;
-  mutable std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<Item> urgent_;  // guarded by mutex_
-  std::deque<Item> queue_;   // guarded by mutex_
+  mutable std::mutex mutex_;
+  std::deque<Item> urgent_;       // guarded by mutex_
+  std::deque<Item> queue_;        // guarded by mutex_
+  GroupCommitCounters counters_;  // guarded by mutex_
+  std::atomic<std::chrono::microseconds> gathering_ = std::chrono::microseconds(0);
+  bool is_closing_ = false;  // guarded by mutex_
   // !urgent_.empty(), for a look between two pieces of work without the mutex.
   std::atomic<bool> is_urgent_waiting_ = false;
-  std::atomic<std::chrono::microseconds> gathering_ = std::chrono::microseconds(0);
-  bool is_closing_ = false;       // guarded by mutex_
-  GroupCommitCounters counters_;  // guarded by mutex_
-  std::thread thread_;            // last: it uses all of the above
+  std::thread thread_;  // last: it uses all of the above
 };
 
 void GroupCommit::Implementation::submit(Work work) {

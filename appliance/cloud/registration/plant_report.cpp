@@ -34,7 +34,13 @@ Result<void> for_each_line(const std::filesystem::path& file,
                            const std::function<Result<void>(std::string&, uint64_t)>& take) {
   std::ifstream in(file, std::ios::binary);
   if (!in) return fail(ErrorCode::Io, file.string() + ": cannot be read");
-  std::string line;
+  std::string line(kByteOrderMark.size(), '\0');
+  in.read(line.data(), static_cast<std::streamsize>(line.size()));
+  if (in.gcount() != static_cast<std::streamsize>(line.size()) || line != kByteOrderMark) {
+    in.clear();
+    in.seekg(0);
+  }
+  line.clear();
   uint64_t number = 1;
   for (char each = 0; in.get(each);) {
     if (each != '\n') {
@@ -230,13 +236,10 @@ Result<void> PlantReport::read(const std::filesystem::path& file) {
   bool is_json = false;
   Columns columns;
   uint64_t lines = 0;
-  LS_CHECK(for_each_line(file, [&](std::string& line, uint64_t number) -> Result<void> {
+  LS_CHECK(for_each_line(file, [&](const std::string& line, uint64_t number) -> Result<void> {
     const Place place{file, number};
     ++lines;
-    if (number == 1) {
-      if (line.starts_with(kByteOrderMark)) line.erase(0, kByteOrderMark.size());
-      is_json = line.starts_with('{');
-    }
+    if (number == 1) is_json = line.starts_with('{');
     if (is_json) return read_json_line(line, place);
     if (number > 1) return read_row(line, columns, place);
     LS_TRY(columns, read_header(line, place));
