@@ -5,8 +5,9 @@
 // request.
 //
 // Who is turned away is told the time in which those who were told before will have had their turn.
-// A request that comes then gets in, unless there are twice as many in flight as places; one that
-// comes sooner hears the rest of its time, so hammering gains nothing.
+// A request that comes then gets in, unless there are twice as many in flight as places or it was
+// told the longest time; one that comes sooner hears the rest of its time, so hammering gains
+// nothing.
 //
 // Limits   30 s is the longest time that is told; who does not come is waited for half as long.
 //          What is remembered of those who were told is what can be signed in 30 s

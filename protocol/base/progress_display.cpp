@@ -15,11 +15,11 @@ constexpr std::chrono::seconds kRateOver(30);
 constexpr size_t kBarWidth = 30;
 constexpr int64_t kSecondsPerMinute = 60;
 constexpr int64_t kSecondsPerHour = 3600;
+constexpr double kWholeRate = 100;  // above it nobody needs a fraction
 
-std::string grouped(uint64_t number) {
-  std::string digits = std::to_string(number);
-  for (size_t i = digits.size(); i > 3;) digits.insert(i -= 3, ",");
-  return digits;
+std::string rate_text(double per_second) {
+  if (per_second < kWholeRate) return fmt::format("{:.1f}/s", per_second);
+  return grouped(static_cast<uint64_t>(std::llround(per_second))) + "/s";
 }
 
 std::string time_left(uint64_t waiting, double per_second) {
@@ -36,21 +36,27 @@ std::string time_left(uint64_t waiting, double per_second) {
 
 }  // namespace
 
+std::string grouped(uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (size_t i = digits.size(); i > 3;) digits.insert(i -= 3, ",");
+  return digits;
+}
+
 std::string progress_line(const Progress& progress, double per_second, size_t bar_width) {
   std::string line;
   if (!progress.left) {
-    line = fmt::format("{} done  {:.1f}/s", grouped(progress.done), per_second);
+    line = fmt::format("{} done  {}", grouped(progress.done), rate_text(per_second));
   } else {
     const uint64_t left = *progress.left;
     const uint64_t total = progress.done + left;
     const size_t filled = left == 0 ? bar_width : progress.done * bar_width / total;
     if (bar_width > 0)
       line = "[" + std::string(filled, '#') + std::string(bar_width - filled, '.') + "] ";
-    line += fmt::format("{} of {}  {} %  {:.1f}/s  {}",
+    line += fmt::format("{} of {}  {} %  {}  {}",
                         grouped(progress.done),
                         grouped(total),
                         left == 0 ? 100 : progress.done * 100 / total,
-                        per_second,
+                        rate_text(per_second),
                         time_left(left, per_second));
   }
   if (!progress.note.empty()) line += "  " + progress.note;
@@ -65,7 +71,7 @@ void ProgressDisplay::show(const Progress& progress, SteadyTime now) {
   const std::lock_guard lock(mutex_);
   progress_ = progress;
   if (mode_ == Mode::Quiet) return;
-  history_.emplace_back(now, progress.done);
+  history_.emplace_back(now, progress.done - progress.skipped);
   while (history_.size() > 2 && history_.front().first + kRateOver < now) history_.pop_front();
   const bool is_first = next_draw_ == SteadyTime{};
   if (is_first && mode_ == Mode::Lines) next_draw_ = now + kLineEvery;

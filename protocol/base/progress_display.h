@@ -21,9 +21,13 @@ struct Progress {
   uint64_t done = 0;
   std::optional<uint64_t> left;  // absent: not known, and then there is no bar
   std::string note = {};         // at the end of the line
+  uint64_t skipped = 0;          // of `done`, what was there before: no measure for the rest
 };
 
-// "[#####.....] 4,512 of 10,000  45 %  7.9/s  12 min left", or "4,512 done  7.9/s"
+// 1234567 is "1,234,567".
+std::string grouped(uint64_t number);
+
+// "[#####.....] 4,512 of 10,000  45 %  7.9/s  12 min left", or "4,512 done  3,200/s"
 std::string progress_line(const Progress& progress, double per_second, size_t bar_width);
 
 class ProgressDisplay final {

@@ -90,9 +90,9 @@ Result<std::unique_ptr<Lot>> open_lot(const RequestCommand& command,
   return lot;
 }
 
-DisplayMode display_mode(const RequestCommand& command) {
-  if (command.quiet) return DisplayMode::Quiet;
-  return ::isatty(STDERR_FILENO) == 1 ? DisplayMode::Bar : DisplayMode::Lines;
+ProgressDisplay::Mode display_mode(const RequestCommand& command) {
+  if (command.quiet) return ProgressDisplay::Mode::Quiet;
+  return ProgressDisplay::mode_for(STDERR_FILENO);
 }
 
 std::string first_words(const LotOutcome& outcome) {

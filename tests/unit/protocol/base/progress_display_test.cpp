@@ -21,6 +21,18 @@ TEST(ProgressLineTest, SaysHowFarItIsAndHowLongItTakes) {
   EXPECT_EQ(progress_line({12'345, std::nullopt}, 4.25, 4), "12,345 done  4.2/s");
 }
 
+TEST(ProgressLineTest, ARateOfHundredsHasNoFraction) {
+  EXPECT_EQ(progress_line({1, std::nullopt}, 99.94, 0), "1 done  99.9/s");
+  EXPECT_EQ(progress_line({1, std::nullopt}, 3199.6, 0), "1 done  3,200/s");
+}
+
+TEST(GroupedNumbers, HaveCommas) {
+  EXPECT_EQ(grouped(0), "0");
+  EXPECT_EQ(grouped(999), "999");
+  EXPECT_EQ(grouped(1000), "1,000");
+  EXPECT_EQ(grouped(1234567), "1,234,567");
+}
+
 class ProgressDisplayTest : public testing::Test {
  protected:
   std::string shown() {
@@ -59,6 +71,13 @@ TEST_F(ProgressDisplayTest, WhereThereIsNoTerminalALineComesEveryTenSeconds) {
   for (int second = 0; second <= 20; ++second)
     display.show({static_cast<uint64_t>(second), std::nullopt}, start_ + seconds(second));
   EXPECT_EQ(shown(), "10 done  1.0/s\n20 done  1.0/s\n");
+}
+
+TEST_F(ProgressDisplayTest, WhatWasThereBeforeIsNoMeasureForTheRest) {
+  ProgressDisplay display(ProgressDisplay::Mode::Bar, screen_.get());
+  display.show({.done = 0, .left = 1000}, start_);
+  display.show({.done = 910, .left = 90, .skipped = 900}, start_ + seconds(1));
+  EXPECT_NE(shown().find("10.0/s  9 s left"), std::string::npos) << shown();
 }
 
 TEST_F(ProgressDisplayTest, WhoWantsQuietSeesNothing) {

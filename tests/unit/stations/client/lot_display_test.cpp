@@ -9,33 +9,18 @@
 namespace linesign::client {
 namespace {
 
-TEST(ProgressLine, ShowsCountRateAndTimeLeft) {
-  const LotProgress progress{10000, 4000, 512, 0};
-  EXPECT_EQ(progress_line(progress, 3200, 10),
-            "[####......] 4,512 of 10,000  45 %  3,200/s  0:02 left");
-}
-
-TEST(ProgressLine, ShowsRefusalsAndHours) {
-  const LotProgress progress{1000000, 10, 0, 3};
-  EXPECT_EQ(progress_line(progress, 100, 0),
-            "13 of 1,000,000  0 %  100/s  2:46:40 left  3 refused");
-}
-
-TEST(ProgressLine, DoesNotGuessWithoutARate) {
-  EXPECT_EQ(progress_line({5, 0, 0, 0}, 0, 5), "[.....] 0 of 5  0 %  0/s  waiting");
-  EXPECT_EQ(progress_line({0, 0, 0, 0}, 0, 0), "0 of 0  0 %  0/s  done");
-}
-
-TEST(GroupedNumbers, HaveCommas) {
-  EXPECT_EQ(grouped(0), "0");
-  EXPECT_EQ(grouped(999), "999");
-  EXPECT_EQ(grouped(1000), "1,000");
-  EXPECT_EQ(grouped(1234567), "1,234,567");
+TEST(LotProgressLine, CountsWhatIsThereAndWhatWasRefused) {
+  const LotProgress lot{10000, 4000, 512, 3};
+  EXPECT_EQ(progress_line(to_progress(lot), 3200, 10),
+            "[####......] 4,515 of 10,000  45 %  3,200/s  2 s left  3 refused");
+  EXPECT_EQ(to_progress(lot).skipped, 512U) << "it says nothing about the rate of the rest";
+  EXPECT_EQ(progress_line(to_progress({0, 0, 0, 0}), 0, 0), "0 of 0  100 %  0.0/s  done");
 }
 
 TEST(LotReport, HoldsOneJsonObjectPerRefusal) {
   const TempDir temp;
-  const auto display = LotDisplay::open(DisplayMode::Quiet, temp.path() / "report", stderr);
+  const auto display =
+      LotDisplay::open(ProgressDisplay::Mode::Quiet, temp.path() / "report", stderr);
   ASSERT_TRUE(display.has_value());
   (*display)->on_refused(
       {LotEnd::Refused, "unit-1", "a \"b\".csr", Error(ErrorCode::CsrEmpty, "x")});
@@ -49,8 +34,9 @@ TEST(LotReport, HoldsOneJsonObjectPerRefusal) {
 }
 
 TEST(LotReport, SaysWhenItCannotBeWritten) {
-  EXPECT_EQ(LotDisplay::open(DisplayMode::Quiet, "/nonexistent/report", stderr).error().code(),
-            ErrorCode::Io);
+  EXPECT_EQ(
+      LotDisplay::open(ProgressDisplay::Mode::Quiet, "/nonexistent/report", stderr).error().code(),
+      ErrorCode::Io);
 }
 
 }  // namespace

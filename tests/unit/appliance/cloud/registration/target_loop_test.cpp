@@ -1,5 +1,6 @@
 #include "appliance/cloud/registration/target_loop.h"
 
+#include <algorithm>
 #include <deque>
 
 #include <gtest/gtest.h>
@@ -74,6 +75,16 @@ TEST_F(TargetLoopTest, AnOutageIsWaitedForLongerAndLonger) {
   EXPECT_GE(time_.waits.at(11), std::chrono::seconds(30));
   EXPECT_LE(time_.waits.at(11), std::chrono::seconds(60));
   EXPECT_EQ(news_, 2) << "the outage is told once, and its end";
+}
+
+TEST_F(TargetLoopTest, WhatFailsAgainAfterEachBeginningIsBegunLaterAndLater) {
+  for (int i = 0; i < 12; ++i) {
+    way_.steps.push_back(held(ErrorCode::AwsUnavailable));
+    way_.steps.push_back(done(0));  // the next task is begun: no proof of anything
+  }
+  way_.steps.push_back(done(1));
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_GE(*std::max_element(time_.waits.begin(), time_.waits.end()), std::chrono::seconds(30));
 }
 
 TEST_F(TargetLoopTest, OnceEndsWithWhatHolds) {

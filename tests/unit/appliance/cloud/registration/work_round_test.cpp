@@ -63,19 +63,23 @@ TEST(WorkRoundTest, AHoldStopsTheRoundAndWhatIsDoneIsBooked) {
 }
 
 TEST(WorkRoundTest, ADeviceThatAwsFailsAtDoesNotStopTheOthers) {
-  FakeOutbox outbox(200);
-  const Work work = [](const CloudItem& item) {
-    DirectOutcome outcome = registered(item);
-    if (item.issuance_id != 1) return outcome;
-    outcome.booking.state = RegistrationState::Waiting;
-    outcome.hold = Error(ErrorCode::AwsUnavailable);
-    return outcome;
-  };
-  const RoundResult first = run(outbox, work);
-  EXPECT_EQ(first.registered, 199U);
-  EXPECT_FALSE(first.hold.has_value());
-  const RoundResult second = run(outbox, work);
-  EXPECT_TRUE(second.hold.has_value()) << "alone it is waited for";
+  // Inside of AWS; by a policy that excludes its name; by a limit that its thing has reached.
+  for (const ErrorCode code :
+       {ErrorCode::AwsUnavailable, ErrorCode::AwsDenied, ErrorCode::AwsQuota}) {
+    FakeOutbox outbox(200);
+    const Work work = [code](const CloudItem& item) {
+      DirectOutcome outcome = registered(item);
+      if (item.issuance_id != 1) return outcome;
+      outcome.booking.state = RegistrationState::Waiting;
+      outcome.hold = Error(code);
+      return outcome;
+    };
+    const RoundResult first = run(outbox, work);
+    EXPECT_EQ(first.registered, 199U);
+    EXPECT_FALSE(first.hold.has_value());
+    const RoundResult second = run(outbox, work);
+    EXPECT_TRUE(second.hold.has_value()) << "alone it is waited for";
+  }
 }
 
 TEST(WorkRoundTest, AnAwsThatFailsAtEverythingStopsTheRound) {
