@@ -1,11 +1,14 @@
 #include "appliance/cloud/registration/bulk_report.h"
 
 #include <algorithm>
+#include <set>
 
 #include <fmt/format.h>
 
 #include "appliance/cloud/aws/error_codes.h"
 #include "appliance/cloud/aws/json.h"
+#include "appliance/cloud/aws/service_error.h"
+#include "appliance/cloud/registration/verdict.h"
 #include "hsm/x509/csr.h"
 
 namespace linesign {
@@ -57,7 +60,8 @@ CloudBooking booking_of_error(const aws::JsonObject& report, const BulkLines::Li
       meaning.remedy == aws::Remedy::SlowDown || meaning.remedy == aws::Remedy::TryAgain;
   booking.state = may_pass ? RegistrationState::Waiting : RegistrationState::Parked;
   booking.code = may_pass ? 0 : static_cast<uint32_t>(meaning.error);
-  booking.reason = fmt::format("{}: {}", code, error.text("message").value_or("no message"));
+  booking.reason = aws::one_line(
+      fmt::format("{}: {}", code, error.text("message").value_or("no message")), kMaxReasonBytes);
   booking.attempts = may_pass ? 0 : 1;
   return booking;
 }
@@ -96,6 +100,21 @@ std::optional<CloudBooking> read_report_line(const std::string& json,
   const BulkLines::Line* line = find_line(*report, lines);
   if (line == nullptr) return std::nullopt;
   return is_result ? booking_of_result(*report, *line) : booking_of_error(*report, *line);
+}
+
+void park_unmentioned(const BulkLines& lines, std::vector<CloudBooking>& bookings) {
+  std::set<uint64_t> mentioned;
+  for (const CloudBooking& each : bookings) mentioned.insert(each.issuance_id);
+  for (const BulkLines::Line& line : lines.all()) {
+    if (mentioned.contains(line.issuance_id)) continue;
+    CloudBooking booking;
+    booking.issuance_id = line.issuance_id;
+    booking.state = RegistrationState::Parked;
+    booking.code = static_cast<uint32_t>(ErrorCode::AwsAnswerInvalid);
+    booking.reason = "the task is completed, and its reports do not name this device";
+    booking.attempts = 1;
+    bookings.push_back(std::move(booking));
+  }
 }
 
 }  // namespace linesign

@@ -2,7 +2,7 @@
 //
 // Lines are told apart by their number where the report has it, else by the certificate, else by
 // the name of the thing. Names of members are not all documented: what is not understood is no
-// error, and its device waits again.
+// error, and its device counts as not mentioned.
 //
 // Limits   a line of 256,000 bytes
 // Threads  plain values
@@ -34,6 +34,7 @@ class BulkLines final {
     Sha256 pem_hash{};  // without white space
   };
   size_t size() const { return lines_.size(); }
+  const std::vector<Line>& all() const { return lines_; }
   const Line* by_number(int64_t number) const;  // from 1
   const Line* by_pem(std::string_view pem) const;
   const Line* by_thing(const std::string& name) const;
@@ -48,6 +49,10 @@ class BulkLines final {
 std::optional<CloudBooking> read_report_line(const std::string& json,
                                              bool is_result,
                                              const BulkLines& lines);
+
+// Adds a parked one for each line that has no booking: of a task that came to all of its lines.
+// Another task would say no more of it, again and again.
+void park_unmentioned(const BulkLines& lines, std::vector<CloudBooking>& bookings);
 
 }  // namespace linesign
 

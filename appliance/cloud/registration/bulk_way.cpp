@@ -271,6 +271,8 @@ Result<WayStep> BulkWay::book(const BulkTask& task) {
   std::vector<CloudBooking> bookings;
   LS_CHECK(fetch_reports(task, aws::ReportType::Results, lines, bookings));
   LS_CHECK(fetch_reports(task, aws::ReportType::Errors, lines, bookings));
+  LS_TRY(const bool is_whole, is_completed(task));
+  if (is_whole) park_unmentioned(lines, bookings);
   WayStep step;
   for (size_t at = 0; at < bookings.size(); at += kMaxCloudItems) {
     const size_t end = std::min<size_t>(bookings.size(), at + kMaxCloudItems);
@@ -285,6 +287,15 @@ Result<WayStep> BulkWay::book(const BulkTask& task) {
   LS_CHECK(return_items(task.id));
   LS_CHECK(outbox_.update_task(task.id, to_state(BulkTaskState::Booked)));
   return step;
+}
+
+// Did AWS come to every line? One that failed or was cancelled may not have.
+Result<bool> BulkWay::is_completed(const BulkTask& task) {
+  LS_TRY(aws::IotClient iot, session_.iot());
+  const auto known = iot.describe_task(task.aws_task_id);
+  if (known.has_value()) return known->status == TaskStatus::Completed;
+  if (known.error().code() == ErrorCode::AwsNotFound) return false;
+  return fail(known.error());
 }
 
 Result<void> BulkWay::fetch_reports(const BulkTask& task,

@@ -71,6 +71,7 @@ class BulkWay final : public Way {
                                  const BulkTask& task,
                                  aws::TaskStatus status,
                                  bool& is_any) const;
+  Result<bool> is_completed(const BulkTask& task);
   Result<void> fetch_reports(const BulkTask& task,
                              aws::ReportType type,
                              const BulkLines& lines,

@@ -9,6 +9,7 @@
 #include "appliance/cloud/aws/error_codes.h"
 #include "appliance/cloud/aws/json.h"
 #include "appliance/cloud/aws/service_error.h"
+#include "appliance/cloud/registration/verdict.h"
 #include "hsm/x509/csr.h"
 #include "protocol/base/bytes.h"
 
@@ -20,7 +21,6 @@ constexpr std::array<std::string_view, 4> kOtherColumns = {
 constexpr std::string_view kPemBegin = "-----BEGIN CERTIFICATE-----";
 constexpr std::string_view kPemEnd = "-----END CERTIFICATE-----";
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // as spreadsheets write it
-constexpr size_t kMaxReasonBytes = 500;
 constexpr size_t kNone = static_cast<size_t>(-1);
 
 tl::unexpected<Error> malformed(const std::filesystem::path& file,

@@ -14,6 +14,9 @@
 
 namespace linesign {
 
+// Of the words of a report that are kept with a parked device.
+constexpr size_t kMaxReasonBytes = 500;
+
 enum class Verdict : uint8_t { Park, Hold };
 
 Verdict judge(const Error& error);

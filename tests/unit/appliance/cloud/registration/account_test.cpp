@@ -298,6 +298,21 @@ TEST_F(AccountTest, ReportsWithoutPositionsAreBookedByCertificate) {
   EXPECT_EQ(count(RegistrationState::Registered), 20U);
 }
 
+TEST_F(AccountTest, ADeviceThatNoReportOfACompletedTaskNamesIsParked) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.way = WayKind::Bulk;
+  make_devices(6);
+  // An error without the number of its line names nobody.
+  aws_.control("settings",
+               R"({"report_positions":false,"bulk_bad_lines":[2],"bulk_bad_tasks":100})");
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  aws_.control("settings", R"({"report_positions":true,"bulk_bad_lines":[],"bulk_bad_tasks":0})");
+  EXPECT_EQ(count(RegistrationState::Registered), 5U);
+  EXPECT_EQ(outbox_.items.at(2).state, RegistrationState::Parked);
+  EXPECT_THAT(outbox_.booked.at(2).reason, HasSubstr("do not name"));
+  EXPECT_EQ(outbox_.tasks.size(), 1U) << "another task would say no more";
+}
+
 TEST_F(AccountTest, AnUploadWhoseAnswerIsLostIsTakenForOurs) {
   ASSERT_TRUE(register_ca().has_value());
   setup_.way = WayKind::Bulk;
