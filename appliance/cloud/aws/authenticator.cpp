@@ -10,7 +10,7 @@ Result<std::string> KeyAuthenticator::authorize(HttpRequest& request,
   return credentials->access_key_id;
 }
 
-bool KeyAuthenticator::renew(std::string_view access_key_id) {
+Result<bool> KeyAuthenticator::renew(std::string_view access_key_id) {
   return cache_->renew(access_key_id);
 }
 

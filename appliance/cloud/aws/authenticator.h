@@ -24,8 +24,9 @@ class Authenticator {
                                         const SigningScope& scope,
                                         const SignedParts& parts) = 0;
 
-  // AWS says that this key has expired. False: there is no newer one.
-  virtual bool renew(std::string_view access_key_id) = 0;
+  // AWS says that this key has expired. False: there is no newer one. An error: why none could be
+  // fetched.
+  virtual Result<bool> renew(std::string_view access_key_id) = 0;
 };
 
 // Signature Version 4 with a key from a cache.
@@ -35,7 +36,7 @@ class KeyAuthenticator final : public Authenticator {
   Result<std::string> authorize(HttpRequest& request,
                                 const SigningScope& scope,
                                 const SignedParts& parts) override;
-  bool renew(std::string_view access_key_id) override;
+  Result<bool> renew(std::string_view access_key_id) override;
 
  private:
   std::shared_ptr<CredentialCache> cache_;
@@ -49,7 +50,7 @@ class NoAuthenticator final : public Authenticator {
                                 const SignedParts& /*parts*/) override {
     return std::string();
   }
-  bool renew(std::string_view /*access_key_id*/) override { return false; }
+  Result<bool> renew(std::string_view /*access_key_id*/) override { return false; }
 };
 
 }  // namespace linesign::aws

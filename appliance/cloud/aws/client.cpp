@@ -90,13 +90,11 @@ Result<void> Client::recover_from_answer(const Call& call, Attempt& attempt, con
       return {};
     case Remedy::PerhapsSetClock:
       // Else the secret: it may have been replaced in its file.
-      if (!set_clock(call, attempt) && !renew_key(attempt)) return fail(error);
-      return {};
+      return set_clock(call, attempt) ? Result<void>() : renew_key(attempt, error);
     case Remedy::RenewCredentials:
       break;
   }
-  if (!renew_key(attempt)) return fail(error);
-  return {};
+  return renew_key(attempt, error);
 }
 
 bool Client::set_clock(const Call& call, Attempt& attempt) {
@@ -107,9 +105,10 @@ bool Client::set_clock(const Call& call, Attempt& attempt) {
          parts_.runtime.skew.offset(host) != attempt.clock_offset;  // another thread was faster
 }
 
-bool Client::renew_key(Attempt& attempt) {
-  if (std::exchange(attempt.key_was_renewed, true)) return false;
-  return parts_.authenticator->renew(attempt.access_key_id);
+Result<void> Client::renew_key(Attempt& attempt, const Error& error) {
+  if (std::exchange(attempt.key_was_renewed, true)) return fail(error);
+  LS_TRY(const bool is_newer, parts_.authenticator->renew(attempt.access_key_id));
+  return is_newer ? Result<void>() : fail(error);
 }
 
 Result<void> Client::wait_for_retry(const Call& call,

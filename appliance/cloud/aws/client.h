@@ -96,7 +96,8 @@ class Client final {
   Result<void> recover(const Call& call, Attempt& attempt, const Error& error);
   Result<void> recover_from_answer(const Call& call, Attempt& attempt, const Error& error);
   bool set_clock(const Call& call, Attempt& attempt);
-  bool renew_key(Attempt& attempt);
+  // An error: `error`, or why there is no newer key.
+  Result<void> renew_key(Attempt& attempt, const Error& error);
   Result<void> wait_for_retry(const Call& call, Attempt& attempt, const Error& error, int cost);
 
   ClientParts parts_;

@@ -64,13 +64,13 @@ Result<CredentialsPtr> CredentialCache::get() {
   return old;
 }
 
-bool CredentialCache::renew(std::string_view access_key_id) {
+Result<bool> CredentialCache::renew(std::string_view access_key_id) {
   std::unique_lock lock(mutex_);
   wait_for_fetch(lock);
   if (current_ && current_->access_key_id != access_key_id) return true;
   const CredentialsPtr old = current_;
-  if (!fetch(lock).has_value()) return false;
-  return !old || !is_same_key(*old, *current_);
+  LS_TRY(const CredentialsPtr fresh, fetch(lock));
+  return !old || !is_same_key(*old, *fresh);
 }
 
 }  // namespace linesign::aws

@@ -31,7 +31,7 @@ class CredentialCache final {
   Result<CredentialsPtr> get();
 
   // Fetches unless somebody already replaced this key. False: key and secret are still the same.
-  bool renew(std::string_view access_key_id);
+  Result<bool> renew(std::string_view access_key_id);
 
   std::string source() const { return provider_->source(); }
 

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include "appliance/cloud/aws/account_credentials.h"
 #include "appliance/cloud/aws/metadata_credentials.h"
 #include "appliance/cloud/aws/process_credentials.h"
 #include "appliance/cloud/aws/role_credentials.h"
@@ -41,6 +42,12 @@ class ProviderFinder final {
     LS_TRY(Endpoint endpoint, find_endpoint(Service::Sts, settings_.region, settings_));
     return Provider(std::make_unique<AssumeRoleCredentials>(
         std::move(role), parts(std::make_shared<KeyAuthenticator>(cache)), std::move(endpoint)));
+  }
+
+  Result<Provider> of_account(Provider base, std::string account) {
+    LS_TRY(Endpoint endpoint, find_endpoint(Service::Sts, settings_.region, settings_));
+    return Provider(std::make_unique<AccountCredentials>(
+        std::move(base), std::move(account), parts(nullptr), std::move(endpoint)));
   }
 
   Result<Provider> anywhere(RolesAnywhere roles, std::shared_ptr<X509Signer> signer) {
@@ -203,6 +210,10 @@ Result<std::shared_ptr<CredentialCache>> find_credentials(const Settings& settin
   if (source.role) {
     LS_TRY(Provider role, finder.on_top(std::move(provider), std::move(*source.role)));
     provider = std::move(role);
+  }
+  if (!source.account.empty()) {
+    LS_TRY(Provider checked, finder.of_account(std::move(provider), std::move(source.account)));
+    provider = std::move(checked);
   }
   return std::make_shared<CredentialCache>(std::move(provider), runtime.clock);
 }

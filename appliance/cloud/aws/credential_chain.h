@@ -29,6 +29,8 @@ struct CredentialSource {
   std::optional<RolesAnywhere> roles_anywhere{};
   std::shared_ptr<X509Signer> x509_signer{};  // REQUIRES: present with roles_anywhere
   std::optional<AssumeRole> role{};           // on top
+  // The number of the account that they must belong to, whenever they are replaced; empty: any.
+  std::string account{};
 };
 
 // `settings` are borrowed and outlive the cache, like what `runtime` refers to.

@@ -55,7 +55,7 @@ class X509Authenticator final : public Authenticator {
   Result<std::string> authorize(HttpRequest& request,
                                 const SigningScope& scope,
                                 const SignedParts& parts) override;
-  bool renew(std::string_view /*access_key_id*/) override { return false; }
+  Result<bool> renew(std::string_view /*access_key_id*/) override { return false; }
 
  private:
   std::shared_ptr<X509Signer> signer_;

@@ -8,6 +8,7 @@
 #include "appliance/cloud/aws/error_codes.h"
 #include "appliance/cloud/aws/json.h"
 #include "appliance/cloud/aws/service_error.h"
+#include "appliance/cloud/registration/report_file.h"
 #include "appliance/cloud/registration/verdict.h"
 #include "hsm/x509/csr.h"
 
@@ -23,7 +24,7 @@ Sha256 pem_hash(std::string_view pem) {
 std::string last_part(const std::string& arn) { return arn.substr(arn.rfind('/') + 1); }
 
 const BulkLines::Line* find_line(const aws::JsonObject& report, const BulkLines& lines) {
-  if (const auto number = report.integer("lineNumber")) return lines.by_number(*number);
+  if (const auto number = manifest_line_of(report)) return lines.by_number(*number);
   const auto response = report.object("response");
   if (!response) return nullptr;
   if (const auto pem = response->text("CertificatePem"))

@@ -4,7 +4,7 @@
 // the name of the thing. Names of members are not all documented: what is not understood is no
 // error, and its device counts as not mentioned.
 //
-// Limits   a line of 256,000 bytes
+// Limits   report_file.h
 // Threads  plain values
 // Source   AWS IoT Developer Guide, "Bulk registration"; reports as seen
 #ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_BULK_REPORT_H_

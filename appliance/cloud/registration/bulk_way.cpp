@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 
 #include <fmt/format.h>
 
@@ -11,6 +10,7 @@
 #include "appliance/cloud/aws/times.h"
 #include "appliance/cloud/manifest/manifest_file.h"
 #include "appliance/cloud/manifest/manifest_line.h"
+#include "appliance/cloud/registration/report_file.h"
 #include "appliance/cloud/registration/verdict.h"
 #include "hsm/x509/csr.h"
 #include "protocol/base/bytes.h"
@@ -34,14 +34,16 @@ WayStep look_again(int looks) {
   return step;
 }
 
-void read_report(const std::filesystem::path& file,
-                 bool is_result,
-                 const BulkLines& lines,
-                 std::vector<CloudBooking>& bookings) {
-  std::ifstream in(file);
-  for (std::string line; std::getline(in, line);)
+// A line that was cut for its length is no JSON any more, and names nobody.
+Result<void> read_report(const std::filesystem::path& file,
+                         bool is_result,
+                         const BulkLines& lines,
+                         std::vector<CloudBooking>& bookings) {
+  return for_each_report_line(file, [&](const std::string& line, uint64_t) -> Result<void> {
     if (auto booking = read_report_line(line, is_result, lines))
       bookings.push_back(std::move(*booking));
+    return {};
+  });
 }
 
 BulkTaskChange to_state(BulkTaskState state) {
@@ -323,7 +325,7 @@ Result<void> BulkWay::fetch_report(const BulkTask& task,
   const auto file =
       plan_.work_dir / fmt::format("{}-{}-{}", target_, task.id, is_result ? "results" : "errors");
   LS_CHECK(session_.s3().download(url, file, kMaxReportBytes));
-  read_report(file, is_result, lines, bookings);
+  LS_CHECK(read_report(file, is_result, lines, bookings));
   std::error_code ignored;
   std::filesystem::remove(file, ignored);
   return {};

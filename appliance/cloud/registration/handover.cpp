@@ -182,12 +182,13 @@ Result<uint64_t> FileWay::book(const std::vector<uint64_t>& ids) {
 }
 
 WayStep JitWay::step() {
-  const auto checked = check_ca_();
-  if (!checked.has_value()) return held(checked.error());
   const auto items = outbox_.claim(target_, 0, kMaxCloudItems);
   if (!items.has_value()) return held(items.error());
   WayStep step;
   step.is_idle = items->empty();
+  if (step.is_idle) return step;
+  const auto checked = check_ca_();
+  if (!checked.has_value()) return held(checked.error());
   std::vector<CloudBooking> bookings;
   for (const CloudItem& item : *items) bookings.push_back(handed_over(item.issuance_id));
   const auto booked = hand_over(outbox_, target_, std::move(bookings));

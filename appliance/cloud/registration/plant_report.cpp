@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 
 #include <fmt/format.h>
 
 #include "appliance/cloud/aws/error_codes.h"
 #include "appliance/cloud/aws/json.h"
 #include "appliance/cloud/aws/service_error.h"
+#include "appliance/cloud/registration/report_file.h"
 #include "appliance/cloud/registration/verdict.h"
 #include "hsm/x509/csr.h"
 #include "protocol/base/bytes.h"
@@ -20,7 +20,6 @@ constexpr std::array<std::string_view, 4> kOtherColumns = {
     "device_id", "order", "serial", "committed_at"};
 constexpr std::string_view kPemBegin = "-----BEGIN CERTIFICATE-----";
 constexpr std::string_view kPemEnd = "-----END CERTIFICATE-----";
-constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // as spreadsheets write it
 constexpr size_t kNone = static_cast<size_t>(-1);
 
 tl::unexpected<Error> malformed(const std::filesystem::path& file,
@@ -29,32 +28,13 @@ tl::unexpected<Error> malformed(const std::filesystem::path& file,
   return fail(ErrorCode::ReportMalformed, fmt::format("{}:{}: {}", file.string(), line, what));
 }
 
-// Gives every line without its end; a last one without a newline counts, an empty one does not.
+// As in for_each_report_line, and each of a length that is allowed.
 Result<void> for_each_line(const std::filesystem::path& file,
-                           const std::function<Result<void>(std::string&, uint64_t)>& take) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return fail(ErrorCode::Io, file.string() + ": cannot be read");
-  std::string line(kByteOrderMark.size(), '\0');
-  in.read(line.data(), static_cast<std::streamsize>(line.size()));
-  if (in.gcount() != static_cast<std::streamsize>(line.size()) || line != kByteOrderMark) {
-    in.clear();
-    in.seekg(0);
-  }
-  line.clear();
-  uint64_t number = 1;
-  for (char each = 0; in.get(each);) {
-    if (each != '\n') {
-      line += each;
-      if (line.size() > kMaxReportLine) return malformed(file, number, "the line is too long");
-      continue;
-    }
-    if (line.ends_with('\r')) line.pop_back();
-    LS_CHECK(take(line, number));
-    line.clear();
-    ++number;
-  }
-  if (in.bad()) return fail(ErrorCode::Io, file.string() + ": cannot be read");
-  return line.empty() ? Result<void>() : take(line, number);
+                           const std::function<Result<void>(const std::string&, uint64_t)>& take) {
+  return for_each_report_line(file, [&](const std::string& line, uint64_t number) -> Result<void> {
+    if (line.size() > kMaxReportLine) return malformed(file, number, "the line is too long");
+    return take(line, number);
+  });
 }
 
 // The id of a certificate: PEM's text is base64 of its DER form.
@@ -261,7 +241,7 @@ Result<void> PlantReport::read_json_line(const std::string& line, const Place& p
     id = id_of_pem(response->text("CertificatePem").value_or(""));
     if (!id) return place.malformed("a result without its certificate");
   }
-  const auto number = object->integer("lineNumber");
+  const auto number = manifest_line_of(*object);
   if (!id && !number) return place.malformed("it names neither a certificate nor a line");
   if (!id && manifest_.empty())
     return place.malformed("it names a line: which manifest was AWS given?");

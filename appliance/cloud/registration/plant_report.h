@@ -12,9 +12,8 @@
 //              CSV (device_id, order, serial, committed_at) may stay
 // Limits   kMaxReportLines devices in all; a line of kMaxReportLine bytes
 // Memory   about 200 bytes for each device in the reports
-// Errors   ReportMalformed with file and line; ReportRefused: devices that are not of this ledger
-// or
-//          not of this target; of the ledger
+// Errors   ReportMalformed with file and line; Io; ReportRefused: devices that are not of this
+//          ledger or not of this target; of the ledger
 // Threads  one
 // Source   AWS IoT Developer Guide, "Bulk registration"
 #ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_PLANT_REPORT_H_
@@ -33,7 +32,6 @@
 namespace linesign {
 
 constexpr size_t kMaxReportLines = 2'000'000;
-constexpr size_t kMaxReportLine = 256'000;
 
 class PlantReport final {
  public:

@@ -82,7 +82,7 @@ std::vector<PreflightFinding> preflight(const TargetSetup& setup,
                                         const TargetConnection& connection) {
   PreflightFindings findings;
   check_certificate_forms(setup, SystemClock().now(), findings);
-  const auto account = connection.check_account(setup.account);
+  const auto account = connection.check_credentials();
   if (!account.has_value()) {
     findings.problem("Credentials: " + account.error().to_string());
     return findings.take();

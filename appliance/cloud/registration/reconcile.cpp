@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <unordered_set>
+#include <unordered_map>
 
 #include <fmt/format.h>
 
@@ -23,7 +23,24 @@ struct HashOfHash {
   }
 };
 
-using Account = std::unordered_set<Sha256, HashOfHash>;
+using aws::CertificateStatus;
+using Account = std::unordered_map<Sha256, CertificateStatus, HashOfHash>;
+
+bool is_of_use(CertificateStatus status, bool may_be_inactive) {
+  switch (status) {
+    case CertificateStatus::Revoked:
+    case CertificateStatus::PendingTransfer:
+      return false;
+    case CertificateStatus::Inactive:
+    case CertificateStatus::PendingActivation:
+    case CertificateStatus::RegisterInactive:
+      return may_be_inactive;
+    case CertificateStatus::Active:
+    case CertificateStatus::Other:
+      break;
+  }
+  return true;
+}
 
 std::optional<Sha256> to_hash(const std::string& hex) {
   const auto bytes = from_hex(hex);
@@ -70,7 +87,7 @@ class Comparison final {
     if (plan_.by_listing) LS_CHECK(list_account());
     for (const std::string& order : plan_.orders) LS_CHECK(compare_order(order));
     LS_CHECK(report_unbooked());
-    for (const Sha256& hash : account_) {
+    for (const auto& [hash, status] : account_) {
       ++counts_.not_in_ledger;
       take_(Difference::NotInLedger,
             fmt::format("{} is in the account and not in the ledger", to_hex(hash)));
@@ -84,7 +101,7 @@ class Comparison final {
     do {
       LS_TRY(const auto page, client_.list_certificates_by_ca(plan_.ca_id, next));
       for (const aws::CertificateSummary& each : page.items)
-        if (const auto hash = to_hash(each.id)) account_.insert(*hash);
+        if (const auto hash = to_hash(each.id)) account_.emplace(*hash, each.status);
       next = page.next;
       got_on(page.items.size());
     } while (!next.empty());
@@ -105,24 +122,42 @@ class Comparison final {
     return {};
   }
 
-  Result<bool> is_in_account(const Sha256& hash) {
-    if (plan_.by_listing) return account_.erase(hash) != 0;
+  // Absent: it is not in the account.
+  Result<std::optional<CertificateStatus>> find_in_account(const Sha256& hash) {
+    std::optional<CertificateStatus> status;
+    if (plan_.by_listing) {
+      if (const auto node = account_.extract(hash)) status = node.mapped();
+      return status;
+    }
     const auto there = client_.describe_certificate(to_hex(hash));
     got_on(1);
-    if (there.has_value()) return true;
-    if (there.error().code() == ErrorCode::AwsNotFound) return false;
-    return fail(there.error());
+    if (!there.has_value() && there.error().code() != ErrorCode::AwsNotFound)
+      return fail(there.error());
+    if (there.has_value()) status = there->summary.status;
+    return status;
+  }
+
+  // Ledger and account both have it.
+  void count_both(uint64_t id, const Sha256& hash, CertificateStatus status) {
+    if (is_of_use(status, plan_.may_be_inactive)) {
+      ++counts_.same;
+      return;
+    }
+    ++counts_.not_active;
+    take_(Difference::NotActive,
+          fmt::format(
+              "{} is {} in the account (number {})", to_hex(hash), aws::to_string(status), id));
   }
 
   Result<void> compare(const LedgerCertificate& certificate) {
     const Sha256 hash = sha256(certificate.certificate_der);
     const bool is_registered = ledger_.registered.contains(certificate.issuance_id);
     const bool is_handed_over = ledger_.handed_over.contains(certificate.issuance_id);
-    LS_TRY(const bool is_there, is_in_account(hash));
-    if (is_there && (is_registered || is_handed_over)) {
-      ++counts_.same;
-    } else if (is_there) {
-      unbooked_[certificate.issuance_id] = hash;
+    LS_TRY(const std::optional<CertificateStatus> there, find_in_account(hash));
+    if (there && (is_registered || is_handed_over)) {
+      count_both(certificate.issuance_id, hash, *there);
+    } else if (there) {
+      unbooked_[certificate.issuance_id] = {hash, *there};
     } else if (is_registered) {
       ++counts_.not_in_account;
       take_(Difference::NotInAccount,
@@ -138,9 +173,10 @@ class Comparison final {
   Result<void> report_unbooked() {
     if (unbooked_.empty()) return {};
     LS_TRY(ledger_, load_ledger(outbox_, plan_.target));
-    for (const auto& [id, hash] : unbooked_) {
+    for (const auto& [id, found] : unbooked_) {
+      const auto& [hash, status] = found;
       if (ledger_.registered.contains(id) || ledger_.handed_over.contains(id)) {
-        ++counts_.same;
+        count_both(id, hash, status);
         continue;
       }
       ++counts_.not_booked;
@@ -158,7 +194,7 @@ class Comparison final {
   const TakeDifference& take_;
   LedgerSide ledger_;
   Account account_;
-  std::map<uint64_t, Sha256> unbooked_;
+  std::map<uint64_t, std::pair<Sha256, CertificateStatus>> unbooked_;
   ReconcileCounts counts_;
   uint64_t done_ = 0;
 };

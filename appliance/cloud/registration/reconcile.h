@@ -3,7 +3,7 @@
 // By listing the CA's certificates in the account (250 at a time) where they are registered with
 // the CA; else by asking for each one. Rate limits apply.
 //
-// Memory   32 bytes for each certificate of the account, a number for each that is registered
+// Memory   72 bytes for each certificate of the account, a number for each that is registered
 // Threads  one
 // Source   AWS IoT API Reference: ListCertificatesByCA, DescribeCertificate
 #ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_RECONCILE_H_
@@ -23,6 +23,8 @@ struct ReconcilePlan {
   std::vector<std::string> orders;
   bool by_listing = true;
   std::string ca_id;
+  // Certificates are registered INACTIVE here, or wait for somebody to activate them.
+  bool may_be_inactive = false;
   // Certificates listed and compared so far; after each page, or each one that is asked for.
   std::function<void(uint64_t done)> on_progress = [](uint64_t) {};
 };
@@ -31,6 +33,7 @@ enum class Difference : uint8_t {
   NotInAccount,  // the ledger says registered
   NotInLedger,   // the account has it from our CA, and this ledger never issued it
   NotBooked,     // the account has it; the ledger says neither registered nor handed over
+  NotActive,     // both have it, and AWS lets the device do nothing: revoked, inactive, on transfer
 };
 
 struct ReconcileCounts {
@@ -39,8 +42,9 @@ struct ReconcileCounts {
   uint64_t not_in_account = 0;
   uint64_t not_in_ledger = 0;
   uint64_t not_booked = 0;
+  uint64_t not_active = 0;
 
-  uint64_t differences() const { return not_in_account + not_in_ledger + not_booked; }
+  uint64_t differences() const { return not_in_account + not_in_ledger + not_booked + not_active; }
 };
 
 // One line for each difference, ready to print.

@@ -1,7 +1,5 @@
 #include "appliance/cloud/registration/target_connection.h"
 
-#include <fmt/format.h>
-
 namespace linesign {
 
 Result<std::unique_ptr<TargetConnection>> TargetConnection::open(
@@ -17,15 +15,9 @@ Result<std::unique_ptr<TargetConnection>> TargetConnection::open(
       new TargetConnection(std::move(transport), std::move(session)));
 }
 
-Result<void> TargetConnection::check_account(const std::string& account) const {
-  LS_TRY(aws::StsClient sts, session_->sts());
-  LS_TRY(const aws::CallerIdentity identity, sts.caller_identity());
-  if (identity.account == account) return {};
-  return fail(ErrorCode::AwsSettings,
-              fmt::format("the credentials ({}) belong to account {}, the target is {}",
-                          identity.arn,
-                          identity.account,
-                          account));
+Result<void> TargetConnection::check_credentials() const {
+  LS_CHECK(session_->credentials().get());
+  return {};
 }
 
 }  // namespace linesign

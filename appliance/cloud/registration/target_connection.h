@@ -20,8 +20,8 @@ class TargetConnection final {
 
   const aws::Session& session() const { return *session_; }
 
-  // AwsSettings when the credentials belong to another account.
-  Result<void> check_account(const std::string& account) const;
+  // Are there credentials, and do they belong to the account? Later ones are checked as they come.
+  Result<void> check_credentials() const;
 
   // Every call, running and to come, ends with Interrupted.
   void cancel() const { transport_->cancel(); }

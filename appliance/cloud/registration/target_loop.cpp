@@ -43,21 +43,21 @@ std::optional<Error> TargetLoop::run(RunMode mode) {
 }
 
 WayStep TargetLoop::step() {
-  if (!is_identity_known_) {
-    const auto identity = parts_.check_identity();
-    if (!identity.has_value()) {
+  if (!is_prepared_) {
+    const auto prepared = parts_.prepare();
+    if (!prepared.has_value()) {
       WayStep refused;
-      refused.hold = identity.error();
+      refused.hold = prepared.error();
       return refused;
     }
-    is_identity_known_ = true;
+    is_prepared_ = true;
   }
   return parts_.way->step();
 }
 
 // False: stopped.
 bool TargetLoop::wait_held(const Error& error) {
-  if (error.kind() == ErrorKind::Operator) is_identity_known_ = false;
+  if (error.kind() == ErrorKind::Operator) is_prepared_ = false;
   return parts_.pause->wait(hold_time(holds_ - 1));
 }
 

@@ -1,7 +1,8 @@
 // TargetLoop: keeps one target at work: step after step, waiting where nobody gets further.
 //
 // A wait after an obstacle grows from 1 s to 60 s with jitter and is over at the first success.
-// Before the first step, and after each obstacle, the credentials are asked whose they are.
+// Before the first step, and after each obstacle that a person may have removed, what the steps
+// need is prepared.
 //
 // Threads  run() on a thread of its own; the progress may be read from anywhere
 #ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_TARGET_LOOP_H_
@@ -36,7 +37,7 @@ struct TargetProgress {
 
 struct LoopParts {
   Way* way = nullptr;  // borrowed
-  std::function<Result<void>()> check_identity;
+  std::function<Result<void>()> prepare;
   aws::Pause* pause = nullptr;                                    // borrowed
   const Clock* clock = nullptr;                                   // borrowed
   std::function<void(const std::optional<Error>& hold)> on_hold;  // a change; absent: it is over
@@ -59,7 +60,7 @@ class TargetLoop final {
   const LoopParts parts_;
   mutable std::mutex mutex_;
   TargetProgress progress_;
-  bool is_identity_known_ = false;
+  bool is_prepared_ = false;
   int holds_ = 0;  // in a row
 };
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "appliance/cloud/registration/preflight.h"
+#include "appliance/cloud/registration/provisioning_template.h"
 #include "appliance/cloud/registration/reconcile.h"
 
 namespace linesign {
@@ -26,8 +27,23 @@ std::string_view to_text(PreflightFinding::Severity severity) {
 }
 
 Result<aws::IotClient> open_iot(const AccountCommand& command) {
-  LS_CHECK(command.connection->check_account(command.setup->account));
+  LS_CHECK(command.connection->check_credentials());
   return command.connection->session().iot();
+}
+
+// Of the template where the way has one. One that only AWS has may say anything.
+bool may_be_inactive(const TargetSetup& setup) {
+  switch (setup.way) {
+    case WayKind::Direct:
+      return setup.direct.status != aws::CertificateStatus::Active;
+    case WayKind::Bulk:
+      return may_leave_inactive(setup.bulk.template_body);
+    case WayKind::Jit:
+      return may_leave_inactive(setup.ca.config.template_body);
+    case WayKind::File:
+      break;
+  }
+  return true;
 }
 
 Result<int> print(const AccountCommand& command, const Result<CaOutcome>& outcome) {
@@ -92,6 +108,7 @@ Result<int> print_reconciliation(const AccountCommand& command) {
   plan.orders = setup.orders;
   plan.by_listing = setup.way != WayKind::Direct || !setup.direct.without_ca;
   plan.ca_id = setup.ca.id;
+  plan.may_be_inactive = may_be_inactive(setup);
   const TakeDifference take = [&command](Difference, const std::string& line) {
     command.before_line();
     *command.out << command.setup->name << ": " << line << '\n';
@@ -105,13 +122,14 @@ Result<int> print_reconciliation(const AccountCommand& command) {
   command.before_line();
   *command.out << fmt::format(
       "{}: {} the same, {} in neither, {} not in the account, {} not in the ledger, {} not "
-      "booked\n",
+      "booked, {} not active\n",
       setup.name,
       counts.same,
       counts.waiting,
       counts.not_in_account,
       counts.not_in_ledger,
-      counts.not_booked);
+      counts.not_booked,
+      counts.not_active);
   return counts.differences() == 0 ? 0 : kExitDifferent;
 }
 

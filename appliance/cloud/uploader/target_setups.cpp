@@ -102,6 +102,7 @@ Result<aws::SessionOptions> session_options(const SetupSources& sources,
   options.overrides.endpoint_url = target.endpoint_url;
   if (!target.ca_bundle.empty()) options.overrides.ca_bundle = target.ca_bundle;
   options.account = target.account;
+  options.credentials.account = target.account;
   options.quotas = target.quotas;
   options.share_of_quotas = target.rate_factor;
   if (from.roles_anywhere) {

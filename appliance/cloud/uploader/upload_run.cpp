@@ -37,7 +37,7 @@ class Worker final : public Way {
   LoopParts loop_parts() {
     LoopParts loop;
     loop.way = this;
-    loop.check_identity = [this] { return open(); };
+    loop.prepare = [this] { return open(); };
     loop.pause = &tools_.pause;
     loop.clock = parts_.clock;
     loop.on_hold = [this](const std::optional<Error>& hold) { parts_.log(setup_.name, hold); };
@@ -51,7 +51,7 @@ class Worker final : public Way {
       if (setup_.way != WayKind::File) LS_CHECK(connect());
       way_ = make_way(setup_, *parts_.outbox, connection_.get(), *parts_.clock);
     }
-    return connection_ ? connection_->check_account(setup_.account) : Result<void>();
+    return connection_ ? connection_->check_credentials() : Result<void>();
   }
 
   Result<void> connect() {

@@ -71,12 +71,12 @@ TEST_F(CredentialCacheTest, ExpiredOnesAreNotGivenOut) {
 
 TEST_F(CredentialCacheTest, RenewsOnceForAllWhoAsk) {
   EXPECT_EQ(key(), "AKID1");
-  EXPECT_TRUE(world_.cache->renew("AKID1"));
-  EXPECT_TRUE(world_.cache->renew("AKID1")) << "somebody did it already";
+  EXPECT_TRUE(world_.cache->renew("AKID1").value());
+  EXPECT_TRUE(world_.cache->renew("AKID1").value()) << "somebody did it already";
   EXPECT_EQ(world_.provider->fetches, 2);
   EXPECT_EQ(key(), "AKID2");
   world_.provider->failure = ErrorCode::AwsCredentialsFailed;
-  EXPECT_FALSE(world_.cache->renew("AKID2"));
+  EXPECT_EQ(world_.cache->renew("AKID2").error().code(), ErrorCode::AwsCredentialsFailed);
   EXPECT_EQ(key(), "AKID2");
 }
 
@@ -99,10 +99,10 @@ TEST(CredentialCacheSecrets, ASecretThatWasCorrectedIsANewKey) {
   CorrectedProvider* provider = owned.get();
   CredentialCache cache(std::move(owned), clock);
   ASSERT_TRUE(cache.get().has_value());
-  EXPECT_FALSE(cache.renew("AKID"));
+  EXPECT_FALSE(cache.renew("AKID").value());
   provider->secret = "right";
-  EXPECT_TRUE(cache.renew("AKID"));
-  EXPECT_FALSE(cache.renew("AKID"));
+  EXPECT_TRUE(cache.renew("AKID").value());
+  EXPECT_FALSE(cache.renew("AKID").value());
 }
 
 // A provider that a test holds up.

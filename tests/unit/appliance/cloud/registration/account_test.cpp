@@ -8,6 +8,8 @@
 #include "appliance/cloud/registration/reconcile.h"
 #include "appliance/cloud/registration/target_loop.h"
 #include "appliance/cloud/registration/target_setup.h"
+#include "hsm/x509/csr.h"
+#include "protocol/base/bytes.h"
 #include "tests/support/software_ca.h"
 #include "tests/unit/appliance/cloud/registration/double_process.h"
 #include "tests/unit/appliance/cloud/registration/fake_outbox.h"
@@ -90,7 +92,7 @@ class AccountTest : public testing::Test {
   std::optional<Error> run(RunMode mode) {
     const auto way = make_way(setup_, outbox_, connection_.get(), clock_);
     TargetLoop loop({way.get(),
-                     [this] { return connection_->check_account(setup_.account); },
+                     [this] { return connection_->check_credentials(); },
                      &pause_,
                      &clock_,
                      [](const std::optional<Error>&) {}});
@@ -357,6 +359,35 @@ TEST_F(AccountTest, ReconcilingFindsTheMissingAndTheForeignOne) {
   EXPECT_EQ(counts->not_in_ledger, 1U);
   EXPECT_EQ(counts->not_booked, 1U);
   EXPECT_EQ(lines.size(), 3U);
+}
+
+TEST_F(AccountTest, ReconcilingFindsCertificatesThatSomebodyRevokedOrSwitchedOff) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(5);
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  auto iot = connection_->session().iot();
+  const auto id_of = [&](uint64_t id) {
+    return to_hex(sha256(outbox_.items.at(id).certificate_der));
+  };
+  ASSERT_TRUE(iot->update_certificate(id_of(2), aws::CertificateStatus::Revoked).has_value());
+  ASSERT_TRUE(iot->update_certificate(id_of(4), aws::CertificateStatus::Inactive).has_value());
+  for (const bool by_listing : {true, false}) {
+    std::vector<std::string> lines;
+    const TakeDifference take = [&](Difference each, const std::string& line) {
+      EXPECT_EQ(each, Difference::NotActive);
+      lines.push_back(line);
+    };
+    ReconcilePlan plan{"plant", {"default"}, by_listing, setup_.ca.id};
+    const ReconcileCounts counts = reconcile(outbox_, *iot, plan, take).value();
+    EXPECT_EQ(counts.same, 3U);
+    EXPECT_EQ(counts.not_active, 2U);
+    EXPECT_EQ(counts.differences(), 2U);
+    EXPECT_EQ(lines.at(0), id_of(2) + " is REVOKED in the account (number 2)");
+    EXPECT_EQ(lines.at(1), id_of(4) + " is INACTIVE in the account (number 4)");
+    plan.may_be_inactive = true;
+    EXPECT_EQ(reconcile(outbox_, *iot, plan, take).value().not_active, 1U)
+        << "a target that registers INACTIVE";
+  }
 }
 
 }  // namespace

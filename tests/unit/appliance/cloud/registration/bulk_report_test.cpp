@@ -31,6 +31,13 @@ TEST_F(BulkReportTest, FindsTheLineByItsNumber) {
   EXPECT_EQ(booking->certificate_id, Sha256{2});
 }
 
+TEST_F(BulkReportTest, ANumberMayBeAText) {
+  const auto booking = read_report_line(
+      R"({"lineNumber":"2","response":{"CertificatePem":"-----A-----\nBBBB"}})", true, lines_);
+  ASSERT_TRUE(booking.has_value());
+  EXPECT_EQ(booking->issuance_id, 12U);
+}
+
 TEST_F(BulkReportTest, FindsTheLineByCertificateOrThing) {
   EXPECT_EQ(read_report_line(R"({"response":{"CertificatePem":"-----A-----\nAAAA"}})", true, lines_)
                 ->issuance_id,
@@ -74,6 +81,8 @@ TEST_F(BulkReportTest, WhatNamesNoDeviceOfOursIsLeftOut) {
                            R"({"lineNumber":0})",
                            R"({"lineNumber":3})",
                            R"({"lineNumber":"x"})",
+                           R"({"lineNumber":"1x"})",
+                           R"({"lineNumber":""})",
                            R"({"response":{"ResourceArns":{"t":"arn:aws:iot:r:1:thing/SN-9"}}})"})
     EXPECT_FALSE(read_report_line(line, true, lines_).has_value()) << line;
 }

@@ -101,6 +101,7 @@ std::unique_ptr<TargetConnection> DoubleProcess::connect(const aws::SessionTools
       {"AWS_EC2_METADATA_DISABLED", "true"}});
   aws::SessionOptions options;
   options.account = kAccount;
+  options.credentials.account = kAccount;
   // The double is not throttled unless a test says so, and tests are in a hurry.
   for (const char* operation : {"RegisterCertificate",
                                 "RegisterCertificateWithoutCA",

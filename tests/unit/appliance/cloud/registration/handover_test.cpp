@@ -85,5 +85,16 @@ TEST(JitWayTest, HandsOverOnlyWhenTheCaIsReady) {
   EXPECT_TRUE(way.step().is_idle);
 }
 
+TEST(JitWayTest, AsksNothingOfAwsWhileNothingWaits) {
+  FakeOutbox outbox(0);
+  int calls = 0;
+  JitWay way(outbox, "plant", [&calls]() -> Result<void> {
+    ++calls;
+    return {};
+  });
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(way.step().is_idle);
+  EXPECT_EQ(calls, 0);
+}
+
 }  // namespace
 }  // namespace linesign

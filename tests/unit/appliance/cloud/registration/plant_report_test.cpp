@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "appliance/cloud/manifest/manifest_line.h"
+#include "appliance/cloud/registration/report_file.h"
 #include "hsm/x509/certificate_builder.h"
 #include "hsm/x509/csr.h"
 #include "tests/support/temp_dir.h"

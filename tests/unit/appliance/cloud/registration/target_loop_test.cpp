@@ -47,11 +47,11 @@ class TargetLoopTest : public testing::Test {
 
   FakeTime time_;
   ScriptedWay way_;
-  int identity_checks_ = 0;
+  int preparations_ = 0;
   int news_ = 0;
   TargetLoop loop_{LoopParts{&way_,
                              [this]() -> Result<void> {
-                               ++identity_checks_;
+                               ++preparations_;
                                return {};
                              },
                              &time_,
@@ -63,7 +63,7 @@ TEST_F(TargetLoopTest, WorksUntilNothingWaits) {
   way_.steps = {done(500), done(500), done(3)};
   EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
   EXPECT_EQ(loop_.progress().registered, 1003U);
-  EXPECT_EQ(identity_checks_, 1);
+  EXPECT_EQ(preparations_, 1);
 }
 
 TEST_F(TargetLoopTest, AnOutageIsWaitedForLongerAndLonger) {
@@ -105,7 +105,7 @@ TEST_F(TargetLoopTest, AStopEndsIt) {
 TEST_F(TargetLoopTest, AfterATroubleWithCredentialsItAsksAgainWhoseTheyAre) {
   way_.steps = {held(ErrorCode::AwsCredentialsRefused), done(1)};
   EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
-  EXPECT_EQ(identity_checks_, 2);
+  EXPECT_EQ(preparations_, 2);
 }
 
 }  // namespace
