@@ -3,20 +3,31 @@
 
   docs.py links            every relative link and its #anchor leads somewhere
   docs.py commands BIN     every linesign command in a code block exists in the programs in BIN,
-                           with the options it is shown with; every script it names is there
+                           with the options it is shown with; every script it names is there; every
+                           toml block is a configuration, every json block is JSON
 
 Prints one line per breach and ends with "N passed, N failed", one count per document.
 """
 
+import json
 import re
 import shlex
 import subprocess
 import sys
+import tempfile
+import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS = ("linesign", "linesignd", "linesign-station", "linesign-signer", "linesign-uploader")
-FENCE = re.compile(r"^```.*?^```", re.S | re.M)
+FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```", re.S | re.M)
+HSM = """
+[hsm]
+module = "/usr/lib/softhsm/libsofthsm2.so"
+token_label = "linesign"
+pin_file = "pin"
+key_label = "device-ca"
+"""
 LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\(([^)\s]+)\)|!\[[^\]\n]*\]\(([^)\s]+)\)")
 
 
@@ -65,9 +76,9 @@ class Programs:
 
 
 def shown_commands(text):
-    for block in FENCE.findall(text):
-        joined = block.replace("\\\n", " ")
-        for line in joined.split("\n")[1:-1]:
+    for block in FENCE.finditer(text):
+        joined = block.group("text").replace("\\\n", " ")
+        for line in joined.split("\n"):
             line = re.sub(r"^\s*([$#]\s+)?(sudo (-u \w+ )?)?", "", line)
             yield re.sub(r"\s+#\s.*$", "", line)
 
@@ -105,11 +116,48 @@ def wrong_command(line, programs):
     return None
 
 
+def wrong_configuration(text, programs):
+    """What linesign has against a block that shows a part of linesign.toml."""
+    if text.startswith("# ceremony.toml"):
+        return None  # another file; tests/system holds it to the program
+    if not re.search(r"^\[hsm\]", text, re.M):
+        text += HSM
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "linesign.toml"
+        file.write_text(text, encoding="utf-8")
+        run = subprocess.run([str(programs.folder / "linesign"), "--config", str(file), "status"],
+                             capture_output=True, text=True, timeout=20, check=False)
+    return run.stderr.strip() if "[7" in run.stderr else None
+
+
+def wrong_json(text):
+    try:
+        json.loads(text)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def wrong_blocks(text, programs):
+    for block in FENCE.finditer(text):
+        inside = textwrap.dedent(block.group("text"))
+        wrong = None
+        if block.group("language") == "toml":
+            wrong = wrong_configuration(inside, programs)
+        elif block.group("language") == "json":
+            wrong = wrong_json(inside)
+        if wrong:
+            yield inside.strip().split("\n")[0], wrong
+
+
 def wrong_commands(path, programs):
-    for line in shown_commands(path.read_text(encoding="utf-8")):
+    text = path.read_text(encoding="utf-8")
+    for line in shown_commands(text):
         wrong = wrong_command(line, programs)
         if wrong:
             yield f"{path.relative_to(ROOT)}: {line.strip()}: {wrong}"
+    for line, wrong in wrong_blocks(text, programs):
+        yield f"{path.relative_to(ROOT)}: the block that begins with {line}: {wrong}"
 
 
 def main(arguments):
