@@ -131,6 +131,19 @@ def test_a_clock_that_is_ten_minutes_ahead_makes_devices_wait_and_parks_none(mak
     check_registered(plant)
 
 
+def test_a_bulk_task_waits_for_the_clock_that_was_ahead(make_plant):
+    plant = make_plant({"way": "bulk"})
+    plant.issue(8)
+    plant.aws.settings(clock_skew=-600)
+    for _ in range(2):  # the second uploader knows of the task only what the ledger has
+        said = plant.cli("upload", "--once", expect=EX_UNAVAILABLE)
+        assert "AwsClockSkew" in said and "correct the clock here" in said
+    assert plant.status()["plant0"]["parked"] == 0
+    plant.aws.settings(clock_skew=0)
+    plant.cli("upload", "--once")
+    check_registered(plant)
+
+
 def test_an_endpoint_of_another_region_registers_nothing(make_plant):
     plant = make_plant({})
     plant.issue(3)

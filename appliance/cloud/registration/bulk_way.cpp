@@ -133,11 +133,13 @@ Result<void> BulkWay::write_manifest(const BulkTask& task,
                                      WrittenManifest& written,
                                      WayStep& step) {
   ManifestFile file(manifest_path(task));
+  newest_ = {};
   uint64_t after = 0;
   for (;;) {
     LS_TRY(const std::vector<CloudItem> items, outbox_.task_items(task.id, after, kMaxCloudItems));
     if (items.empty()) break;
     after = items.back().issuance_id;
+    newest_ = std::max(newest_, items.back().committed_at);
     LS_TRY(const uint64_t parked_here, write_lines(items, file));
     step.parked += parked_here;
   }
@@ -180,8 +182,9 @@ Result<WayStep> BulkWay::start(const BulkTask& task) {
   LS_TRY(std::string aws_id, find_started(task, running));
   if (aws_id.empty() && running) return look_again(++looks_);
   if (aws_id.empty()) {
-    unstarted_task_ = 0;  // from here on there may be one
     LS_TRY(aws::IotClient iot, session_.iot());
+    LS_CHECK(check_newest(task, iot.server_time()));
+    unstarted_task_ = 0;  // from here on there may be one
     auto started =
         iot.start_task({plan_.template_body, plan_.bucket, task.object_key, plan_.role_arn});
     if (!started.has_value()) return fail(started.error());
@@ -192,6 +195,17 @@ Result<WayStep> BulkWay::start(const BulkTask& task) {
   LS_CHECK(outbox_.update_task(task.id, change));
   looks_ = 0;
   return WayStep{};
+}
+
+Result<void> BulkWay::check_newest(const BulkTask& task, UnixTime server_time) {
+  if (task.id == unstarted_task_) return check_made(newest_, server_time);
+  uint64_t after = 0;
+  for (;;) {
+    LS_TRY(const std::vector<CloudItem> items, outbox_.task_items(task.id, after, kMaxCloudItems));
+    if (items.empty()) return {};
+    after = items.back().issuance_id;
+    LS_CHECK(check_made(items.back().committed_at, server_time));
+  }
 }
 
 Result<std::string> BulkWay::find_started(const BulkTask& task, bool& running) {

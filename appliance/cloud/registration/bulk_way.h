@@ -83,6 +83,8 @@ class BulkWay final : public Way {
                             std::vector<CloudBooking>& bookings);
   Result<void> give_up(const BulkTask& task, const std::string& reason);
   Result<void> return_items(uint64_t task_id);
+  // A line that is not valid yet for AWS would fail.
+  Result<void> check_newest(const BulkTask& task, UnixTime server_time);
   Result<BulkLines> load_lines(uint64_t task_id);
   std::filesystem::path manifest_path(const BulkTask& task) const;
 
@@ -92,6 +94,7 @@ class BulkWay final : public Way {
   const std::string target_;
   const BulkPlan plan_;
   uint64_t unstarted_task_ = 0;  // uploaded by this process and never tried to start
+  UnixTime newest_{};            // of its certificates; unstarted_task_ only
   int looks_ = 0;                // in a row at a running task
 };
 

@@ -157,13 +157,8 @@ Result<void> DirectRegistrar::add_to_group(Device& device) {
 
 Error DirectRegistrar::explain_refusal(const Device& device, Error error) {
   if (judge(error) == Verdict::Hold) return error;
-  // The clock here is ahead: what it signs becomes valid in AWS's future. That passes by itself.
-  if (device.committed_at > client_.server_time())
-    return Error(ErrorCode::AwsClockSkew,
-                 fmt::format("the certificate was made at {}, for AWS it is {}: correct the clock "
-                             "here, or wait",
-                             to_iso8601(device.committed_at),
-                             to_iso8601(client_.server_time())));
+  const auto passed = check_made(device.committed_at, client_.server_time());
+  if (!passed.has_value()) return passed.error();
   if (plan_.without_ca) return error;
   const auto ca = client_.describe_ca(plan_.ca_id);
   if (!ca.has_value()) {

@@ -1,5 +1,9 @@
 #include "appliance/cloud/registration/verdict.h"
 
+#include <fmt/format.h>
+
+#include "protocol/base/clock.h"
+
 namespace linesign {
 
 Verdict judge(const Error& error) {
@@ -12,6 +16,15 @@ Verdict judge(const Error& error) {
     default:
       return error.kind() == ErrorKind::Refuse ? Verdict::Park : Verdict::Hold;
   }
+}
+
+Result<void> check_made(UnixTime committed_at, UnixTime server_time) {
+  if (committed_at <= server_time) return {};
+  return fail(ErrorCode::AwsClockSkew,
+              fmt::format("the certificate was made at {}, for AWS it is {}: correct the clock "
+                          "here, or wait",
+                          to_iso8601(committed_at),
+                          to_iso8601(server_time)));
 }
 
 CloudBooking parked(const CloudItem& item, const Error& error) {

@@ -22,6 +22,10 @@ enum class Verdict : uint8_t { Park, Hold };
 Verdict judge(const Error& error);
 
 // What is booked for a device whose fault it is.
+// AwsClockSkew: for AWS it is earlier than the time at which the certificate was made: the clock
+// here was ahead. That passes by itself.
+Result<void> check_made(UnixTime committed_at, UnixTime server_time);
+
 CloudBooking parked(const CloudItem& item, const Error& error);
 
 }  // namespace linesign
