@@ -90,25 +90,32 @@ stage_build() {
   echo "1 passed, 0 failed"
 }
 
-# linesignd, the uploader and the station's program must not be able to reach a token (docs/threat-model.md).
+# What a program is linked with is what it can reach (docs/threat-model.md): linesignd, the uploader
+# and the station's program no token, and nobody but linesignd the ledger's file.
 stage_linkage() {
-  local program library passed=0 failed=0
-  for program in linesignd linesign-station linesign-uploader; do
-    for library in libp11 libsofthsm2 libpkcs11 libp11-kit; do
-      if readelf -d "build/release/bin/$program" | grep -E "NEEDED.*\[$library\.so"; then
-        echo "$program is linked with $library"
-        failed=$((failed + 1))
-      else
-        passed=$((passed + 1))
-      fi
-    done
-    # A static library of ours could bring the calls in without the shared one.
-    if nm -C --undefined-only "build/release/bin/$program" | grep -E ' (PKCS11_|C_GetFunctionList)'; then
-      echo "$program calls libp11"
+  local passed=0 failed=0 program library
+  linked() { readelf -d "build/release/bin/$1" | grep -E "NEEDED.*\[$2\.so"; }
+  # A static library of ours could bring the calls in without the shared one.
+  calls() { nm -C --undefined-only "build/release/bin/$1" | grep -E "$2"; }
+  expect_none() { # WORDS FOUND
+    if [[ -n $2 ]]; then
+      echo "$1: $2"
       failed=$((failed + 1))
     else
       passed=$((passed + 1))
     fi
+  }
+  for program in linesignd linesign-station linesign-uploader; do
+    for library in libp11 libsofthsm2 libpkcs11 libp11-kit; do
+      expect_none "$program is linked with $library" "$(linked "$program" "$library")"
+    done
+    expect_none "$program calls libp11" "$(calls "$program" ' (PKCS11_|C_GetFunctionList)')"
+  done
+  for program in linesign linesign-signer linesign-station linesign-uploader; do
+    for library in libsqlite3 libPocoData libPocoDataSQLite; do
+      expect_none "$program is linked with $library" "$(linked "$program" "$library")"
+    done
+    expect_none "$program calls SQLite" "$(calls "$program" ' sqlite3_')"
   done
   echo "$passed passed, $failed failed"
 }

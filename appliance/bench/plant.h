@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "appliance/admin/admin_client.h"
+#include "appliance/admin/client/admin_client.h"
 #include "appliance/bench/daemon_process.h"
 #include "appliance/bench/work_folder.h"
 #include "hsm/sizing/throwaway_token.h"

@@ -12,7 +12,7 @@
 #include <functional>
 #include <vector>
 
-#include "appliance/admin/admin_client.h"
+#include "appliance/admin/client/admin_client.h"
 #include "protocol/base/result.h"
 #include "stations/client/station_client.h"
 

@@ -9,7 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "appliance/admin/admin_client.h"
+#include "appliance/admin/client/admin_client.h"
 #include "appliance/bench/bench.h"
 #include "appliance/bench/plant.h"
 #include "hsm/sizing/sizing.h"

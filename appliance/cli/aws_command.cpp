@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-#include "appliance/admin/cloud_client.h"
+#include "appliance/admin/client/cloud_client.h"
 #include "appliance/cli/aws_text.h"
 #include "appliance/cli/invocation.h"
 #include "appliance/cli/status_text.h"

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "appliance/admin/json_fields.h"
+#include "appliance/admin/api/json_fields.h"
 #include "appliance/cli/advice.h"
 #include "appliance/cli/status_text.h"
 #include "protocol/base/bytes.h"

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "appliance/ledger/ledger_cloud.h"
+#include "appliance/records/cloud_records.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/result.h"
 

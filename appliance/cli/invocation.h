@@ -11,7 +11,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "appliance/admin/admin_client.h"
+#include "appliance/admin/client/admin_client.h"
 #include "protocol/base/result.h"
 
 namespace linesign {

@@ -12,7 +12,7 @@
 #include <Poco/JSON/Object.h>
 #include <fmt/format.h>
 
-#include "appliance/admin/cloud_client.h"
+#include "appliance/admin/client/cloud_client.h"
 #include "appliance/cli/invocation.h"
 #include "appliance/cloud/manifest/manifest_export.h"
 #include "appliance/cloud/registration/plant_report.h"

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "appliance/admin/admin_json.h"
+#include "appliance/admin/api/admin_json.h"
 #include "appliance/cli/invocation.h"
 #include "appliance/cli/status_text.h"
 #include "protocol/wire/join_token.h"

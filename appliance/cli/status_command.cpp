@@ -3,7 +3,7 @@
 #include <iostream>
 #include <thread>
 
-#include "appliance/admin/admin_json.h"
+#include "appliance/admin/api/admin_json.h"
 #include "appliance/cli/invocation.h"
 #include "appliance/cli/status_text.h"
 

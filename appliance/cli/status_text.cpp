@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "appliance/admin/admin_json.h"
+#include "appliance/admin/api/admin_json.h"
 #include "appliance/cli/advice.h"
 
 namespace linesign {

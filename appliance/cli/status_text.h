@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "appliance/admin/admin_service.h"
+#include "appliance/admin/api/admin_service.h"
 #include "protocol/base/clock.h"
 
 namespace linesign {

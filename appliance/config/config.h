@@ -11,7 +11,7 @@
 #include <string>
 
 #include "appliance/cloud/targets/target_config.h"
-#include "appliance/ledger/ledger.h"
+#include "appliance/records/ledger_settings.h"
 #include "hsm/signer/settings.h"
 #include "protocol/base/result.h"
 #include "protocol/settings/settings_file.h"

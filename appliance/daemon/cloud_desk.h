@@ -7,9 +7,10 @@
 
 #include <vector>
 
-#include "appliance/admin/cloud_service.h"
+#include "appliance/admin/api/cloud_service.h"
 #include "appliance/cloud/targets/target_config.h"
 #include "appliance/ledger/group_commit.h"
+#include "appliance/ledger/ledger_cloud.h"
 #include "protocol/base/clock.h"
 
 namespace linesign {

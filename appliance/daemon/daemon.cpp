@@ -9,7 +9,7 @@
 
 #include <spdlog/spdlog.h>
 
-#include "appliance/admin/admin_server.h"
+#include "appliance/admin/server/admin_server.h"
 #include "appliance/daemon/cloud_desk.h"
 #include "appliance/daemon/environment_watch.h"
 #include "appliance/daemon/operator_desk.h"
@@ -19,6 +19,7 @@
 #include "appliance/issuance/health.h"
 #include "appliance/issuance/issuance.h"
 #include "appliance/ledger/group_commit.h"
+#include "appliance/ledger/ledger_cloud.h"
 #include "appliance/signers/signer_pool.h"
 #include "protocol/base/version.h"
 

@@ -5,6 +5,7 @@
 #include <openssl/rand.h>
 #include <spdlog/spdlog.h>
 
+#include "appliance/ledger/ledger_cloud.h"
 #include "hsm/x509/csr.h"
 #include "protocol/base/version.h"
 #include "protocol/wire/join_token.h"

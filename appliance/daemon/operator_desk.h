@@ -8,7 +8,7 @@
 #include <memory>
 #include <string>
 
-#include "appliance/admin/admin_service.h"
+#include "appliance/admin/api/admin_service.h"
 #include "appliance/daemon/cloud_desk.h"
 #include "appliance/daemon/station_registry.h"
 #include "appliance/enrollment/station_ca.h"

@@ -32,14 +32,10 @@
 
 #include "appliance/ledger/ledger.h"
 #include "appliance/ledger/priority.h"
+#include "appliance/records/ledger_figures.h"
 #include "protocol/event/event_loop.h"
 
 namespace linesign {
-
-struct GroupCommitCounters {
-  uint64_t transactions = 0;  // each is one fsync of the write-ahead log
-  uint64_t writes = 0;        // pieces of work in them
-};
 
 // What the issuing side is told when the ledger comes and goes. On the event loop's thread.
 struct LedgerEvents {

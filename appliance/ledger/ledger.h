@@ -23,6 +23,9 @@
 #include <variant>
 #include <vector>
 
+#include "appliance/records/ledger_figures.h"
+#include "appliance/records/ledger_settings.h"
+#include "appliance/records/station_record.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/ids.h"
@@ -82,32 +85,6 @@ struct IntentOpen {
 };
 
 using IntentOutcome = std::variant<RecordedIntent, StoredCertificate, IntentOpen>;
-
-enum class StationState : uint8_t { Invited = 1, Active = 2, Revoked = 3 };  // on disk: keep
-
-struct StationRecord {
-  int64_t id = 0;
-  std::string name;
-  StationState state = StationState::Invited;
-  std::optional<Sha256> certificate_hash;
-  Bytes certificate_der;  // empty while invited
-  UnixTime created_at{};
-  std::optional<UnixTime> enrolled_at;
-  std::optional<UnixTime> revoked_at;
-  std::optional<UnixTime> token_expires_at;
-};
-
-struct LedgerSummary {
-  uint64_t intents = 0;       // open now
-  uint64_t certificates = 0;  // ever
-  uint64_t voids = 0;         // ever
-  std::optional<UnixTime> newest_at;
-};
-
-struct LedgerSettings {
-  std::filesystem::path directory;  // made if absent, 0700
-  std::string vfs = {};             // SQLite's file layer by name; empty outside of tests
-};
 
 class LedgerCloud;
 

@@ -21,13 +21,6 @@ Result<void> check_limit(uint32_t limit, uint32_t max) {
               fmt::format("limit: expected 1 to {}, found {}", max, limit));
 }
 
-std::string_view cut_reason(std::string_view reason) {
-  if (reason.size() <= kMaxCloudReasonBytes) return reason;
-  size_t end = kMaxCloudReasonBytes;
-  while (end > 0 && (static_cast<unsigned char>(reason[end]) & 0xc0) == 0x80) --end;
-  return reason.substr(0, end);
-}
-
 CloudItem read_cloud_item(const Statement& row) {
   CloudItem item;
   item.issuance_id = static_cast<uint64_t>(row.integer(0));

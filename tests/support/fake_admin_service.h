@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "appliance/admin/admin_service.h"
+#include "appliance/admin/api/admin_service.h"
 #include "tests/support/fake_cloud_service.h"
 
 namespace linesign {

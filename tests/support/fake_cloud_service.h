@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "appliance/admin/cloud_service.h"
+#include "appliance/admin/api/cloud_service.h"
 
 namespace linesign {
 

@@ -18,7 +18,7 @@
 #include <optional>
 #include <string>
 
-#include "appliance/ledger/ledger_cloud.h"
+#include "appliance/records/cloud_records.h"
 #include "hsm/x509/handles.h"
 #include "protocol/base/ids.h"
 #include "protocol/base/result.h"

@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "appliance/ledger/ledger_cloud.h"
+#include "appliance/records/cloud_records.h"
 #include "protocol/base/result.h"
 
 namespace linesign {

@@ -16,7 +16,7 @@
 #include <string_view>
 #include <vector>
 
-#include "appliance/ledger/ledger_cloud.h"
+#include "appliance/records/cloud_records.h"
 
 namespace linesign {
 

@@ -27,7 +27,7 @@
 #include <vector>
 
 #include "appliance/cloud/manifest/certificate_range.h"
-#include "appliance/ledger/ledger_cloud.h"
+#include "appliance/records/cloud_records.h"
 
 namespace linesign {
 

@@ -9,7 +9,7 @@
 
 #include <cstdint>
 
-#include "appliance/ledger/ledger_cloud.h"
+#include "appliance/records/cloud_records.h"
 #include "protocol/base/error.h"
 
 namespace linesign {

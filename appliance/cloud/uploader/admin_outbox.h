@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "appliance/admin/cloud_client.h"
+#include "appliance/admin/client/cloud_client.h"
 #include "appliance/cloud/registration/outbox.h"
 
 namespace linesign {

@@ -1,4 +1,4 @@
-#include "appliance/admin/admin_json.h"
+#include "appliance/admin/api/admin_json.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "appliance/admin/admin_server.h"
+#include "appliance/admin/server/admin_server.h"
 
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -17,7 +17,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "appliance/admin/admin_client.h"
+#include "appliance/admin/client/admin_client.h"
 #include "protocol/base/unique_fd.h"
 #include "tests/support/fake_admin_service.h"
 

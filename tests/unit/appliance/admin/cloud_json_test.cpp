@@ -1,4 +1,4 @@
-#include "appliance/admin/cloud_json.h"
+#include "appliance/admin/api/cloud_json.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

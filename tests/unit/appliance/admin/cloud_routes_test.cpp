@@ -5,9 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "appliance/admin/admin_server.h"
-#include "appliance/admin/cloud_client.h"
-#include "appliance/admin/cloud_json.h"
+#include "appliance/admin/server/admin_server.h"
+#include "appliance/admin/client/cloud_client.h"
+#include "appliance/admin/api/cloud_json.h"
 #include "tests/support/fake_admin_service.h"
 #include "tests/support/temp_dir.h"
 

@@ -1,4 +1,4 @@
-#include "appliance/admin/unix_socket.h"
+#include "appliance/admin/server/unix_socket.h"
 
 #include <poll.h>
 #include <stdlib.h>

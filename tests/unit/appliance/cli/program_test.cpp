@@ -13,8 +13,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "appliance/admin/admin_json.h"
-#include "appliance/admin/admin_server.h"
+#include "appliance/admin/api/admin_json.h"
+#include "appliance/admin/server/admin_server.h"
 #include "tests/support/fake_admin_service.h"
 #include "tests/support/temp_dir.h"
 

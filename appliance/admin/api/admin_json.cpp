@@ -1,0 +1,274 @@
+#include "appliance/admin/api/admin_json.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "appliance/admin/api/json_fields.h"
+
+namespace linesign {
+namespace {
+
+using namespace json;  // NOLINT(google-build-using-namespace): a file of this folder's JSON
+
+constexpr std::array<std::pair<StationState, std::string_view>, 3> kStates = {{
+    {StationState::Invited, "invited"},
+    {StationState::Active, "active"},
+    {StationState::Revoked, "revoked"},
+}};
+
+// --- writing
+
+Object::Ptr error_object(const Error& error) {
+  const ErrorInfo& info = error_info(error.code());
+  Object::Ptr object = make_object();
+  object->set("code", static_cast<uint32_t>(error.code()));
+  object->set("name", std::string(info.name));
+  object->set("kind", std::string(to_string(info.kind)));
+  object->set("message", std::string(info.sentence));
+  object->set("detail", error.detail());
+  return object;
+}
+
+Object::Ptr obstacle_object(const Obstacle& obstacle) {
+  Object::Ptr object = make_object();
+  object->set("since", to_iso8601(obstacle.since));
+  object->set("error", error_object(obstacle.error));
+  return object;
+}
+
+Object::Ptr station_object(const StationRecord& station) {
+  Object::Ptr object = make_object();
+  object->set("id", station.id);
+  object->set("name", station.name);
+  object->set("state", std::string(to_string(station.state)));
+  object->set("certificate_sha256", hash_or_null(station.certificate_hash));
+  object->set("created_at", to_iso8601(station.created_at));
+  object->set("enrolled_at", time_or_null(station.enrolled_at));
+  object->set("revoked_at", time_or_null(station.revoked_at));
+  object->set("token_expires_at", time_or_null(station.token_expires_at));
+  return object;
+}
+
+Object::Ptr signer_object(const SignerStatus& signer) {
+  Object::Ptr object = make_object();
+  object->set("pid", signer.pid);
+  object->set("state", signer.state);
+  object->set("restarts", signer.restarts);
+  object->set("signatures", signer.signatures);
+  return object;
+}
+
+Object::Ptr ledger_object(const LedgerSummary& ledger) {
+  Object::Ptr object = make_object();
+  object->set("intents", ledger.intents);
+  object->set("certificates", ledger.certificates);
+  object->set("voids", ledger.voids);
+  object->set("newest_at", time_or_null(ledger.newest_at));
+  return object;
+}
+
+Poco::Dynamic::Var backlog_or_null(const std::optional<CloudBacklog>& backlog) {
+  if (!backlog.has_value()) return {};
+  Object::Ptr object = make_object();
+  object->set("waiting", backlog->waiting);
+  object->set("parked", backlog->parked);
+  object->set("oldest_waiting_at", time_or_null(backlog->oldest_waiting_at));
+  return object;
+}
+
+// --- reading
+
+Error read_error(const Object& object) {
+  const auto number = number_of<uint32_t>(object, "code");
+  const std::string detail = text_of(object, "detail");
+  if (const auto code = find_error_code(number)) return Error(*code, detail);
+  return Error(
+      ErrorCode::Internal,
+      fmt::format(
+          "{} {}: {} ({})", number, text_of(object, "name"), text_of(object, "message"), detail));
+}
+
+SignerStatus read_signer(const Object& object) {
+  SignerStatus signer;
+  signer.pid = number_of<int>(object, "pid");
+  signer.state = text_of(object, "state");
+  signer.restarts = number_of<uint64_t>(object, "restarts");
+  signer.signatures = number_of<uint64_t>(object, "signatures");
+  return signer;
+}
+
+LedgerSummary read_ledger(const Object& object) {
+  LedgerSummary ledger;
+  ledger.intents = number_of<uint64_t>(object, "intents");
+  ledger.certificates = number_of<uint64_t>(object, "certificates");
+  ledger.voids = number_of<uint64_t>(object, "voids");
+  ledger.newest_at = optional_time_of(object, "newest_at");
+  return ledger;
+}
+
+// Absent also where an older linesignd does not know the member.
+std::optional<CloudBacklog> read_backlog(const Object& object) {
+  if (object.isNull("cloud")) return std::nullopt;
+  const Object& member = object_of(object, "cloud");
+  CloudBacklog backlog;
+  backlog.waiting = number_of<uint64_t>(member, "waiting");
+  backlog.parked = number_of<uint64_t>(member, "parked");
+  backlog.oldest_waiting_at = optional_time_of(member, "oldest_waiting_at");
+  return backlog;
+}
+
+ApplianceStatus read_status(const Object& object) {
+  ApplianceStatus status;
+  status.version = text_of(object, "version");
+  status.started_at = time_of(object, "started_at");
+  status.producing = flag_of(object, "producing");
+  status.since = time_of(object, "since");
+  for_each_object(object, "obstacles", [&](const Object& obstacle) {
+    status.obstacles.push_back(
+        {read_error(object_of(obstacle, "error")), time_of(obstacle, "since")});
+  });
+  const Object& ca = object_of(object, "ca");
+  status.ca_subject = text_of(ca, "subject");
+  status.ca_not_after = time_of(ca, "not_after");
+  status.token = text_of(object, "token");
+  status.station_port = number_of<uint16_t>(object, "station_port");
+  status.sessions = number_of<uint32_t>(object, "sessions");
+  status.in_flight = number_of<uint32_t>(object, "in_flight");
+  status.ledger = read_ledger(object_of(object, "ledger"));
+  const Object& commits = object_of(object, "commits");
+  status.commits = {number_of<uint64_t>(commits, "transactions"),
+                    number_of<uint64_t>(commits, "writes")};
+  status.issued = number_of<uint64_t>(object, "issued");
+  status.refused = number_of<uint64_t>(object, "refused");
+  status.busy = number_of<uint64_t>(object, "busy");
+  for_each_object(object, "signers", [&](const Object& signer) {
+    status.signers.push_back(read_signer(signer));
+  });
+  status.cloud = read_backlog(object);
+  return status;
+}
+
+StationRecord read_station(const Object& object) {
+  StationRecord station;
+  station.id = number_of<int64_t>(object, "id");
+  station.name = text_of(object, "name");
+  const std::string state = text_of(object, "state");
+  const auto* const row = std::find_if(
+      kStates.begin(), kStates.end(), [&](const auto& s) { return s.second == state; });
+  if (row == kStates.end()) wrong("a known state is expected", state);
+  station.state = row->first;
+  station.certificate_hash = optional_hash_of(object, "certificate_sha256");
+  station.created_at = time_of(object, "created_at");
+  station.enrolled_at = optional_time_of(object, "enrolled_at");
+  station.revoked_at = optional_time_of(object, "revoked_at");
+  station.token_expires_at = optional_time_of(object, "token_expires_at");
+  return station;
+}
+
+std::string single_member(const std::string& key, std::string_view value) {
+  Object::Ptr object = make_object();
+  object->set(key, std::string(value));
+  return stringify(*object);
+}
+
+}  // namespace
+
+std::string_view to_string(StationState state) {
+  const auto* const row =
+      std::find_if(kStates.begin(), kStates.end(), [&](const auto& s) { return s.first == state; });
+  return row != kStates.end() ? row->second : "unknown";
+}
+
+std::string status_to_json(const ApplianceStatus& status) {
+  Object::Ptr object = make_object();
+  object->set("version", status.version);
+  object->set("started_at", to_iso8601(status.started_at));
+  object->set("producing", status.producing);
+  object->set("since", to_iso8601(status.since));
+  object->set("obstacles", list_of(status.obstacles, obstacle_object));
+  Object::Ptr ca = make_object();
+  ca->set("subject", status.ca_subject);
+  ca->set("not_after", to_iso8601(status.ca_not_after));
+  object->set("ca", ca);
+  object->set("token", status.token);
+  object->set("station_port", status.station_port);
+  object->set("sessions", status.sessions);
+  object->set("in_flight", status.in_flight);
+  object->set("ledger", ledger_object(status.ledger));
+  Object::Ptr commits = make_object();
+  commits->set("transactions", status.commits.transactions);
+  commits->set("writes", status.commits.writes);
+  object->set("commits", commits);
+  object->set("issued", status.issued);
+  object->set("refused", status.refused);
+  object->set("busy", status.busy);
+  object->set("signers", list_of(status.signers, signer_object));
+  object->set("cloud", backlog_or_null(status.cloud));
+  return stringify(*object);
+}
+
+Result<ApplianceStatus> status_from_json(std::string_view json) {
+  return parse_as<ApplianceStatus>(json, read_status);
+}
+
+std::string stations_to_json(const std::vector<StationListEntry>& stations) {
+  Array::Ptr list = Poco::makeShared<Array>();
+  for (const StationListEntry& entry : stations) {
+    Object::Ptr row = station_object(entry.record);
+    row->set("sessions", entry.sessions);
+    list->add(row);
+  }
+  Object::Ptr object = make_object();
+  object->set("stations", list);
+  return stringify(*object);
+}
+
+Result<std::vector<StationListEntry>> stations_from_json(std::string_view json) {
+  return parse_as<std::vector<StationListEntry>>(json, [](const Object& object) {
+    std::vector<StationListEntry> stations;
+    for_each_object(object, "stations", [&](const Object& row) {
+      stations.push_back({read_station(row), number_of<uint32_t>(row, "sessions")});
+    });
+    return stations;
+  });
+}
+
+std::string station_to_json(const StationRecord& station) {
+  return stringify(*station_object(station));
+}
+
+Result<StationRecord> station_from_json(std::string_view json) {
+  return parse_as<StationRecord>(json, read_station);
+}
+
+std::string station_name_to_json(std::string_view name) { return single_member("name", name); }
+
+Result<std::string> station_name_from_json(std::string_view json) {
+  return parse_as<std::string>(json, [](const Object& object) {
+    expect_members(object, {"name"});
+    return text_of(object, "name");
+  });
+}
+
+std::string token_to_json(std::string_view token) { return single_member("token", token); }
+
+Result<std::string> token_from_json(std::string_view json) {
+  return parse_as<std::string>(json, [](const Object& object) { return text_of(object, "token"); });
+}
+
+std::string error_to_json(const Error& error) {
+  Object::Ptr object = make_object();
+  object->set("error", error_object(error));
+  return stringify(*object);
+}
+
+Result<Error> error_from_json(std::string_view json) {
+  return parse_as<Error>(
+      json, [](const Object& object) { return read_error(object_of(object, "error")); });
+}
+
+}  // namespace linesign

@@ -1,0 +1,55 @@
+// AdminJson: the shapes of everything that crosses the admin socket, for both of its sides.
+//
+// Shape    times are ISO 8601 in UTC, hashes lower-case hex, an absent time is null
+//          status    {version, started_at, producing, since, obstacles: [{since, error}],
+//                     ca: {subject, not_after}, token, station_port, sessions, in_flight,
+//                     ledger: {intents, certificates, voids, newest_at},
+//                     commits: {transactions, writes}, issued, refused, busy,
+//                     signers: [{pid, state, restarts, signatures}],
+//                     cloud: {waiting, parked, oldest_waiting_at} or null}
+//          stations  {stations: [station]}; station {id, name, state, certificate_sha256,
+//                     created_at, enrolled_at, revoked_at, token_expires_at, sessions}
+//          error     {code, name, kind, message, detail}; a failed call answers {error: error}
+// Errors   InputInvalid with the member that is missing or wrong
+// Threads  no state, safe anywhere
+#ifndef LINESIGN_APPLIANCE_ADMIN_API_ADMIN_JSON_H_
+#define LINESIGN_APPLIANCE_ADMIN_API_ADMIN_JSON_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "appliance/admin/api/admin_service.h"
+#include "protocol/base/error.h"
+#include "protocol/base/result.h"
+
+namespace linesign {
+
+std::string status_to_json(const ApplianceStatus& status);
+Result<ApplianceStatus> status_from_json(std::string_view json);
+
+// The certificate itself does not travel: certificate_der is empty on the other side.
+std::string stations_to_json(const std::vector<StationListEntry>& stations);
+Result<std::vector<StationListEntry>> stations_from_json(std::string_view json);
+
+std::string station_to_json(const StationRecord& station);
+Result<StationRecord> station_from_json(std::string_view json);
+
+// {"name": ...}: the request for a new station. Any other member is refused.
+std::string station_name_to_json(std::string_view name);
+Result<std::string> station_name_from_json(std::string_view json);
+
+// {"token": ...}
+std::string token_to_json(std::string_view token);
+Result<std::string> token_from_json(std::string_view json);
+
+std::string error_to_json(const Error& error);
+// A code that this version does not know becomes Internal and keeps its name in the detail.
+Result<Error> error_from_json(std::string_view json);
+
+// "invited", "active", "revoked"
+std::string_view to_string(StationState state);
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_ADMIN_API_ADMIN_JSON_H_

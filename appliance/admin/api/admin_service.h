@@ -1,0 +1,80 @@
+// AdminService: what the operator's tools may ask and order, as the admin socket sees it.
+//
+// Threads  every call and every reply on the event loop's thread; AdminServer carries them
+//          over from the HTTP threads
+#ifndef LINESIGN_APPLIANCE_ADMIN_API_ADMIN_SERVICE_H_
+#define LINESIGN_APPLIANCE_ADMIN_API_ADMIN_SERVICE_H_
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "appliance/admin/api/cloud_service.h"
+#include "appliance/records/ledger_figures.h"
+#include "appliance/records/station_record.h"
+#include "protocol/base/clock.h"
+#include "protocol/base/result.h"
+
+namespace linesign {
+
+// One reason why the appliance does not produce.
+struct Obstacle {
+  Error error;
+  UnixTime since{};
+};
+
+struct SignerStatus {
+  int pid = 0;
+  std::string state;  // "starting", "ready", "restarting", "stopped"
+  uint64_t restarts = 0;
+  uint64_t signatures = 0;
+};
+
+struct ApplianceStatus {
+  std::string version;
+  UnixTime started_at{};
+  bool producing = false;
+  UnixTime since{};                 // of the present producing or not producing
+  std::vector<Obstacle> obstacles;  // empty while producing
+  std::string ca_subject;
+  UnixTime ca_not_after{};
+  std::string token;
+  uint16_t station_port = 0;
+  uint32_t sessions = 0;
+  uint32_t in_flight = 0;
+  LedgerSummary ledger;
+  GroupCommitCounters commits;
+  uint64_t issued = 0;   // since start
+  uint64_t refused = 0;  // since start
+  uint64_t busy = 0;     // since start
+  std::vector<SignerStatus> signers;
+  std::optional<CloudBacklog> cloud;  // absent: no targets are configured
+};
+
+struct StationListEntry {
+  StationRecord record;
+  uint32_t sessions = 0;
+};
+
+class AdminService {
+ public:
+  AdminService() = default;
+  AdminService(const AdminService&) = delete;
+  AdminService& operator=(const AdminService&) = delete;
+  virtual ~AdminService() = default;
+
+  virtual void status(std::function<void(Result<ApplianceStatus>)> reply) = 0;
+  // The join token's text.
+  virtual void add_station(std::string name, std::function<void(Result<std::string>)> reply) = 0;
+  virtual void list_stations(std::function<void(Result<std::vector<StationListEntry>>)> reply) = 0;
+  virtual void revoke_station(std::string name,
+                              std::function<void(Result<StationRecord>)> reply) = 0;
+
+  virtual CloudService& cloud() = 0;
+};
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_ADMIN_API_ADMIN_SERVICE_H_

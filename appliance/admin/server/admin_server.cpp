@@ -1,0 +1,102 @@
+#include "appliance/admin/server/admin_server.h"
+
+#include <optional>
+
+#include <Poco/Exception.h>
+#include <Poco/Net/HTTPServer.h>
+#include <Poco/Net/HTTPServerParams.h>
+#include <Poco/Net/ServerSocket.h>
+#include <Poco/Net/SocketAddress.h>
+#include <Poco/ThreadPool.h>
+#include <fmt/format.h>
+
+#include "appliance/admin/server/admin_handler.h"
+#include "appliance/admin/server/loop_bridge.h"
+#include "appliance/admin/server/unix_socket.h"
+#include "protocol/base/file.h"
+
+namespace linesign {
+namespace {
+
+constexpr mode_t kSocketMode = 0660;  // the service's user and the operators' group
+
+Poco::Timespan to_timespan(std::chrono::milliseconds duration) {
+  return Poco::Timespan(std::chrono::microseconds(duration).count());
+}
+
+Poco::Net::HTTPServerParams::Ptr make_parameters(const AdminServerSettings& settings) {
+  Poco::Net::HTTPServerParams::Ptr parameters = Poco::makeAuto<Poco::Net::HTTPServerParams>();
+  parameters->setMaxThreads(settings.threads);
+  parameters->setMaxQueued(settings.max_waiting);
+  parameters->setTimeout(to_timespan(settings.io_timeout));
+  parameters->setKeepAlive(false);
+  return parameters;
+}
+
+}  // namespace
+
+class AdminServer::Implementation final {
+ public:
+  Implementation(EventLoop& loop, AdminService& service, const AdminServerSettings& settings)
+      : settings_(settings),
+        bridge_(loop, service, settings.reply_timeout),
+        threads_("admin", 1, settings.threads) {}
+  Implementation(const Implementation&) = delete;
+  Implementation& operator=(const Implementation&) = delete;
+
+  ~Implementation() {
+    bridge_.close();
+    if (server_.has_value()) stop(*server_);
+  }
+
+  Result<void> start() {
+    LS_CHECK(remove_stale_socket(settings_.socket));
+    try {
+      Poco::Net::ServerSocket socket;
+      socket.bind(Poco::Net::SocketAddress(Poco::Net::SocketAddress::UNIX_LOCAL,
+                                           settings_.socket.string()));
+      // Nobody can connect between bind() and listen(), so the mode is right from the first moment.
+      LS_TRY(SocketFile file, SocketFile::take(settings_.socket, kSocketMode));
+      file_.emplace(std::move(file));
+      socket.listen(settings_.max_waiting);
+      server_.emplace(make_admin_handlers(bridge_), threads_, socket, make_parameters(settings_))
+          .start();
+    } catch (const Poco::Exception& exception) {
+      const std::string reason =
+          exception.code() != 0 ? errno_text(exception.code()) : exception.displayText();
+      return fail(ErrorCode::Io, fmt::format("{}: {}", settings_.socket.string(), reason));
+    }
+    return {};
+  }
+
+ private:
+  void stop(Poco::Net::HTTPServer& server) {
+    try {
+      server.stopAll(true);
+      threads_.joinAll();
+    } catch (const Poco::Exception&) {
+      // A connection that is gone already; the threads end with the pool at the latest.
+    }
+  }
+
+  AdminServerSettings settings_;
+  LoopBridge bridge_;
+  Poco::ThreadPool threads_;
+  std::optional<SocketFile> file_;
+  std::optional<Poco::Net::HTTPServer> server_;
+};
+
+Result<std::unique_ptr<AdminServer>> AdminServer::start(EventLoop& loop,
+                                                        AdminService& service,
+                                                        const AdminServerSettings& settings) {
+  auto implementation = std::make_unique<Implementation>(loop, service, settings);
+  LS_CHECK(implementation->start());
+  return std::unique_ptr<AdminServer>(new AdminServer(std::move(implementation)));
+}
+
+AdminServer::AdminServer(std::unique_ptr<Implementation> implementation)
+    : implementation_(std::move(implementation)) {}
+
+AdminServer::~AdminServer() = default;
+
+}  // namespace linesign

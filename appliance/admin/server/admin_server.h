@@ -1,0 +1,58 @@
+// AdminServer: HTTP and JSON for the operator's tools on a Unix domain socket.
+//
+// Shape    GET  /v1/status                  status
+//          GET  /v1/stations                stations
+//          POST /v1/stations {"name": ...}  {"token": ...}
+//          POST /v1/stations/NAME/revoke    station
+//          what linesign-uploader asks (/v1/cloud/..., /v1/ledger/...) is in cloud_routes.cpp
+//          all shapes are in admin_json.h and cloud_json.h; a failure is {"error": error} with a
+//          fitting HTTP status
+// Limits   AdminServerSettings; kMaxRequestBytes in a body, kMaxBookingBytes in a booking's
+// Errors   AdminSocketInUse, Io
+// Threads  start() and the destructor on the event loop's thread, or when the loop does not run;
+//          HTTP has threads of its own, which never touch the service
+#ifndef LINESIGN_APPLIANCE_ADMIN_SERVER_ADMIN_SERVER_H_
+#define LINESIGN_APPLIANCE_ADMIN_SERVER_ADMIN_SERVER_H_
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+
+#include "appliance/admin/api/admin_service.h"
+#include "protocol/base/result.h"
+#include "protocol/event/event_loop.h"
+
+namespace linesign {
+
+struct AdminServerSettings {
+  std::filesystem::path socket;
+  std::chrono::milliseconds reply_timeout = std::chrono::seconds(10);  // of the event loop
+  std::chrono::milliseconds io_timeout = std::chrono::seconds(10);     // of a client
+  int threads = 4;
+  int max_waiting = 64;  // connections that no thread serves yet
+};
+
+class AdminServer final {
+ public:
+  static constexpr size_t kMaxRequestBytes = 64 * 1024;
+  // kMaxCloudItems of them, each with a reason in which every byte needs an escape.
+  static constexpr size_t kMaxBookingBytes = 2 * 1024 * 1024;
+
+  // Makes the socket, mode 0660. One that a dead daemon left behind is replaced, a live one is not.
+  static Result<std::unique_ptr<AdminServer>> start(EventLoop& loop,
+                                                    AdminService& service,
+                                                    const AdminServerSettings& settings);
+  AdminServer(const AdminServer&) = delete;
+  AdminServer& operator=(const AdminServer&) = delete;
+  // Ends every call, joins the threads and removes the socket.
+  ~AdminServer();
+
+ private:
+  class Implementation;
+  explicit AdminServer(std::unique_ptr<Implementation> implementation);
+  std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace linesign
+
+#endif  // LINESIGN_APPLIANCE_ADMIN_SERVER_ADMIN_SERVER_H_

@@ -1,0 +1,98 @@
+#include "appliance/admin/server/unix_socket.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "protocol/base/clock.h"
+#include "protocol/base/file.h"
+#include "protocol/base/unique_fd.h"
+
+namespace linesign {
+namespace {
+
+tl::unexpected<Error> io_failure(const std::filesystem::path& path, std::string_view what) {
+  return fail(ErrorCode::Io, fmt::format("{}: {}", path.string(), what));
+}
+
+// How long one that holds the socket has to let go of it, if it is only the child of a process that
+// was killed: between fork and exec it still has what its parent had open.
+constexpr std::chrono::milliseconds kLettingGo(1000);
+
+struct Attempt {
+  UniqueFd fd;           // connected
+  int error_number = 0;  // or why not
+};
+
+Attempt try_connect(const std::filesystem::path& path) {
+  const std::string name = path.string();
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (name.size() >= sizeof address.sun_path) return {{}, ENAMETOOLONG};
+  std::copy(name.begin(), name.end(), address.sun_path);
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd) return {{}, errno};
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return {{}, errno};
+  return {std::move(fd), 0};
+}
+
+// A connection that nobody accepted is hung up when the last one closes the listening socket.
+bool hangs_up_before(const UniqueFd& connected, SteadyTime deadline) {
+  pollfd waiting{.fd = connected.get(), .events = POLLRDHUP, .revents = 0};
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline - SteadyTime::clock::now());
+  return left.count() > 0 && ::poll(&waiting, 1, static_cast<int>(left.count())) == 1;
+}
+
+}  // namespace
+
+Result<void> remove_stale_socket(const std::filesystem::path& path) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) {
+    if (errno == ENOENT) return {};
+    return io_failure(path, errno_text(errno));
+  }
+  if (!S_ISSOCK(info.st_mode)) return io_failure(path, "exists and is not a socket");
+  const SteadyTime deadline = SteadyTime::clock::now() + kLettingGo;
+  Attempt attempt = try_connect(path);
+  while (attempt.fd && hangs_up_before(attempt.fd, deadline)) attempt = try_connect(path);
+  // A full queue (EAGAIN) has an owner, too.
+  if (attempt.fd || attempt.error_number == EAGAIN)
+    return fail(ErrorCode::AdminSocketInUse, path.string());
+  if (attempt.error_number != ECONNREFUSED)
+    return io_failure(path, errno_text(attempt.error_number));
+  if (::unlink(path.c_str()) != 0 && errno != ENOENT) return io_failure(path, errno_text(errno));
+  return {};
+}
+
+Result<SocketFile> SocketFile::take(const std::filesystem::path& path, mode_t mode) {
+  struct stat info {};
+  if (::lstat(path.c_str(), &info) != 0) return io_failure(path, errno_text(errno));
+  SocketFile file(path, info.st_dev, info.st_ino);
+  if (::chmod(path.c_str(), mode) != 0) return io_failure(path, errno_text(errno));
+  return file;
+}
+
+SocketFile::SocketFile(SocketFile&& other) noexcept
+    : path_(std::exchange(other.path_, {})), device_(other.device_), inode_(other.inode_) {}
+
+SocketFile::~SocketFile() {
+  if (path_.empty()) return;
+  struct stat info {};
+  const bool is_ours = ::lstat(path_.c_str(), &info) == 0 && info.st_dev == device_ &&
+                       info.st_ino == inode_ && S_ISSOCK(info.st_mode);
+  if (is_ours) ::unlink(path_.c_str());
+}
+
+}  // namespace linesign
