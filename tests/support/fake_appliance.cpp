@@ -2,10 +2,8 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <future>
 #include <map>
 #include <mutex>
-#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
@@ -13,12 +11,12 @@
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
 
-#include "protocol/event/event_loop.h"
 #include "protocol/wire/join_token.h"
 #include "stations/client/der.h"
 #include "stations/client/handles.h"
 #include "stations/client/key_maker.h"
 #include "stations/listener/listener.h"
+#include "tests/support/loop_thread.h"
 
 namespace linesign::test {
 namespace {
@@ -143,7 +141,6 @@ struct FakeAppliance::State final : public StationService {
   void enroll(const EnrollCall& call, EnrollReply reply) override;
 
   void open_listener(const std::string& address);
-  void on_loop(const std::function<void()>& work);
   tl::expected<Bytes, Refusal> decide(const IssueCall& call);
   StationIdentity add_station(ByteView certificate_der);
 
@@ -151,9 +148,7 @@ struct FakeAppliance::State final : public StationService {
   const CsrCa station_ca{"Test Station CA"};
   const CsrCa device_ca{"Test Device CA"};
   ListenerCredential listener_credential;
-  std::unique_ptr<EventLoop> loop;
   std::unique_ptr<Listener> listener;
-  std::thread thread;
   uint16_t port = 0;
   Bytes secret = Bytes(kJoinSecretBytes, 0x5a);
 
@@ -167,6 +162,8 @@ struct FakeAppliance::State final : public StationService {
   Bytes enrolled_key;
   size_t batch_size = 0;
   std::vector<std::pair<CertificateReply, tl::expected<Bytes, Refusal>>> batch;
+
+  LoopThread loop;  // last: it ends before what its thread uses
 };
 
 Result<StationIdentity> FakeAppliance::State::identify(const Sha256& certificate_hash) {
@@ -260,19 +257,10 @@ void FakeAppliance::State::open_listener(const std::string& address) {
   settings.address = address;
   settings.window = window;
   settings.software = "fake/1";
-  auto opened = Listener::open(*loop, *this, settings, listener_credential);
+  auto opened = Listener::open(loop.loop(), *this, settings, listener_credential);
   require(opened.has_value(), "listen");
   listener = std::move(*opened);
   port = listener->port();
-}
-
-void FakeAppliance::State::on_loop(const std::function<void()>& work) {
-  std::promise<void> done;
-  loop->post([&] {
-    work();
-    done.set_value();
-  });
-  done.get_future().wait();
 }
 
 FakeAppliance::FakeAppliance(uint32_t window) : state_(std::make_unique<State>(window)) {
@@ -285,18 +273,10 @@ FakeAppliance::FakeAppliance(uint32_t window) : state_(std::make_unique<State>(w
   state_->listener_credential = {client::to_pem("CERTIFICATE", certificate) + ca_pem,
                                  std::string(as_text(server->private_key_pem.reveal())),
                                  ca_pem};
-  auto loop = EventLoop::create();
-  require(loop.has_value(), "event loop");
-  state_->loop = std::move(*loop);
-  state_->open_listener("127.0.0.1:0");
-  state_->thread = std::thread([state = state_.get()] { state->loop->run(); });
+  state_->loop.on_loop([this] { state_->open_listener("127.0.0.1:0"); });
 }
 
-FakeAppliance::~FakeAppliance() {
-  stop();
-  state_->loop->stop();
-  state_->thread.join();
-}
+FakeAppliance::~FakeAppliance() { stop(); }
 
 std::string FakeAppliance::address() const { return fmt::format("127.0.0.1:{}", state_->port); }
 
@@ -339,7 +319,7 @@ void FakeAppliance::set_hook(Hook hook) {
 }
 
 void FakeAppliance::set_reversed_batches(size_t size) {
-  state_->on_loop([this, size] { state_->batch_size = size; });
+  state_->loop.on_loop([this, size] { state_->batch_size = size; });
 }
 
 void FakeAppliance::revoke() {
@@ -347,20 +327,21 @@ void FakeAppliance::revoke() {
     const std::lock_guard lock(state_->mutex);
     state_->is_revoked = true;
   }
-  state_->on_loop([this] { state_->listener->close_station(1, Error(ErrorCode::StationRevoked)); });
+  state_->loop.on_loop(
+      [this] { state_->listener->close_station(1, Error(ErrorCode::StationRevoked)); });
 }
 
 void FakeAppliance::cut_sessions() {
-  state_->on_loop([this] { state_->listener->close_station(1, Error(ErrorCode::Draining)); });
+  state_->loop.on_loop([this] { state_->listener->close_station(1, Error(ErrorCode::Draining)); });
 }
 
 void FakeAppliance::stop() {
-  state_->on_loop([this] { state_->listener.reset(); });
+  state_->loop.on_loop([this] { state_->listener.reset(); });
 }
 
 void FakeAppliance::restart() {
   const std::string same_address = address();
-  state_->on_loop([this, same_address] {
+  state_->loop.on_loop([this, same_address] {
     state_->listener.reset();
     state_->open_listener(same_address);
   });
@@ -378,7 +359,7 @@ size_t FakeAppliance::devices() const {
 
 size_t FakeAppliance::connections() const {
   size_t accepted = 0;
-  state_->on_loop([this, &accepted] { accepted = state_->listener->counters().accepted; });
+  state_->loop.on_loop([this, &accepted] { accepted = state_->listener->counters().accepted; });
   return accepted;
 }
 

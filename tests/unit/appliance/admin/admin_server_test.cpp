@@ -10,7 +10,6 @@
 #include <future>
 #include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <fmt/format.h>
@@ -20,6 +19,7 @@
 #include "appliance/admin/client/admin_client.h"
 #include "protocol/base/unique_fd.h"
 #include "tests/support/fake_admin_service.h"
+#include "tests/support/loop_thread.h"
 
 namespace linesign {
 namespace {
@@ -36,32 +36,17 @@ class AdminServerTest : public testing::Test {
     settings_.socket = folder_ / "admin.sock";
     service_.present_status.version = "9.9.9";
     service_.present_status.producing = true;
-    auto loop = EventLoop::create();
-    ASSERT_TRUE(loop.has_value());
-    loop_ = std::move(*loop);
-    thread_ = std::thread([this] { loop_->run(); });
   }
 
   void TearDown() override {
-    on_loop([this] { server_.reset(); });
-    loop_->stop();
-    thread_.join();
+    loop_.on_loop([this] { server_.reset(); });
     std::filesystem::remove_all(folder_);
-  }
-
-  void on_loop(const std::function<void()>& work) {
-    std::promise<void> done;
-    loop_->post([&] {
-      work();
-      done.set_value();
-    });
-    done.get_future().wait();
   }
 
   Result<void> start() {
     Result<void> result;
-    on_loop([&] {
-      auto server = AdminServer::start(*loop_, service_, settings_);
+    loop_.on_loop([&] {
+      auto server = AdminServer::start(loop_.loop(), service_, settings_);
       if (server.has_value()) {
         server_ = std::move(*server);
       } else {
@@ -104,9 +89,8 @@ class AdminServerTest : public testing::Test {
 
   std::filesystem::path folder_;
   AdminServerSettings settings_;
-  std::unique_ptr<EventLoop> loop_;
-  std::thread thread_;
   FakeAdminService service_;
+  LoopThread loop_;
   std::unique_ptr<AdminServer> server_;
 };
 
@@ -165,8 +149,8 @@ TEST_F(AdminServerTest, IsReadableByOwnerAndGroupOnly) {
 TEST_F(AdminServerTest, RefusesASocketThatAnotherServerOwns) {
   ASSERT_TRUE(start().has_value());
   Result<void> second;
-  on_loop([&] {
-    auto server = AdminServer::start(*loop_, service_, settings_);
+  loop_.on_loop([&] {
+    auto server = AdminServer::start(loop_.loop(), service_, settings_);
     if (!server.has_value()) second = fail(server.error());
   });
   ASSERT_FALSE(second.has_value());
@@ -176,7 +160,7 @@ TEST_F(AdminServerTest, RefusesASocketThatAnotherServerOwns) {
 
 TEST_F(AdminServerTest, RemovesItsSocketAndStartsAgain) {
   ASSERT_TRUE(start().has_value());
-  on_loop([this] { server_.reset(); });
+  loop_.on_loop([this] { server_.reset(); });
   EXPECT_FALSE(std::filesystem::exists(settings_.socket));
   ASSERT_TRUE(start().has_value());
   EXPECT_TRUE(client().status().has_value());
@@ -192,13 +176,13 @@ TEST_F(AdminServerTest, NamesTheFolderThatIsMissing) {
 
 TEST_F(AdminServerTest, AnswersUnavailableWhenTheLoopIsSilentAndSurvivesTheLateReply) {
   settings_.reply_timeout = std::chrono::milliseconds(50);
-  on_loop([this] { service_.is_silent = true; });
+  loop_.on_loop([this] { service_.is_silent = true; });
   ASSERT_TRUE(start().has_value());
   const auto status = client().status();
   ASSERT_FALSE(status.has_value());
   EXPECT_EQ(status.error().code(), ErrorCode::AdminUnavailable);
   EXPECT_EQ(status.error().detail(), "no answer within 50 ms");
-  on_loop([this] {
+  loop_.on_loop([this] {
     server_.reset();
     for (auto& reply : service_.kept_replies) reply(ApplianceStatus());
   });
@@ -207,14 +191,14 @@ TEST_F(AdminServerTest, AnswersUnavailableWhenTheLoopIsSilentAndSurvivesTheLateR
 TEST_F(AdminServerTest, EndsWaitingCallsWhenItStops) {
   settings_.reply_timeout = std::chrono::minutes(5);
   std::promise<void> kept;
-  on_loop([&] {
+  loop_.on_loop([&] {
     service_.is_silent = true;
     service_.on_kept = [&] { kept.set_value(); };
   });
   ASSERT_TRUE(start().has_value());
   auto call = std::async(std::launch::async, [this] { return client().status(); });
   kept.get_future().wait();
-  on_loop([this] { server_.reset(); });
+  loop_.on_loop([this] { server_.reset(); });
   const auto status = call.get();
   ASSERT_FALSE(status.has_value());
   EXPECT_EQ(status.error().code(), ErrorCode::AdminUnavailable);
@@ -222,7 +206,7 @@ TEST_F(AdminServerTest, EndsWaitingCallsWhenItStops) {
 
 // A write to a connection that is gone would end a process that does not expect it.
 TEST_F(AdminServerTest, SurvivesAClientThatGoesBeforeItsAnswer) {
-  on_loop([this] {
+  loop_.on_loop([this] {
     service_.is_silent = true;
     service_.present_status.token = std::string(1024 * 1024, 't');
   });
@@ -234,7 +218,7 @@ TEST_F(AdminServerTest, SurvivesAClientThatGoesBeforeItsAnswer) {
     ASSERT_EQ(::send(fd.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(kRequest.size()));
   }
-  on_loop([this] {
+  loop_.on_loop([this] {
     service_.is_silent = false;
     for (auto& reply : service_.kept_replies) reply(service_.present_status);
   });

@@ -1,7 +1,4 @@
 // The calls of the cloud, from client to service and back.
-#include <future>
-#include <thread>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,6 +6,7 @@
 #include "appliance/admin/client/cloud_client.h"
 #include "appliance/admin/api/cloud_json.h"
 #include "tests/support/fake_admin_service.h"
+#include "tests/support/loop_thread.h"
 #include "tests/support/temp_dir.h"
 
 namespace linesign {
@@ -19,30 +17,15 @@ using testing::HasSubstr;
 class CloudRoutes : public testing::Test {
  protected:
   void SetUp() override {
-    auto loop = EventLoop::create();
-    ASSERT_TRUE(loop.has_value());
-    loop_ = std::move(*loop);
-    thread_ = std::thread([this] { loop_->run(); });
-    on_loop([this] {
-      auto server = AdminServer::start(*loop_, service_, {.socket = socket()});
+    loop_.on_loop([this] {
+      auto server = AdminServer::start(loop_.loop(), service_, {.socket = socket()});
       ASSERT_TRUE(server.has_value()) << server.error().to_string();
       server_ = std::move(*server);
     });
   }
 
   void TearDown() override {
-    on_loop([this] { server_.reset(); });
-    loop_->stop();
-    thread_.join();
-  }
-
-  void on_loop(const std::function<void()>& work) {
-    std::promise<void> done;
-    loop_->post([&] {
-      work();
-      done.set_value();
-    });
-    done.get_future().wait();
+    loop_.on_loop([this] { server_.reset(); });
   }
 
   std::filesystem::path socket() const { return folder_.path() / "admin.sock"; }
@@ -50,10 +33,9 @@ class CloudRoutes : public testing::Test {
   CloudClient client() const { return admin().cloud(); }
 
   TempDir folder_;
-  std::unique_ptr<EventLoop> loop_;
-  std::thread thread_;
   FakeAdminService service_;
   FakeCloudService& cloud_ = service_.present_cloud;
+  LoopThread loop_;
   std::unique_ptr<AdminServer> server_;
 };
 
@@ -72,7 +54,7 @@ TEST_F(CloudRoutes, SetThePlanAndFeeds) {
                              .feeds = {{"default", "eu"}}})
                   .has_value());
   EXPECT_TRUE(client().set_feed({"second", "eu"}, false).has_value());
-  on_loop([this] {
+  loop_.on_loop([this] {
     ASSERT_EQ(cloud_.plan.targets.size(), 1U);
     EXPECT_EQ(cloud_.plan.targets[0].account, "123456789012");
     EXPECT_EQ(cloud_.feed.feed.order_id, "second");
@@ -81,7 +63,7 @@ TEST_F(CloudRoutes, SetThePlanAndFeeds) {
 }
 
 TEST_F(CloudRoutes, ClaimAndBook) {
-  on_loop([this] {
+  loop_.on_loop([this] {
     cloud_.items = {some_item()};
     cloud_.booked = {.booked = 1, .unchanged = 0, .refused = {{8, "why"}}};
   });
@@ -95,7 +77,7 @@ TEST_F(CloudRoutes, ClaimAndBook) {
   const auto booked = client().book("eu", {booking});
   ASSERT_TRUE(booked.has_value()) << booked.error().to_string();
   EXPECT_EQ(booked->refused.at(0).reason, "why");
-  on_loop([this] {
+  loop_.on_loop([this] {
     EXPECT_EQ(cloud_.claimed.target, "eu");
     EXPECT_EQ(cloud_.claimed.after, 3U);
     EXPECT_EQ(cloud_.claimed.limit, 10U);
@@ -104,16 +86,16 @@ TEST_F(CloudRoutes, ClaimAndBook) {
 }
 
 TEST_F(CloudRoutes, ReleaseUntilNothingIsLeft) {
-  on_loop([this] { cloud_.count = 2 * kMaxCloudMoves + 3; });
+  loop_.on_loop([this] { cloud_.count = 2 * kMaxCloudMoves + 3; });
   EXPECT_EQ(client().release_all("eu", 1030).value(), 2 * kMaxCloudMoves + 3);
-  on_loop([this] {
+  loop_.on_loop([this] {
     EXPECT_EQ(cloud_.release_calls, 3);
     EXPECT_EQ(cloud_.released.code, 1030U);
   });
 }
 
 TEST_F(CloudRoutes, TellTheStatusRegistrationsAndCertificates) {
-  on_loop([this] {
+  loop_.on_loop([this] {
     cloud_.targets.resize(1);
     cloud_.targets[0].waiting = 5;
     cloud_.registration_page.next_after = 6;
@@ -122,7 +104,7 @@ TEST_F(CloudRoutes, TellTheStatusRegistrationsAndCertificates) {
   EXPECT_EQ(client().status()->at(0).waiting, 5U);
   EXPECT_EQ(client().registrations("eu", RegistrationState::Parked, 1, 2)->next_after, 6U);
   EXPECT_EQ(client().certificates("default", 3, 4)->next_after, 7U);
-  on_loop([this] {
+  loop_.on_loop([this] {
     EXPECT_EQ(cloud_.listed.state, RegistrationState::Parked);
     EXPECT_EQ(cloud_.listed.after, 1U);
     EXPECT_EQ(cloud_.asked_certificates.order_id, "default");
@@ -131,7 +113,7 @@ TEST_F(CloudRoutes, TellTheStatusRegistrationsAndCertificates) {
 }
 
 TEST_F(CloudRoutes, LeadBulkTasksThroughTheirLife) {
-  on_loop([this] {
+  loop_.on_loop([this] {
     cloud_.task.id = 9;
     cloud_.items = {some_item()};
     cloud_.count = 3;
@@ -142,7 +124,7 @@ TEST_F(CloudRoutes, LeadBulkTasksThroughTheirLife) {
   EXPECT_EQ(client().update_task(9, {.state = BulkTaskState::Started, .aws_task_id = "a"})->id, 9U);
   EXPECT_EQ(client().return_task_items(9, 5).value(), 3U);
   EXPECT_EQ(client().open_tasks("eu")->size(), 1U);
-  on_loop([this] {
+  loop_.on_loop([this] {
     EXPECT_EQ(cloud_.created.object_key, "key");
     EXPECT_EQ(cloud_.filled.lines, 100U);
     EXPECT_EQ(cloud_.asked_items.after, 1U);
@@ -157,7 +139,7 @@ TEST_F(CloudRoutes, BringTheLedgersErrorsToTheClient) {
                                ErrorCode::CloudTargetMoved,
                                ErrorCode::InputInvalid,
                                ErrorCode::LedgerUnavailable}) {
-    on_loop([&] { cloud_.failure = Error(code, "detail"); });
+    loop_.on_loop([&] { cloud_.failure = Error(code, "detail"); });
     const auto claimed = client().claim("eu", 0, 1);
     ASSERT_FALSE(claimed.has_value());
     EXPECT_EQ(claimed.error().code(), code);
@@ -172,7 +154,7 @@ TEST_F(CloudRoutes, CarryTheLargestOfEverything) {
   large.device_id = std::string(kMaxDeviceIdBytes, 'd');
   large.order_id = std::string(kMaxOrderIdBytes, 'o');
   large.certificate_der = Bytes(kMaxCsrBytes + 4096, 0xff);
-  on_loop([&] {
+  loop_.on_loop([&] {
     cloud_.items.assign(kMaxCloudItems, large);
     LedgerCertificate certificate;
     certificate.certificate_der = large.certificate_der;
@@ -193,7 +175,7 @@ TEST_F(CloudRoutes, CarryTheLargestOfEverything) {
   const std::string target(kMaxCloudTextBytes, 't');
   EXPECT_TRUE(
       client().book(target, std::vector<CloudBooking>(kMaxCloudItems, booking)).has_value());
-  on_loop([&] {
+  loop_.on_loop([&] {
     EXPECT_EQ(cloud_.booking.bookings.size(), kMaxCloudItems);
     EXPECT_EQ(cloud_.booking.bookings.back().reason, booking.reason);
   });

@@ -3,11 +3,9 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <future>
 #include <memory>
 #include <sstream>
 #include <string>
-#include <thread>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -16,6 +14,7 @@
 #include "appliance/admin/api/admin_json.h"
 #include "appliance/admin/server/admin_server.h"
 #include "tests/support/fake_admin_service.h"
+#include "tests/support/loop_thread.h"
 #include "tests/support/temp_dir.h"
 
 namespace linesign {
@@ -42,31 +41,15 @@ class Program : public testing::Test {
   }
 
   void TearDown() override {
-    if (thread_.joinable()) {
-      on_loop([this] { server_.reset(); });
-      loop_->stop();
-      thread_.join();
-    }
+    loop_.on_loop([this] { server_.reset(); });
   }
 
   std::filesystem::path config() const { return folder_.path() / "linesign.toml"; }
 
-  void on_loop(const std::function<void()>& work) {
-    std::promise<void> done;
-    loop_->post([&] {
-      work();
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
-
   void start_server() {
-    auto loop = EventLoop::create();
-    ASSERT_TRUE(loop.has_value());
-    loop_ = std::move(*loop);
-    thread_ = std::thread([this] { loop_->run(); });
-    on_loop([this] {
-      auto server = AdminServer::start(*loop_, service_, {.socket = folder_.path() / "admin.sock"});
+    loop_.on_loop([this] {
+      auto server =
+          AdminServer::start(loop_.loop(), service_, {.socket = folder_.path() / "admin.sock"});
       ASSERT_TRUE(server.has_value()) << server.error().to_string();
       server_ = std::move(*server);
     });
@@ -95,8 +78,7 @@ class Program : public testing::Test {
 
   TempDir folder_;
   FakeAdminService service_;
-  std::unique_ptr<EventLoop> loop_;
-  std::thread thread_;
+  LoopThread loop_;
   std::unique_ptr<AdminServer> server_;
 };
 
@@ -185,7 +167,7 @@ TEST_F(Program, WaitsUntilItProduces) {
   service_.producing_after_calls = 3;
   start_server();
   EXPECT_EQ(run_with_config("status --wait 60").exit_code, 0);
-  on_loop([this] { EXPECT_GE(service_.status_calls, 4); });
+  loop_.on_loop([this] { EXPECT_GE(service_.status_calls, 4); });
 }
 
 TEST_F(Program, WaitsWithoutANumberToo) {

@@ -1,15 +1,13 @@
 // From the client's call to the ledger's file and back, with everything real between them.
 #include "appliance/daemon/cloud_desk.h"
 
-#include <future>
-#include <thread>
-
 #include <gmock/gmock.h>
 
 #include "appliance/admin/server/admin_server.h"
 #include "appliance/admin/client/cloud_client.h"
 #include "hsm/x509/csr.h"
 #include "tests/support/fake_admin_service.h"
+#include "tests/support/loop_thread.h"
 #include "tests/unit/appliance/ledger/ledger_fixture.h"
 
 namespace linesign {
@@ -62,38 +60,32 @@ class CloudDeskTest : public testing::LedgerTest {
  protected:
   void SetUp() override {
     LedgerTest::SetUp();
+    if (HasFatalFailure()) return;
     for (uint64_t number = 1; number <= 3; ++number) issue(number);
-    auto loop = EventLoop::create();
-    ASSERT_TRUE(loop.has_value());
-    loop_ = std::move(*loop);
-    group_ = GroupCommit::start(*loop_, settings(), std::move(ledger_), {});
-    service_.emplace(clock_, *group_);
-    auto server = AdminServer::start(*loop_, *service_, {.socket = socket()});
-    ASSERT_TRUE(server.has_value()) << server.error().to_string();
-    server_ = std::move(*server);
-    thread_ = std::thread([this] { loop_->run(); });
+    loop_.on_loop([this] {
+      group_ = GroupCommit::start(loop_.loop(), settings(), std::move(ledger_), {});
+      service_.emplace(clock_, *group_);
+      auto server = AdminServer::start(loop_.loop(), *service_, {.socket = socket()});
+      ASSERT_TRUE(server.has_value()) << server.error().to_string();
+      server_ = std::move(*server);
+    });
   }
   void TearDown() override {
-    std::promise<void> done;
-    loop_->post([&] {
+    loop_.on_loop([this] {
       server_.reset();
-      loop_->stop();
-      done.set_value();
+      service_.reset();
+      group_.reset();
     });
-    done.get_future().wait();
-    thread_.join();
-    group_->close();
   }
 
   std::filesystem::path socket() const { return folder_.path() / "admin.sock"; }
   CloudClient client() const { return AdminClient(socket(), std::chrono::seconds(30)).cloud(); }
 
   SystemClock clock_;
-  std::unique_ptr<EventLoop> loop_;
+  LoopThread loop_;
   std::unique_ptr<GroupCommit> group_;
   std::optional<OutboxService> service_;
   std::unique_ptr<AdminServer> server_;
-  std::thread thread_;
 };
 
 TEST_F(CloudDeskTest, BringsCertificatesFromTheLedgerToRegistered) {

@@ -2,7 +2,6 @@
 #ifndef LINESIGN_TESTS_UNIT_STATIONS_LISTENER_LISTENER_FIXTURE_H_
 #define LINESIGN_TESTS_UNIT_STATIONS_LISTENER_LISTENER_FIXTURE_H_
 
-#include <future>
 #include <memory>
 #include <thread>
 
@@ -10,6 +9,7 @@
 
 #include "stations/listener/listener.h"
 #include "tests/support/fake_station_service.h"
+#include "tests/support/loop_thread.h"
 #include "tests/support/test_station.h"
 #include "tests/support/tls_fixtures.h"
 
@@ -20,10 +20,7 @@ class ListenerFixture : public testing::Test {
   // Runs `work` on the loop's thread and waits for its result.
   template <typename Work>
   auto on_loop(Work work) {
-    std::packaged_task<decltype(work())()> task(std::move(work));
-    auto result = task.get_future();
-    loop_->post([&task] { task(); });
-    return result.get();
+    return loop_.on_loop(std::move(work));
   }
 
   ListenerFixture() {
@@ -34,10 +31,7 @@ class ListenerFixture : public testing::Test {
   }
 
   ~ListenerFixture() override {
-    if (!thread_.joinable()) return;
     on_loop([&] { listener_.reset(); });
-    loop_->stop();
-    thread_.join();
   }
 
   ListenerCredential credential() const {
@@ -45,11 +39,12 @@ class ListenerFixture : public testing::Test {
   }
 
   void start() {
-    auto listener = Listener::open(*loop_, service_, settings_, credential());
-    ASSERT_TRUE(listener) << listener.error().to_string();
-    listener_ = std::move(*listener);
-    port_ = listener_->port();
-    thread_ = std::thread([this] { loop_->run(); });
+    on_loop([&] {
+      auto listener = Listener::open(loop_.loop(), service_, settings_, credential());
+      ASSERT_TRUE(listener) << listener.error().to_string();
+      listener_ = std::move(*listener);
+      port_ = listener_->port();
+    });
   }
 
   // Turns the loop until the condition, seen from the loop's thread, holds.
@@ -85,10 +80,9 @@ class ListenerFixture : public testing::Test {
   TlsLeaf second_station_ = ca_.issue({.common_name = "station-2"});
   FakeStationService service_;
   ListenerSettings settings_;
-  std::unique_ptr<EventLoop> loop_ = std::move(EventLoop::create()).value();
+  LoopThread loop_;
   std::unique_ptr<Listener> listener_;
   uint16_t port_ = 0;
-  std::thread thread_;
 };
 
 }  // namespace linesign::test

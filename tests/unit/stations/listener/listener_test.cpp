@@ -148,14 +148,16 @@ TEST_F(ListenerTest, SaysWhyItCannotOpen) {
   start();
   ListenerSettings taken = settings_;
   taken.address = "127.0.0.1:" + std::to_string(port_);
-  const auto second = Listener::open(*loop_, service_, taken, credential());
+  const auto second =
+      on_loop([&] { return Listener::open(loop_.loop(), service_, taken, credential()); });
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code(), ErrorCode::ConnectFailed);
   EXPECT_NE(second.error().detail().find(taken.address), std::string::npos);
 
   ListenerCredential broken = credential();
   broken.private_key_pem = station_.private_key_pem;
-  const auto mismatched = Listener::open(*loop_, service_, settings_, broken);
+  const auto mismatched =
+      on_loop([&] { return Listener::open(loop_.loop(), service_, settings_, broken); });
   ASSERT_FALSE(mismatched);
   EXPECT_EQ(mismatched.error().code(), ErrorCode::CryptoFailed);
 }
