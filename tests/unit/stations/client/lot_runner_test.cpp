@@ -119,11 +119,10 @@ TEST_F(LotRunnerTest, TakesAnswersOutOfOrder) {
 }
 
 TEST_F(LotRunnerTest, ComesBackAfterLostConnections) {
-  std::atomic<bool> is_over{false};
-  std::thread trouble([&] {
-    for (int i = 0; i < 5 && !is_over; ++i) {
+  std::jthread trouble([&](const std::stop_token& over) {
+    for (int i = 0; i < 5 && !over.stop_requested(); ++i) {
       const uint64_t goal = static_cast<uint64_t>(i) * 60 + 30;
-      while (!is_over && notes_.done < goal) std::this_thread::yield();
+      while (!over.stop_requested() && notes_.done < goal) std::this_thread::yield();
       if (i % 2 == 0)
         appliance_.cut_sessions();
       else
@@ -131,7 +130,7 @@ TEST_F(LotRunnerTest, ComesBackAfterLostConnections) {
     }
   });
   const LotResult result = run(400);
-  is_over = true;
+  trouble.request_stop();
   trouble.join();
   EXPECT_EQ(result.exit_code(), 0);
   EXPECT_EQ(result.progress.issued, 400U);
@@ -247,14 +246,15 @@ TEST_F(LotRunnerTest, StopsWhenAskedAndGoesOnLater) {
   const UniqueFd stop(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   LotOptions options = default_options();
   options.client.cancel_descriptor = stop.get();
-  std::thread person([&] {
-    while (notes_.done < 50) std::this_thread::yield();
+  std::jthread person([&](const std::stop_token& over) {
+    while (!over.stop_requested() && notes_.done < 50) std::this_thread::yield();
     const uint64_t one = 1;
     EXPECT_EQ(::write(stop.get(), &one, sizeof one), 8);
   });
   const LotResult result = run(100000, options);
+  person.request_stop();
   person.join();
-  EXPECT_EQ(result.exit_code(), 75);
+  ASSERT_EQ(result.exit_code(), 75);
   EXPECT_EQ(result.stopped_by->code(), ErrorCode::Interrupted);
   EXPECT_EQ(certificates(), result.progress.issued);
   const uint64_t next = result.progress.issued + 20;

@@ -28,6 +28,25 @@ namespace {
 
 class LimitTest : public ListenerFixture {};
 
+// Sends more than the sockets take while the test reads the answers. A test that fails meanwhile
+// leaves a sender that nobody reads from: then its connection is cut.
+class BackgroundSender final {
+ public:
+  BackgroundSender(TestStation& station, ByteView bytes)
+      : station_(station), thread_([&station, bytes] { station.send_raw(bytes); }) {}
+  BackgroundSender(const BackgroundSender&) = delete;
+  BackgroundSender& operator=(const BackgroundSender&) = delete;
+  ~BackgroundSender() {
+    if (thread_.joinable()) ::shutdown(station_.fd(), SHUT_RDWR);
+  }
+  // REQUIRES: all of it is being read.
+  void finish() { thread_.join(); }
+
+ private:
+  const TestStation& station_;
+  std::jthread thread_;
+};
+
 TEST_F(LimitTest, TenThousandRequestsOverTheWindowAreAnsweredBusy) {
   constexpr uint32_t kRequests = 10'000;
   settings_.window = 16;
@@ -38,13 +57,13 @@ TEST_F(LimitTest, TenThousandRequestsOverTheWindowAreAnsweredBusy) {
   Bytes stream;
   for (uint32_t i = 0; i < kRequests; ++i) append_frame(stream, issue(i));
   const Bytes ciphertext = station.encrypt(stream);
-  std::thread sender([&] { station.send_raw(ciphertext); });
+  BackgroundSender sender(station, ciphertext);
   for (uint32_t i = 16; i < kRequests; ++i) {
     const auto reply = station.receive();
     ASSERT_TRUE(reply);
     ASSERT_EQ(failure_code(reply->issue().failure()), ErrorCode::Busy);
   }
-  sender.join();
+  sender.finish();
   EXPECT_EQ(counters().busy, kRequests - 16);
   EXPECT_EQ(counters().requests, kRequests);
   // The sixteen are still answered, and the station is not thrown out.
@@ -65,47 +84,39 @@ TEST_F(LimitTest, AFloodOfPingsIsHeldBackAndAnsweredInFull) {
   Bytes stream;
   for (uint64_t i = 1; i <= kPings; ++i) append_frame(stream, ping(i));
   const Bytes ciphertext = station.encrypt(stream);
-  std::thread sender([&] { station.send_raw(ciphertext); });
+  BackgroundSender sender(station, ciphertext);
   for (uint64_t i = 1; i <= kPings; ++i) {
     const auto reply = station.receive();
     ASSERT_TRUE(reply);
     ASSERT_EQ(reply->pong().nonce(), i);
   }
-  sender.join();
+  sender.finish();
 }
 
 TEST_F(LimitTest, AStationThatWasToldToComeLaterIsNotReadBefore) {
   constexpr std::chrono::milliseconds kTime(300);
   settings_.window = 4;
-  start();
-  const TlsContext own = context();
-  TestStation station(port_, &own);
-  ASSERT_TRUE(station.greet());
-  for (uint32_t i = 0; i < 4; ++i) station.send(issue(i));
-  ASSERT_TRUE(eventually([&] { return service_.replies.size() == 4; }));
+  const auto station = start_and_ask(4);
+  ASSERT_TRUE(station);
   const auto told = std::chrono::steady_clock::now();
   on_loop([&] {
     while (!service_.replies.empty())
       service_.answer(tl::unexpected(Refusal{Error(ErrorCode::Busy), kTime}));
   });
   for (int i = 0; i < 4; ++i)
-    EXPECT_EQ(failure_code(station.receive()->issue().failure()), ErrorCode::Busy);
-  station.send(issue(1));
+    EXPECT_EQ(failure_code(station->receive()->issue().failure()), ErrorCode::Busy);
+  station->send(issue(1));
   ASSERT_TRUE(eventually([&] { return service_.replies.size() == 1; }));
   EXPECT_GE(std::chrono::steady_clock::now() - told, kTime);
-  station.send(ping(1));
-  EXPECT_TRUE(station.receive()->has_pong()) << "and then as before";
+  station->send(ping(1));
+  EXPECT_TRUE(station->receive()->has_pong()) << "and then as before";
 }
 
 TEST_F(LimitTest, AStationThatLeavesWhileItIsNotReadGivesItsSessionBack) {
   settings_.window = 1;
   settings_.frame_timeout = std::chrono::milliseconds(200);  // and so looked after often
-  start();
-  const TlsContext own = context();
-  auto station = std::make_unique<TestStation>(port_, &own);
-  ASSERT_TRUE(station->greet());
-  station->send(issue(1));
-  ASSERT_TRUE(eventually([&] { return service_.replies.size() == 1; }));
+  auto station = start_and_ask(1);
+  ASSERT_TRUE(station);
   on_loop([&] {
     service_.answer(tl::unexpected(Refusal{Error(ErrorCode::Busy), std::chrono::minutes(10)}));
   });

@@ -47,6 +47,20 @@ class ListenerFixture : public testing::Test {
     });
   }
 
+  // Starts, welcomes a station, and waits until its IssueRequests 1 to `requests` are with the
+  // service, unanswered. Null: it did not come to that, and the test has failed.
+  std::unique_ptr<TestStation> start_and_ask(uint32_t requests) {
+    start();
+    auto station = std::make_unique<TestStation>(port_, &own_context_);
+    const bool is_welcome = station->greet();
+    EXPECT_TRUE(is_welcome);
+    if (!is_welcome) return nullptr;
+    for (uint32_t i = 1; i <= requests; ++i) station->send(issue(i));
+    const bool is_there = eventually([&] { return service_.replies.size() == requests; });
+    EXPECT_TRUE(is_there);
+    return is_there ? std::move(station) : nullptr;
+  }
+
   // Turns the loop until the condition, seen from the loop's thread, holds.
   template <typename Condition>
   bool eventually(Condition condition) {
@@ -78,6 +92,7 @@ class ListenerFixture : public testing::Test {
   TlsLeaf server_ = ca_.issue_server();
   TlsLeaf station_ = ca_.issue({});
   TlsLeaf second_station_ = ca_.issue({.common_name = "station-2"});
+  const TlsContext own_context_ = context();
   FakeStationService service_;
   ListenerSettings settings_;
   LoopThread loop_;

@@ -79,55 +79,42 @@ TEST_F(ListenerTest, ClosingAStationCutsItsSessionsOnly) {
 }
 
 TEST_F(ListenerTest, AReplyAfterTheStationLeftGoesNowhere) {
-  start();
-  const TlsContext own = context();
-  auto station = std::make_unique<TestStation>(port_, &own);
-  ASSERT_TRUE(station->greet());
-  station->send(issue(1));
-  ASSERT_TRUE(eventually([&] { return service_.replies.size() == 1; }));
+  auto station = start_and_ask(1);
+  ASSERT_TRUE(station);
   station.reset();
   ASSERT_TRUE(eventually([&] { return listener_->counters().sessions == 0; }));
   EXPECT_FALSE(on_loop([&] { return service_.answer(ByteView(kCertificate)); }));
 }
 
 TEST_F(ListenerTest, AReplyAfterTheListenerIsGoneGoesNowhere) {
-  start();
-  const TlsContext own = context();
-  TestStation station(port_, &own);
-  ASSERT_TRUE(station.greet());
-  station.send(issue(1));
-  station.send(issue(2));
-  ASSERT_TRUE(eventually([&] { return service_.replies.size() == 2; }));
+  const auto station = start_and_ask(2);
+  ASSERT_TRUE(station);
   on_loop([&] {
     service_.answer(ByteView(kCertificate));  // its flush is still to come
     listener_.reset();
     EXPECT_FALSE(service_.answer(ByteView(kCertificate)));
   });
-  while (station.receive()) {
+  while (station->receive()) {
   }
-  EXPECT_TRUE(station.is_closed());
+  EXPECT_TRUE(station->is_closed());
 }
 
 TEST_F(ListenerTest, DrainingAnswersWhatIsOpenAndTakesNothingNew) {
-  start();
-  const TlsContext own = context();
-  TestStation station(port_, &own);
-  ASSERT_TRUE(station.greet());
-  station.send(issue(1));
-  ASSERT_TRUE(eventually([&] { return service_.replies.size() == 1; }));
+  const auto station = start_and_ask(1);
+  ASSERT_TRUE(station);
   on_loop([&] { listener_->begin_drain(); });
   EXPECT_FALSE(on_loop([&] { return listener_->is_drained(); }));
 
-  TestStation late(port_, &own);
+  TestStation late(port_, &own_context_);
   EXPECT_TRUE(late.is_closed());
-  station.send(issue(2));
-  const auto refused = station.receive();
+  station->send(issue(2));
+  const auto refused = station->receive();
   ASSERT_TRUE(refused);
   EXPECT_EQ(failure_code(refused->issue().failure()), ErrorCode::Draining);
 
   EXPECT_TRUE(on_loop([&] { return service_.answer(ByteView(kCertificate)); }));
   EXPECT_TRUE(eventually([&] { return listener_->is_drained(); }));
-  EXPECT_EQ(station.receive()->issue().status(), station::v1::STATUS_OK);
+  EXPECT_EQ(station->receive()->issue().status(), station::v1::STATUS_OK);
 }
 
 TEST_F(ListenerTest, ServesManyStationsAtOnce) {
