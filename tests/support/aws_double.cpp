@@ -99,6 +99,11 @@ int64_t AwsDouble::count(const std::string& operation) {
   return summary.object("counts").value().integer(operation).value_or(0);
 }
 
+aws::JsonObject AwsDouble::space() {
+  const auto spaces = control("state").object("spaces").value();
+  return spaces.object(std::string(kAccount) + "/" + kRegion).value_or(aws::JsonObject());
+}
+
 void AwsDouble::reset() { control("reset", "{}"); }
 
 }  // namespace linesign::test

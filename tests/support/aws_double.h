@@ -41,6 +41,8 @@ class AwsDouble final {
   // The control API: GET for an empty `given`.
   aws::JsonObject control(const std::string& name, const std::string& given = {});
   int64_t count(const std::string& operation);
+  // What kAccount holds in kRegion: "certificates", "things" …
+  aws::JsonObject space();
   // Forgets everything but accounts, keys, roles and empty buckets.
   void reset();
 

@@ -10,14 +10,14 @@
 #include "appliance/cloud/registration/target_setup.h"
 #include "hsm/x509/csr.h"
 #include "protocol/base/bytes.h"
+#include "tests/support/aws_connection.h"
 #include "tests/support/software_ca.h"
-#include "tests/unit/appliance/cloud/registration/double_process.h"
 #include "tests/unit/appliance/cloud/registration/fake_outbox.h"
 
 namespace linesign {
 namespace {
 
-using test::DoubleProcess;
+using test::AwsDouble;
 using test::FakeOutbox;
 using test::SoftwareCa;
 using testing::HasSubstr;
@@ -31,8 +31,8 @@ constexpr const char* kTemplate =
     R"({"Ref":"CertificatePem"},"Status":"ACTIVE"},"OverrideSettings":{"Status":"DO_NOTHING"}}}})";
 
 // One double for all tests of this file: each makes a CA of its own.
-DoubleProcess& shared_double() {
-  static DoubleProcess process;
+AwsDouble& shared_double() {
+  static AwsDouble process;
   return process;
 }
 
@@ -49,10 +49,10 @@ SoftwareCa make_ca() {
 class AccountTest : public testing::Test {
  protected:
   AccountTest()
-      : ca_(make_ca()), outbox_(0), connection_(aws_.connect({limiter_, clock_, pause_})) {
+      : ca_(make_ca()), outbox_(0), connection_(test::connect(aws_, {limiter_, clock_, pause_})) {
     setup_.name = "plant";
-    setup_.account = test::kAccount;
-    setup_.region = test::kRegion;
+    setup_.account = AwsDouble::kAccount;
+    setup_.region = AwsDouble::kRegion;
     setup_.orders = {"default"};
     setup_.ca = wish_for(ca_.certificate());
     setup_.direct.account = setup_.account;
@@ -65,10 +65,10 @@ class AccountTest : public testing::Test {
     setup_.bulk.thing_name = "{device_id}";
     setup_.bulk.bucket = "manifests";
     setup_.bulk.prefix = "linesign/" + setup_.ca.id.substr(0, 8) + "/";
-    setup_.bulk.role_arn = fmt::format("arn:aws:iam::{}:role/bulk", test::kAccount);
+    setup_.bulk.role_arn = fmt::format("arn:aws:iam::{}:role/bulk", AwsDouble::kAccount);
     setup_.bulk.work_dir = folder_.path();
   }
-  ~AccountTest() override { aws_.control("reset", "{}"); }
+  ~AccountTest() override { aws_.reset(); }
 
   void make_devices(uint64_t count) {
     for (uint64_t id = 1; id <= count; ++id) {
@@ -104,9 +104,11 @@ class AccountTest : public testing::Test {
     for (const auto& [id, item] : outbox_.items) found += item.state == state ? 1 : 0;
     return found;
   }
-  size_t in_account(const std::string& part) { return aws_.space()->getObject(part)->size(); }
+  size_t in_account(const std::string& part) {
+    return aws_.space().object(part).value().names().size();
+  }
 
-  DoubleProcess& aws_ = shared_double();
+  AwsDouble& aws_ = shared_double();
   SystemClock clock_;
   aws::StoppablePause pause_;
   aws::RateLimiter limiter_{clock_};
@@ -243,7 +245,7 @@ TEST_F(AccountTest, TheBulkWayWaitsForATaskOfSomebodyElse) {
   setup_.way = WayKind::Bulk;
   make_devices(4);
   const std::string where =
-      fmt::format(R"({{"account":"{}","region":"{}"}})", test::kAccount, test::kRegion);
+      fmt::format(R"({{"account":"{}","region":"{}"}})", AwsDouble::kAccount, AwsDouble::kRegion);
   aws_.control("foreign-task", where);
   {
     const std::jthread mender([this, where] {

@@ -8,13 +8,13 @@
 #include "appliance/cloud/registration/preflight_ca.h"
 #include "appliance/cloud/registration/preflight_quotas.h"
 #include "appliance/cloud/registration/target_setup.h"
+#include "tests/support/aws_connection.h"
 #include "tests/support/software_ca.h"
-#include "tests/unit/appliance/cloud/registration/double_process.h"
 
 namespace linesign {
 namespace {
 
-using test::DoubleProcess;
+using test::AwsDouble;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -36,31 +36,32 @@ constexpr const char* kGoodJit =
     R"({"Ref":"AWS::IoT::Certificate::Id"},"Status":"ACTIVE"},)"
     R"("OverrideSettings":{"Status":"DO_NOTHING"}}}})";
 
-DoubleProcess& preflight_double() {
-  static DoubleProcess process;
+AwsDouble& preflight_double() {
+  static AwsDouble process;
   return process;
 }
 
 class PreflightTest : public testing::Test {
  protected:
-  PreflightTest() : ca_(spec(nullptr)), connection_(aws_.connect({limiter_, clock_, pause_})) {
+  PreflightTest()
+      : ca_(spec(nullptr)), connection_(test::connect(aws_, {limiter_, clock_, pause_})) {
     setup_.name = "plant";
-    setup_.account = test::kAccount;
-    setup_.region = test::kRegion;
+    setup_.account = AwsDouble::kAccount;
+    setup_.region = AwsDouble::kRegion;
     setup_.ca = wish_for(ca_.certificate());
     setup_.profile = Profile();
     setup_.profile->subject_fields = {{"O", "Example"}};
     setup_.bulk.account = setup_.account;
     setup_.bulk.bucket = "manifests";
     setup_.bulk.prefix = "linesign/";
-    setup_.bulk.role_arn = fmt::format("arn:aws:iam::{}:role/bulk", test::kAccount);
+    setup_.bulk.role_arn = fmt::format("arn:aws:iam::{}:role/bulk", AwsDouble::kAccount);
     setup_.bulk.template_body = kGoodBulk;
     setup_.bulk.parameters = {{"ThingName", "{device_id}"},
                               {"CertificatePem", "{certificate_pem}"}};
     setup_.direct.thing_type = "device";
     setup_.direct.policy = "device";
   }
-  ~PreflightTest() override { aws_.control("reset", "{}"); }
+  ~PreflightTest() override { aws_.reset(); }
 
   static test::CaSpec spec(EVP_PKEY* key) {
     test::CaSpec made;
@@ -76,8 +77,8 @@ class PreflightTest : public testing::Test {
                     R"("{{\"Version\":\"2012-10-17\",\"Statement\":[{{\"Effect\":\"Allow\",)"
                     R"(\"Action\":\"iot:Connect\",\"Resource\":\"*\"}}]}}"}},)"
                     R"("thing_types":["device"],"thing_groups":["line"]}})",
-                    test::kAccount,
-                    test::kRegion));
+                    AwsDouble::kAccount,
+                    AwsDouble::kRegion));
   }
   Result<CaOutcome> register_ca() {
     auto iot = connection_->session().iot();
@@ -100,7 +101,7 @@ class PreflightTest : public testing::Test {
     return text;
   }
 
-  DoubleProcess& aws_ = preflight_double();
+  AwsDouble& aws_ = preflight_double();
   SystemClock clock_;
   aws::StoppablePause pause_;
   aws::RateLimiter limiter_{clock_};
@@ -187,8 +188,9 @@ TEST_F(PreflightTest, ABulkTaskThatRunsIsTold) {
   make_account();
   ASSERT_TRUE(register_ca().has_value());
   setup_.way = WayKind::Bulk;
-  aws_.control("foreign-task",
-               fmt::format(R"({{"account":"{}","region":"{}"}})", test::kAccount, test::kRegion));
+  aws_.control(
+      "foreign-task",
+      fmt::format(R"({{"account":"{}","region":"{}"}})", AwsDouble::kAccount, AwsDouble::kRegion));
   EXPECT_THAT(everything(), HasSubstr("A bulk task runs"));
   EXPECT_EQ(problems(), "");
 }

@@ -7,8 +7,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/support/aws_connection.h"
 #include "tests/support/software_ca.h"
-#include "tests/unit/appliance/cloud/registration/double_process.h"
 #include "tests/unit/appliance/cloud/registration/fake_outbox.h"
 
 namespace linesign {
@@ -25,10 +25,10 @@ UnixTime an_hour_ago() {
 
 class AccountCommandsTest : public testing::Test {
  protected:
-  AccountCommandsTest() : connection_(aws_.connect({limiter_, clock_, pause_})) {
+  AccountCommandsTest() : connection_(test::connect(aws_, {limiter_, clock_, pause_})) {
     setup_.name = "plant";
-    setup_.account = test::kAccount;
-    setup_.region = test::kRegion;
+    setup_.account = test::AwsDouble::kAccount;
+    setup_.region = test::AwsDouble::kRegion;
     setup_.orders = {"default"};
     setup_.ca = wish_for(ca_.certificate());
     setup_.direct.policy = "device";
@@ -53,7 +53,7 @@ class AccountCommandsTest : public testing::Test {
     return spec;
   }
 
-  test::DoubleProcess aws_;
+  test::AwsDouble aws_;
   SystemClock clock_;
   aws::StoppablePause pause_;
   aws::RateLimiter limiter_{clock_};
