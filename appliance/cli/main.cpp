@@ -1,32 +1,20 @@
 // linesign: the operator's command line: key ceremony, stations, AWS, status, measurements.
-#include <sys/resource.h>
-
 #include <csignal>
 #include <iostream>
 #include <string>
 
 #include <CLI/CLI.hpp>
-#include <fmt/format.h>
 
 #include "appliance/cli/invocation.h"
+#include "protocol/base/core_dumps.h"
 #include "protocol/base/version.h"
 
 namespace {
 
 // One line: what went wrong in words, how it is called, and what is known beyond that.
 int report(const linesign::Error& error) {
-  const linesign::ErrorInfo& info = linesign::error_info(error.code());
-  std::cerr << fmt::format(
-      "linesign: {} [{} {}]", info.sentence, static_cast<int>(error.code()), info.name);
-  if (!error.detail().empty()) std::cerr << fmt::format(" ({})", error.detail());
-  std::cerr << '\n';
+  std::cerr << linesign::error_line("linesign", error) << '\n';
   return error.exit_code();
-}
-
-// The ceremony holds a PIN in memory: it must not end up in a core file.
-void forbid_core_files() {
-  const rlimit none{0, 0};
-  ::setrlimit(RLIMIT_CORE, &none);
 }
 
 // A daemon that goes away in the middle of a request is an error, not our end.
@@ -47,7 +35,9 @@ int run(const linesign::Invocation& invocation) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  forbid_core_files();
+  // The ceremony holds a PIN in memory.
+  if (const auto done = linesign::forbid_core_dumps(); !done.has_value())
+    return report(done.error());
   ignore_broken_pipes();
 
   linesign::Invocation invocation;

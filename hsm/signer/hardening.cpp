@@ -27,15 +27,6 @@ Result<void> drop_capabilities() {
   return {};
 }
 
-Result<void> forbid_core_dumps() {
-  const rlimit none{.rlim_cur = 0, .rlim_max = 0};
-  if (::setrlimit(RLIMIT_CORE, &none) != 0)
-    return fail(ErrorCode::Internal, "RLIMIT_CORE: " + errno_text(errno));
-  if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-    return fail(ErrorCode::Internal, "PR_SET_DUMPABLE: " + errno_text(errno));
-  return {};
-}
-
 void ignore_terminal_signals() {
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE})
     static_cast<void>(std::signal(number, SIG_IGN));

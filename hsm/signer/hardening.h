@@ -14,9 +14,6 @@ namespace linesign {
 // no kill can empty it.
 Result<void> drop_capabilities();
 
-// No core dump, no attaching: the PIN and session secrets of the module are in memory.
-Result<void> forbid_core_dumps();
-
 // linesignd alone ends a signer, by closing its socket: Ctrl-C in a terminal reaches the whole
 // process group and would take the signers away before the daemon has drained.
 void ignore_terminal_signals();

@@ -19,6 +19,7 @@
 #include "hsm/signer/hardening.h"
 #include "hsm/signer/signer_channel.h"
 #include "hsm/signer/startup.h"
+#include "protocol/base/core_dumps.h"
 #include "protocol/base/version.h"
 
 namespace linesign {

@@ -19,6 +19,7 @@
 #include "hsm/sizing/flat_json.h"
 #include "hsm/sizing/sizing.h"
 #include "hsm/sizing/worker_messages.h"
+#include "protocol/base/core_dumps.h"
 
 namespace linesign {
 namespace {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 namespace linesign {
 namespace {
 
@@ -85,6 +87,14 @@ Error Error::with_context(std::string_view context) const {
     text += detail_;
   }
   return Error(code_, std::move(text), where_);
+}
+
+std::string error_line(std::string_view who, const Error& error) {
+  const ErrorInfo& info = error_info(error.code());
+  std::string line =
+      fmt::format("{}: {} [{} {}]", who, info.sentence, static_cast<int>(error.code()), info.name);
+  if (!error.detail().empty()) line += fmt::format(" ({})", error.detail());
+  return line;
 }
 
 }  // namespace linesign

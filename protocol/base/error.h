@@ -72,6 +72,9 @@ class Error {
   std::source_location where_;
 };
 
+// What a program says before it ends: "who: sentence [number name] (detail)".
+std::string error_line(std::string_view who, const Error& error);
+
 }  // namespace linesign
 
 #endif  // LINESIGN_PROTOCOL_BASE_ERROR_H_

@@ -97,7 +97,7 @@ void print_contact(const Contact& found) {
 std::string station_software() { return fmt::format("linesign-station/{}", kVersion); }
 
 int report_error(const Error& error, bool json) {
-  fmt::print(stderr, "linesign-station: {}\n", error.to_string());
+  fmt::print(stderr, "{}\n", error_line("linesign-station", error));
   if (json) {
     Poco::JSON::Object details(Poco::JSON_PRESERVE_KEY_ORDER);
     details.set("code", static_cast<int>(error.code()));

@@ -5,11 +5,13 @@
 
 namespace linesign::test {
 
-std::unique_ptr<TargetConnection> connect(const AwsDouble& aws, const aws::SessionTools& tools) {
+std::unique_ptr<TargetConnection> connect(const AwsDouble& aws,
+                                          const aws::SessionTools& tools,
+                                          const std::string& account) {
   const aws::Environment environment(aws.variables());
   aws::SessionOptions options;
   options.account = AwsDouble::kAccount;
-  options.credentials.account = AwsDouble::kAccount;
+  options.credentials.account = account;
   // The double is not throttled unless a test says so, and tests are in a hurry.
   for (const char* operation : {"RegisterCertificate",
                                 "RegisterCertificateWithoutCA",

@@ -6,14 +6,17 @@
 #define LINESIGN_TESTS_SUPPORT_AWS_CONNECTION_H_
 
 #include <memory>
+#include <string>
 
 #include "appliance/cloud/registration/target_connection.h"
 #include "tests/support/aws_double.h"
 
 namespace linesign::test {
 
-// To the double's first account, which is also the one that its credentials must belong to.
-std::unique_ptr<TargetConnection> connect(const AwsDouble& aws, const aws::SessionTools& tools);
+// With the keys of the double's first account. `account`: the one that they must belong to.
+std::unique_ptr<TargetConnection> connect(const AwsDouble& aws,
+                                          const aws::SessionTools& tools,
+                                          const std::string& account = AwsDouble::kAccount);
 
 }  // namespace linesign::test
 

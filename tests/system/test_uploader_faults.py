@@ -9,8 +9,9 @@ import pytest
 
 from support.appliance import (EX_CONFIG, EX_DATA, EX_NOPERM, EX_UNAVAILABLE, MODULE,
                                limit_file_size, read_only, wait_until, writable)
-from support.aws.calls import ACCOUNT
+from support.aws.calls import ACCOUNT, OTHER
 from support.aws.certificates import TestCa, key_pem, new_key
+from support.aws.client import Keys
 
 
 def check_registered(plant, number=0):
@@ -177,6 +178,43 @@ def test_keys_that_are_refused_are_replaced_in_their_file(make_plant):
     (plant.folder / "credentials").write_text(good)
     plant.wait_done()
     check_registered(plant)
+
+
+def replace_key(plant, old, new):
+    """As an engineer rotates a key: the new one into the file, the old one deleted."""
+    file = plant.folder / "credentials"
+    file.write_text(file.read_text().replace(old.access_key_id, new.access_key_id)
+                    .replace(old.secret_access_key, new.secret_access_key))
+    plant.aws.forget_key(old.access_key_id)
+
+
+def test_a_key_that_is_rotated_while_it_is_used_is_read_anew(make_plant):
+    plant = make_plant({})
+    plant.issue(5)
+    plant.start_uploader()
+    plant.wait_done()
+    old = plant.aws.keys(0)
+    new = Keys("AKIALINESIGNDOUBLE77", "newer-secret-of-the-double-0123456789abc")
+    plant.aws.add(accounts=[{"id": ACCOUNT, "keys": [
+        {"access_key_id": new.access_key_id, "user": "uploader",
+         "secret_access_key": new.secret_access_key}]}])
+    replace_key(plant, old, new)
+    plant.issue(10)
+    plant.wait_done()
+    check_registered(plant)
+
+
+def test_keys_of_another_account_that_replace_the_right_ones_register_nothing(make_plant):
+    plant = make_plant({})
+    plant.issue(5)
+    plant.start_uploader()
+    plant.wait_done()
+    replace_key(plant, plant.aws.keys(0), plant.aws.keys(1))
+    plant.issue(10)
+    wait_held(plant, "AwsSettings")
+    assert "belong to account" in plant.cli("status")
+    assert plant.aws.space(OTHER).get("certificates", {}) == {}
+    assert plant.status()["plant0"]["registered"] == 5
 
 
 def roles_anywhere(plant, key, name):

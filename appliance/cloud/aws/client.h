@@ -3,9 +3,9 @@
 //   wait for the rate limit -> sign -> send -> judge the answer -> perhaps wait and try again
 //
 // Tried again: throttling, failures of the service or of the network, a clock that differs (once,
-// after taking over the server's), expired credentials (once, after fetching new ones). Not tried
-// again: what AWS refuses for good, answers that do not come from AWS, and calls that are not
-// `repeatable` once they may have had their effect.
+// after taking over the server's), credentials that have expired or are gone (once, after fetching
+// new ones). Not tried again: what AWS refuses for good, answers that do not come from AWS, and
+// calls that are not `repeatable` once they may have had their effect.
 //
 // Errors   of HttpTransport and CredentialProvider; what the codes of AWS mean (error_codes.h);
 //          AwsNotAws; Interrupted when the pause is stopped. Each names the operation

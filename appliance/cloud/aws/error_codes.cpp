@@ -14,7 +14,9 @@ struct Row {
 constexpr CodeMeaning kThrottled{ErrorCode::AwsThrottled, Remedy::SlowDown};
 constexpr CodeMeaning kUnavailable{ErrorCode::AwsUnavailable, Remedy::TryAgain};
 constexpr CodeMeaning kSkewed{ErrorCode::AwsClockSkew, Remedy::SetClock};
-constexpr CodeMeaning kUnknownKey{ErrorCode::AwsCredentialsRefused, Remedy::None};
+// The usual rotation of a key ends so: a new one stands in the file, and the old one is deleted.
+constexpr CodeMeaning kUnknownKey{ErrorCode::AwsCredentialsRefused, Remedy::RenewCredentials};
+constexpr CodeMeaning kNoKey{ErrorCode::AwsCredentialsRefused, Remedy::None};
 constexpr CodeMeaning kWrongSignature{ErrorCode::AwsCredentialsRefused, Remedy::PerhapsSetClock};
 constexpr CodeMeaning kExpired{ErrorCode::AwsCredentialsExpired, Remedy::RenewCredentials};
 constexpr CodeMeaning kDenied{ErrorCode::AwsDenied, Remedy::None};
@@ -53,13 +55,13 @@ constexpr std::array kRows = {
     Row{"InvalidSignatureException", kWrongSignature},
     Row{"SignatureDoesNotMatch", kWrongSignature},
     Row{"AuthFailure", kWrongSignature},
-    Row{"IncompleteSignature", kUnknownKey},
-    Row{"IncompleteSignatureException", kUnknownKey},
+    Row{"IncompleteSignature", kNoKey},
+    Row{"IncompleteSignatureException", kNoKey},
     Row{"InvalidAccessKeyId", kUnknownKey},
     Row{"InvalidClientTokenId", kUnknownKey},
     Row{"InvalidToken", kUnknownKey},
-    Row{"MissingAuthenticationToken", kUnknownKey},
-    Row{"MissingAuthenticationTokenException", kUnknownKey},
+    Row{"MissingAuthenticationToken", kNoKey},
+    Row{"MissingAuthenticationTokenException", kNoKey},
     Row{"UnrecognizedClientException", kUnknownKey},
     Row{"ExpiredToken", kExpired},
     Row{"ExpiredTokenException", kExpired},

@@ -8,8 +8,8 @@
 #include "appliance/cloud/aws/digests.h"
 #include "appliance/cloud/aws/retry.h"
 #include "appliance/cloud/aws/times.h"
-#include "appliance/cloud/manifest/manifest_file.h"
 #include "appliance/cloud/manifest/manifest_line.h"
+#include "appliance/cloud/registration/ca_registrar.h"
 #include "appliance/cloud/registration/report_file.h"
 #include "appliance/cloud/registration/verdict.h"
 #include "hsm/x509/csr.h"
@@ -44,6 +44,13 @@ Result<void> read_report(const std::filesystem::path& file,
       bookings.push_back(std::move(*booking));
     return {};
   });
+}
+
+// Not always the last one: the clock may have been set back a little between two of them.
+UnixTime newest_of(const std::vector<CloudItem>& items) {
+  UnixTime newest{};
+  for (const CloudItem& each : items) newest = std::max(newest, each.committed_at);
+  return newest;
 }
 
 BulkTaskChange to_state(BulkTaskState state) {
@@ -139,7 +146,7 @@ Result<void> BulkWay::write_manifest(const BulkTask& task,
     LS_TRY(const std::vector<CloudItem> items, outbox_.task_items(task.id, after, kMaxCloudItems));
     if (items.empty()) break;
     after = items.back().issuance_id;
-    newest_ = std::max(newest_, items.back().committed_at);
+    newest_ = std::max(newest_, newest_of(items));
     LS_TRY(const uint64_t parked_here, write_lines(items, file));
     step.parked += parked_here;
   }
@@ -184,7 +191,8 @@ Result<WayStep> BulkWay::start(const BulkTask& task) {
   if (aws_id.empty()) {
     LS_TRY(aws::IotClient iot, session_.iot());
     LS_CHECK(check_newest(task, iot.server_time()));
-    unstarted_task_ = 0;  // from here on there may be one
+    LS_CHECK(check_ca_usable(iot, plan_.ca_id));  // without it every line would fail
+    unstarted_task_ = 0;                          // from here on there may be one
     auto started =
         iot.start_task({plan_.template_body, plan_.bucket, task.object_key, plan_.role_arn});
     if (!started.has_value()) return fail(started.error());
@@ -204,7 +212,7 @@ Result<void> BulkWay::check_newest(const BulkTask& task, UnixTime server_time) {
     LS_TRY(const std::vector<CloudItem> items, outbox_.task_items(task.id, after, kMaxCloudItems));
     if (items.empty()) return {};
     after = items.back().issuance_id;
-    LS_CHECK(check_made(items.back().committed_at, server_time));
+    LS_CHECK(check_made(newest_of(items), server_time));
   }
 }
 
@@ -241,13 +249,7 @@ Result<std::string> BulkWay::find_among(aws::IotClient& iot,
 Result<WayStep> BulkWay::watch(const BulkTask& task) {
   LS_TRY(aws::IotClient iot, session_.iot());
   const auto known = iot.describe_task(task.aws_task_id);
-  if (!known.has_value() && known.error().code() != ErrorCode::AwsNotFound)
-    return fail(known.error());
-  if (!known.has_value()) {
-    // Deleted with its reports: registering again finds out what was done.
-    LS_CHECK(give_up(task, "AWS has forgotten the task"));
-    return WayStep{};
-  }
+  if (!known.has_value()) return without_task(task, known.error());
   if (known->status == TaskStatus::InProgress || known->status == TaskStatus::Cancelling)
     return look_again(looks_++);
   looks_ = 0;
@@ -285,10 +287,13 @@ Result<BulkLines> BulkWay::load_lines(uint64_t task_id) {
 Result<WayStep> BulkWay::book(const BulkTask& task) {
   LS_TRY(const BulkLines lines, load_lines(task.id));
   std::vector<CloudBooking> bookings;
+  LS_TRY(aws::IotClient iot, session_.iot());
+  const auto known = iot.describe_task(task.aws_task_id);
+  if (!known.has_value()) return without_task(task, known.error());
   LS_CHECK(fetch_reports(task, aws::ReportType::Results, lines, bookings));
   LS_CHECK(fetch_reports(task, aws::ReportType::Errors, lines, bookings));
-  LS_TRY(const bool is_whole, is_completed(task));
-  if (is_whole) park_unmentioned(lines, bookings);
+  // Of one that failed or was cancelled AWS may not have come to every line.
+  if (known->status == TaskStatus::Completed) park_unmentioned(lines, bookings);
   WayStep step;
   for (size_t at = 0; at < bookings.size(); at += kMaxCloudItems) {
     const size_t end = std::min<size_t>(bookings.size(), at + kMaxCloudItems);
@@ -305,13 +310,11 @@ Result<WayStep> BulkWay::book(const BulkTask& task) {
   return step;
 }
 
-// Did AWS come to every line? One that failed or was cancelled may not have.
-Result<bool> BulkWay::is_completed(const BulkTask& task) {
-  LS_TRY(aws::IotClient iot, session_.iot());
-  const auto known = iot.describe_task(task.aws_task_id);
-  if (known.has_value()) return known->status == TaskStatus::Completed;
-  if (known.error().code() == ErrorCode::AwsNotFound) return false;
-  return fail(known.error());
+// Deleted with its reports, as AWS does after a while: registering again finds out what was done.
+Result<WayStep> BulkWay::without_task(const BulkTask& task, const Error& error) {
+  if (error.code() != ErrorCode::AwsNotFound) return fail(error);
+  LS_CHECK(give_up(task, "AWS has forgotten the task"));
+  return WayStep{};
 }
 
 Result<void> BulkWay::fetch_reports(const BulkTask& task,

@@ -28,6 +28,7 @@ namespace linesign {
 
 struct BulkPlan {
   std::string account;
+  std::string ca_id;  // of the CA that signs devices
   std::string template_body;
   TextMap parameters;      // template parameter -> text with fields
   std::string thing_name;  // how report lines are told apart
@@ -71,7 +72,7 @@ class BulkWay final : public Way {
                                  const BulkTask& task,
                                  aws::TaskStatus status,
                                  bool& is_any) const;
-  Result<bool> is_completed(const BulkTask& task);
+  Result<WayStep> without_task(const BulkTask& task, const Error& error);
   Result<void> fetch_reports(const BulkTask& task,
                              aws::ReportType type,
                              const BulkLines& lines,

@@ -74,6 +74,18 @@ Result<void> compare_template(aws::IotClient& client, const CaWish& wish) {
   return {};
 }
 
+Result<void> check_ca_usable(aws::IotClient& client, const std::string& id) {
+  const auto ca = client.describe_ca(id);
+  if (!ca.has_value() && ca.error().code() == ErrorCode::AwsNotFound)
+    return fail(ErrorCode::AwsNotFound,
+                "the CA is not registered in this account and region: linesign aws register-ca");
+  if (!ca.has_value()) return fail(ca.error());
+  if (ca->status != CertificateStatus::Active)
+    return fail(ErrorCode::AwsNotFound,
+                "the CA is registered but not ACTIVE: linesign aws register-ca sets it active");
+  return {};
+}
+
 Result<std::optional<aws::CaDescription>> CaRegistrar::find(const std::string& id) {
   auto ca = client_.describe_ca(id);
   if (ca.has_value()) return std::optional(std::move(*ca));
@@ -83,7 +95,7 @@ Result<std::optional<aws::CaDescription>> CaRegistrar::find(const std::string& i
 
 Result<CaOutcome> CaRegistrar::ensure(const CaWish& wish, const std::string& proof) {
   CaOutcome outcome;
-  if (wish.auto_registration) LS_CHECK(ensure_template(wish, outcome));
+  if (wish.auto_registration == true) LS_CHECK(ensure_template(wish, outcome));
   LS_TRY(std::optional<aws::CaDescription> known, find(wish.id));
   if (known && known->mode != wish.mode && wish.may_change_mode) {
     if (needs_proof(wish) && proof.empty()) return fail(no_proof());
@@ -131,7 +143,7 @@ Result<void> CaRegistrar::add(const CaWish& wish, const std::string& proof) {
   ca.ca_pem = wish.pem;
   ca.verification_pem = needs_proof(wish) ? proof : "";
   ca.mode = wish.mode;
-  ca.allow_auto_registration = wish.auto_registration;
+  ca.allow_auto_registration = wish.auto_registration.value_or(false);
   ca.config = told_config(wish);
   auto answer = client_.register_ca(ca);
   if (!answer.has_value()) return fail(explain(wish, answer.error()));
@@ -146,21 +158,35 @@ Result<void> CaRegistrar::add(const CaWish& wish, const std::string& proof) {
 Result<void> CaRegistrar::adjust(const CaWish& wish, CaOutcome& outcome) {
   const aws::RegistrationConfig config = told_config(wish);
   const auto is_as_wanted = [&wish, &config](const aws::CaDescription& ca) {
-    return ca.status == CertificateStatus::Active &&
-           ca.has_auto_registration == wish.auto_registration &&
-           (config.empty() || ca.config == config);
+    if (ca.status != CertificateStatus::Active) return false;
+    if (!wish.auto_registration) return true;
+    if (ca.has_auto_registration != *wish.auto_registration) return false;
+    return !*wish.auto_registration || ca.config == config;
   };
   if (is_as_wanted(outcome.now)) return {};
+  const bool has_other = wish.auto_registration == true && config.empty();
+  if (has_other && !outcome.now.config.empty()) LS_CHECK(remove_config(wish, outcome));
   aws::CaUpdate update;
   update.status = CertificateStatus::Active;
   update.auto_registration = wish.auto_registration;
   update.config = config;
   LS_CHECK(client_.update_ca(wish.id, update));
-  outcome.done.push_back(fmt::format("set ACTIVE, auto-registration {}",
-                                     wish.auto_registration ? "ENABLE" : "DISABLE"));
+  outcome.done.emplace_back("set ACTIVE");
+  if (wish.auto_registration)
+    outcome.done.back() +=
+        *wish.auto_registration ? ", auto-registration ENABLE" : ", auto-registration DISABLE";
   LS_TRY(outcome.now, client_.describe_ca(wish.id));
   if (is_as_wanted(outcome.now)) return {};
   return fail(ErrorCode::AwsAnswerInvalid, "AWS describes the CA otherwise than it was set");
+}
+
+// Of an earlier wish: AWS has no other way to take a template off a CA.
+Result<void> CaRegistrar::remove_config(const CaWish& wish, CaOutcome& outcome) {
+  aws::CaUpdate update;
+  update.remove_auto_registration = true;
+  LS_CHECK(client_.update_ca(wish.id, update));
+  outcome.done.emplace_back("took the CA's provisioning template off");
+  return {};
 }
 
 Result<CaOutcome> CaRegistrar::deactivate(const std::string& id) {

@@ -27,7 +27,8 @@ struct CaWish {
   std::string pem;  // the CA that signs devices, alone
   aws::CertificateMode mode = aws::CertificateMode::SniOnly;
   std::optional<CaCertificate> certificate;
-  bool auto_registration = false;
+  // Absent: as it is; another target of the account and region says it.
+  std::optional<bool> auto_registration = false;
   // With auto_registration; empty: an event is all that happens. A name with a body and a role: the
   // template is made under this name where there is none, and compared where there is one.
   aws::RegistrationConfig config;
@@ -48,6 +49,9 @@ aws::RegistrationConfig told_config(const CaWish& wish);
 // AwsConflict with what differs.
 Result<void> compare_template(aws::IotClient& client, const CaWish& wish);
 
+// The CA is there, and ACTIVE. AwsNotFound with what to do.
+Result<void> check_ca_usable(aws::IotClient& client, const std::string& id);
+
 class CaRegistrar final {
  public:
   explicit CaRegistrar(aws::IotClient& client) : client_(client) {}
@@ -64,6 +68,7 @@ class CaRegistrar final {
   Result<void> add(const CaWish& wish, const std::string& proof);
   Result<void> ensure_template(const CaWish& wish, CaOutcome& outcome);
   Result<void> adjust(const CaWish& wish, CaOutcome& outcome);
+  Result<void> remove_config(const CaWish& wish, CaOutcome& outcome);
 
   aws::IotClient& client_;
 };

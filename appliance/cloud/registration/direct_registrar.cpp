@@ -29,8 +29,8 @@ uint32_t wanted_steps(const DirectPlan& plan) {
   return steps;
 }
 
-DirectOutcome DirectRegistrar::run(const CloudItem& item) {
-  DirectOutcome outcome;
+DeviceOutcome DirectRegistrar::run(const CloudItem& item) {
+  DeviceOutcome outcome;
   outcome.booking.issuance_id = item.issuance_id;
   outcome.booking.attempts = item.attempts;
   outcome.booking.steps = item.steps;
@@ -114,9 +114,14 @@ Result<void> DirectRegistrar::add_certificate(Device& device) {
 // It was there before: by us, with an answer that was lost, or by somebody else in another state.
 Result<void> DirectRegistrar::set_status(const Device& device) {
   const std::string& id = device.fields.certificate_id;
-  LS_TRY(const aws::CertificateDescription known, client_.describe_certificate(id));
-  const CertificateStatus status = known.summary.status;
-  if (status == plan_.status) return {};
+  const auto known = client_.describe_certificate(id);
+  // A contradiction about this one certificate: nothing of the set-up is missing.
+  if (!known.has_value() && known.error().code() == ErrorCode::AwsNotFound)
+    return fail(ErrorCode::AwsUnavailable, "the certificate is said to be there and is not found");
+  if (!known.has_value()) return fail(known.error());
+  const CertificateStatus status = known->summary.status;
+  // ACTIVE where INACTIVE is wanted: it was activated meanwhile, and its device may be connected.
+  if (status == plan_.status || status == CertificateStatus::Active) return {};
   // INACTIVE: somebody switched this device off, and it is not for us to switch it on again.
   const bool is_taken_away = status == CertificateStatus::Revoked ||
                              status == CertificateStatus::Inactive ||
@@ -160,16 +165,8 @@ Error DirectRegistrar::explain_refusal(const Device& device, Error error) {
   const auto passed = check_made(device.committed_at, client_.server_time());
   if (!passed.has_value()) return passed.error();
   if (plan_.without_ca) return error;
-  const auto ca = client_.describe_ca(plan_.ca_id);
-  if (!ca.has_value()) {
-    if (ca.error().code() != ErrorCode::AwsNotFound) return ca.error();
-    return Error(ErrorCode::AwsNotFound,
-                 "the CA is not registered in this account and region: linesign aws register-ca");
-  }
-  if (ca->status != CertificateStatus::Active)
-    return Error(ErrorCode::AwsNotFound,
-                 "the CA is registered but not ACTIVE: linesign aws register-ca sets it active");
-  return error;
+  const auto usable = check_ca_usable(client_, plan_.ca_id);
+  return usable.has_value() ? error : usable.error();
 }
 
 }  // namespace linesign

@@ -15,6 +15,7 @@
 
 #include "appliance/cloud/aws/iot_client.h"
 #include "appliance/cloud/manifest/device_fields.h"
+#include "appliance/cloud/registration/verdict.h"
 
 namespace linesign {
 
@@ -35,18 +36,13 @@ struct DirectPlan {
 // All bits that this plan asks for.
 uint32_t wanted_steps(const DirectPlan& plan);
 
-struct DirectOutcome {
-  CloudBooking booking;
-  std::optional<Error> hold;  // nobody of this target gets further now
-};
-
 class DirectRegistrar final {
  public:
   DirectRegistrar(aws::IotClient client, const DirectPlan& plan)
       : client_(std::move(client)), plan_(plan) {}
 
   // Never fails as a whole: the booking says what became of it.
-  DirectOutcome run(const CloudItem& item);
+  DeviceOutcome run(const CloudItem& item);
 
  private:
   struct Device {

@@ -13,20 +13,32 @@ namespace linesign {
 
 class DirectWay final : public Way {
  public:
-  // Borrowed. `target` is the name in the ledger.
-  DirectWay(Outbox& outbox, const aws::Session& session, std::string target, DirectPlan plan)
-      : outbox_(outbox), session_(session), target_(std::move(target)), plan_(std::move(plan)) {}
+  // Borrowed: outbox, session, clock. `target` is the name in the ledger.
+  DirectWay(Outbox& outbox,
+            const aws::Session& session,
+            const Clock& clock,
+            std::string target,
+            DirectPlan plan)
+      : outbox_(outbox),
+        session_(session),
+        target_(std::move(target)),
+        plan_(std::move(plan)),
+        setbacks_(clock) {}
 
   WayStep step() override;
 
  private:
-  using Worker = std::function<DirectOutcome(const CloudItem&)>;
+  using Worker = std::function<DeviceOutcome(const CloudItem&)>;
   Result<Worker> make_worker() const;
+  Result<std::vector<CloudItem>> claim();
 
   Outbox& outbox_;
   const aws::Session& session_;
   const std::string target_;
   const DirectPlan plan_;
+  Setbacks setbacks_;
+  // Behind those that failed one after the other, so that they do not keep the others waiting.
+  uint64_t after_ = 0;
 };
 
 }  // namespace linesign

@@ -21,7 +21,8 @@ std::unique_ptr<Way> make_way(const TargetSetup& setup,
     case WayKind::Direct:
       break;
   }
-  return std::make_unique<DirectWay>(outbox, connection->session(), setup.name, setup.direct);
+  return std::make_unique<DirectWay>(
+      outbox, connection->session(), clock, setup.name, setup.direct);
 }
 
 Result<void> check_jit_ca(const aws::Session& session, const CaWish& wish) {
@@ -33,7 +34,7 @@ Result<void> check_jit_ca(const aws::Session& session, const CaWish& wish) {
     return fail(ErrorCode::AwsConflict,
                 "the CA is not ACTIVE with auto-registration: linesign aws register-ca sets both");
   const aws::RegistrationConfig config = told_config(wish);
-  if (!config.empty() && ca->config != config)
+  if (ca->config != config)
     return fail(ErrorCode::AwsConflict,
                 "the CA has another provisioning template: linesign aws register-ca sets it");
   return config.template_name.empty() ? Result<void>() : compare_template(iot, wish);

@@ -18,6 +18,11 @@ Verdict judge(const Error& error) {
   }
 }
 
+bool may_be_alone(const Error& hold) {
+  return hold.code() == ErrorCode::AwsUnavailable || hold.code() == ErrorCode::AwsDenied ||
+         hold.code() == ErrorCode::AwsQuota;
+}
+
 Result<void> check_made(UnixTime committed_at, UnixTime server_time) {
   if (committed_at <= server_time) return {};
   return fail(ErrorCode::AwsClockSkew,

@@ -8,6 +8,7 @@
 #define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_VERDICT_H_
 
 #include <cstdint>
+#include <optional>
 
 #include "appliance/records/cloud_records.h"
 #include "protocol/base/error.h"
@@ -21,11 +22,21 @@ enum class Verdict : uint8_t { Park, Hold };
 
 Verdict judge(const Error& error);
 
-// What is booked for a device whose fault it is.
+// What became of one device.
+struct DeviceOutcome {
+  CloudBooking booking;
+  std::optional<Error> hold;  // nobody of this target gets further now, or it may_be_alone()
+};
+
+// Is this hold perhaps about the one device? A call that fails inside of AWS, a policy of the
+// account that excludes its name, a limit that its thing has reached.
+bool may_be_alone(const Error& hold);
+
 // AwsClockSkew: for AWS it is earlier than the time at which the certificate was made: the clock
 // here was ahead. That passes by itself.
 Result<void> check_made(UnixTime committed_at, UnixTime server_time);
 
+// What is booked for a device whose fault it is.
 CloudBooking parked(const CloudItem& item, const Error& error);
 
 }  // namespace linesign

@@ -1,19 +1,23 @@
 #include "appliance/cloud/registration/work_round.h"
 
 #include <algorithm>
+#include <iterator>
 #include <mutex>
 #include <thread>
 
 namespace linesign {
 namespace {
 
-constexpr int kPassingAreAll = 10;
+constexpr int kAreAll = 10;
 constexpr size_t kBookAfter = 100;  // what a kill may cost is this many repeated devices
 
 class Round final {
  public:
-  Round(Outbox& outbox, const std::string& target, const std::vector<CloudItem>& items)
-      : outbox_(outbox), target_(target), items_(items) {}
+  Round(Outbox& outbox,
+        const std::string& target,
+        const std::vector<CloudItem>& items,
+        Setbacks& setbacks)
+      : outbox_(outbox), target_(target), items_(items), setbacks_(setbacks) {}
 
   const CloudItem* next() {
     const std::lock_guard lock(mutex_);
@@ -21,44 +25,74 @@ class Round final {
     return &items_[next_++];
   }
 
-  void take(DirectOutcome outcome) {
+  void take(DeviceOutcome outcome) {
     std::vector<CloudBooking> full;
     {
       const std::lock_guard lock(mutex_);
-      note(outcome);
-      bookings_.push_back(std::move(outcome.booking));
+      note(std::move(outcome));
       if (bookings_.size() >= kBookAfter) full.swap(bookings_);
     }
-    if (!full.empty()) book(full);
+    book(full);
   }
 
   RoundResult finish() {
-    if (!bookings_.empty()) book(bookings_);
-    if (!result_.hold && result_.registered == 0) result_.hold = std::move(passing_);
+    if (!result_.hold) end_without_hold();
+    book(bookings_);
     return std::move(result_);
   }
 
  private:
-  // A call that fails inside of AWS, a policy of the account that excludes its name, a limit that
-  // its thing has reached: each may be about this one device. Only several in a row are about all.
-  static bool may_be_alone(const Error& error) {
-    return error.code() == ErrorCode::AwsUnavailable || error.code() == ErrorCode::AwsDenied ||
-           error.code() == ErrorCode::AwsQuota;
+  void note(DeviceOutcome outcome) {
+    const bool is_done = !outcome.hold && outcome.booking.state != RegistrationState::Parked;
+    // A name that cannot be made of this device: nothing that AWS could say of others.
+    const bool is_own_fault =
+        !outcome.hold && outcome.booking.code == static_cast<uint32_t>(ErrorCode::ConfigRange);
+    if (is_done) {
+      in_a_row_ = 0;
+      got_through_ = true;
+      plan(setbacks_.settle());
+    }
+    if (is_done || is_own_fault) {
+      bookings_.push_back(std::move(outcome.booking));
+    } else if (!outcome.hold || may_be_alone(*outcome.hold)) {
+      set_back(std::move(outcome));
+    } else {
+      if (!result_.hold) result_.hold = outcome.hold;
+      bookings_.push_back(std::move(outcome.booking));  // for its steps
+    }
   }
 
-  void note(const DirectOutcome& outcome) {
-    if (!outcome.hold) {
-      passing_in_a_row_ = 0;
-      return;
-    }
-    if (may_be_alone(*outcome.hold) && ++passing_in_a_row_ < kPassingAreAll) {
-      passing_ = outcome.hold;
-    } else if (!result_.hold) {
-      result_.hold = outcome.hold;
-    }
+  void set_back(DeviceOutcome outcome) {
+    last_failure_ =
+        outcome.hold ? *outcome.hold
+                     : Error(static_cast<ErrorCode>(outcome.booking.code), outcome.booking.reason);
+    if (outcome.hold) bookings_.push_back(outcome.booking);  // for its steps
+    may_pass_ = may_pass_ || outcome.hold.has_value();
+    setbacks_.add(std::move(outcome));
+    if (++in_a_row_ < kAreAll || result_.hold) return;
+    result_.hold = Error(last_failure_->code(), "ten devices in a row: " + last_failure_->detail());
+    result_.stuck_at = items_[next_ - 1].issuance_id;
   }
 
+  void end_without_hold() {
+    plan(got_through_ ? setbacks_.settle() : setbacks_.settle_refused());
+    if (!got_through_ && may_pass_) result_.hold = last_failure_;
+  }
+
+  void plan(std::vector<CloudBooking> bookings) {
+    std::move(bookings.begin(), bookings.end(), std::back_inserter(bookings_));
+  }
+
+  // In pieces that the ledger takes.
   void book(const std::vector<CloudBooking>& bookings) {
+    for (size_t at = 0; at < bookings.size(); at += kMaxCloudItems) {
+      const auto begin = bookings.begin() + static_cast<ptrdiff_t>(at);
+      const size_t size = std::min<size_t>(kMaxCloudItems, bookings.size() - at);
+      book_piece({begin, begin + static_cast<ptrdiff_t>(size)});
+    }
+  }
+
+  void book_piece(const std::vector<CloudBooking>& bookings) {
     const auto booked = outbox_.book(target_, bookings);
     const std::lock_guard lock(mutex_);
     if (!booked.has_value()) {
@@ -77,11 +111,14 @@ class Round final {
   Outbox& outbox_;
   const std::string& target_;
   const std::vector<CloudItem>& items_;
+  Setbacks& setbacks_;
   std::mutex mutex_;
   size_t next_ = 0;
   std::vector<CloudBooking> bookings_;
-  std::optional<Error> passing_;
-  int passing_in_a_row_ = 0;
+  std::optional<Error> last_failure_;
+  int in_a_row_ = 0;
+  bool got_through_ = false;
+  bool may_pass_ = false;  // some setback is no refusal
   RoundResult result_;
 };
 
@@ -91,12 +128,13 @@ RoundResult run_round(Outbox& outbox,
                       const std::string& target,
                       const std::vector<CloudItem>& items,
                       size_t threads,
-                      const MakeWorker& make_worker) {
-  Round round(outbox, target, items);
-  std::vector<std::function<DirectOutcome(const CloudItem&)>> workers;
+                      const MakeWorker& make_worker,
+                      Setbacks& setbacks) {
+  Round round(outbox, target, items, setbacks);
+  std::vector<std::function<DeviceOutcome(const CloudItem&)>> workers;
   for (size_t i = 0; i < std::min(threads, items.size()); ++i) {
     auto worker = make_worker();
-    if (!worker.has_value()) return RoundResult{0, 0, worker.error()};
+    if (!worker.has_value()) return RoundResult{0, 0, worker.error(), std::nullopt};
     workers.push_back(std::move(*worker));
   }
   {

@@ -16,6 +16,7 @@
 #include <spdlog/spdlog.h>
 
 #include "appliance/cloud/uploader/uploader.h"
+#include "protocol/base/core_dumps.h"
 #include "protocol/base/version.h"
 
 namespace {
@@ -160,6 +161,8 @@ int run(Arguments& arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // Keys of AWS are in memory.
+  if (const auto done = linesign::forbid_core_dumps(); !done.has_value()) return stop(done.error());
   // A peer that goes away in the middle of a request is an error, not our end.
   static_cast<void>(std::signal(SIGPIPE, SIG_IGN));
   Arguments arguments;

@@ -1,5 +1,6 @@
 #include "appliance/cloud/uploader/target_setups.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "appliance/cloud/uploader/x509_signers.h"
@@ -42,10 +43,22 @@ Result<void> read_files(TargetSetup& setup, const TargetConfig& target) {
   return {};
 }
 
-void set_ca(TargetSetup& setup, const TargetConfig& target) {
+// The CA is one for all targets of its account and region: its auto-registration is for those to
+// say that use it.
+bool has_jit_neighbour(const AwsConfig& aws, const TargetConfig& target) {
+  return std::any_of(aws.targets.begin(), aws.targets.end(), [&](const TargetConfig& each) {
+    return each.way == TargetWay::Jit && each.account == target.account &&
+           each.region == target.region;
+  });
+}
+
+void set_ca(TargetSetup& setup, const AwsConfig& aws, const TargetConfig& target) {
   setup.ca.mode = target.mode == CaMode::Default ? aws::CertificateMode::Default
                                                  : aws::CertificateMode::SniOnly;
-  if (target.way != TargetWay::Jit) return;
+  if (target.way != TargetWay::Jit) {
+    if (has_jit_neighbour(aws, target)) setup.ca.auto_registration.reset();
+    return;
+  }
   setup.ca.auto_registration = true;
   setup.ca.config.template_name = target.template_name;
   setup.ca.config.role_arn = target.registration_role_arn;
@@ -71,6 +84,7 @@ void set_files(TargetSetup& setup,
                const TargetConfig& target,
                const std::filesystem::path& state_dir) {
   setup.bulk.account = target.account;
+  setup.bulk.ca_id = setup.ca.id;
   setup.bulk.parameters = target.parameters;
   setup.bulk.thing_name = target.thing_name;
   setup.bulk.bucket = target.bucket;
@@ -139,7 +153,7 @@ TargetSetup make_setup(const SetupSources& sources,
   setup.profile = sources.profile;
   setup.quotas = target.quotas;
   setup.share_of_quotas = target.rate_factor;
-  set_ca(setup, target);
+  set_ca(setup, sources.aws, target);
   set_direct(setup, target);
   set_files(setup, target, sources.aws.state_dir);
   setup.read_files = [target](TargetSetup& made) { return read_files(made, target); };

@@ -203,14 +203,6 @@ class Program final {
 
 }  // namespace
 
-std::string error_line(std::string_view who, const Error& error) {
-  const ErrorInfo& info = error_info(error.code());
-  std::string line =
-      fmt::format("{}: {} [{} {}]", who, info.sentence, static_cast<int>(error.code()), info.name);
-  if (!error.detail().empty()) line += fmt::format(" ({})", error.detail());
-  return line;
-}
-
 Result<int> run_uploader(const Config& config,
                          const UploaderSurroundings& surroundings,
                          const UploaderCommand& command) {

@@ -50,9 +50,6 @@ struct UploaderSurroundings {
   std::function<void(const std::vector<TargetReport>& reports)> on_report = nullptr;
 };
 
-// "who: sentence [number name] (detail)": docs/errors.md.
-std::string error_line(std::string_view who, const Error& error);
-
 Result<int> run_uploader(const Config& config,
                          const UploaderSurroundings& surroundings,
                          const UploaderCommand& command);

@@ -120,6 +120,10 @@ class Accounts:
         self._keys[made.access_key_id] = made
         return made
 
+    def forget_key(self, access_key_id):
+        """It is deleted: from now on nobody knows it."""
+        del self._keys[access_key_id]
+
     def expire_sessions(self, account=None):
         """Ends the temporary credentials; returns how many."""
         ended = 0

@@ -114,7 +114,8 @@ class Runner:
         line, offset = self.content[self.at:end], self.at
         self.at = end + 1
         self.number += 1
-        place = {"lineNumber": self.number, "offset": offset} \
+        place = {"lineNumber": self.number - 1 + self.world.settings.bulk_first_line,
+                 "offset": offset} \
             if self.world.settings.report_positions else {}
         try:
             pem, arns = self._register(line)
@@ -129,7 +130,9 @@ class Runner:
 
     def _register(self, line):
         if self.number in self.bad_lines:
-            raise resource_failure("The line was made to fail")
+            code = self.world.settings.bulk_bad_code
+            raise ServiceError(code, "The line was made to fail") if code else \
+                resource_failure("The line was made to fail")
         if "iot:RegisterCertificate" in self.role.deny:
             raise resource_failure("AccessDeniedException: the role may not register certificates")
         try:

@@ -64,6 +64,10 @@ class Control:
         """What a start-up file holds, added to what is there."""
         self.world.load(given)
 
+    def post_forget_key(self, given, _):
+        """Deletes an access key, as at the end of a rotation."""
+        self.world.accounts.forget_key(given["access_key_id"])
+
     def post_faults(self, given, _):
         return {"id": self.world.faults.add(given)}
 

@@ -131,6 +131,9 @@ class RunningDouble:
     def expire_tokens(self, account=None):
         return self.control("POST", "expire-tokens", {"account": account})["expired"]
 
+    def forget_key(self, access_key_id):
+        self.control("POST", "forget-key", {"access_key_id": access_key_id})
+
     def add(self, **tables):
         """More accounts, buckets, trust anchors, as in the start-up file."""
         self.control("POST", "accounts", tables)

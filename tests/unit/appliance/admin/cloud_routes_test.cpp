@@ -2,9 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "appliance/admin/server/admin_server.h"
-#include "appliance/admin/client/cloud_client.h"
 #include "appliance/admin/api/cloud_json.h"
+#include "appliance/admin/client/cloud_client.h"
+#include "appliance/admin/server/admin_server.h"
 #include "tests/support/fake_admin_service.h"
 #include "tests/support/loop_thread.h"
 #include "tests/support/temp_dir.h"

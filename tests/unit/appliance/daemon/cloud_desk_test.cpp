@@ -3,8 +3,8 @@
 
 #include <gmock/gmock.h>
 
-#include "appliance/admin/server/admin_server.h"
 #include "appliance/admin/client/cloud_client.h"
+#include "appliance/admin/server/admin_server.h"
 #include "hsm/x509/csr.h"
 #include "tests/support/fake_admin_service.h"
 #include "tests/support/loop_thread.h"

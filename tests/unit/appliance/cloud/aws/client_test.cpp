@@ -106,7 +106,6 @@ TEST_F(ClientTest, NeverRepeatsAHardLimitOrARefusal) {
         std::tuple(400, "InvalidRequestException", ErrorCode::AwsRefused),
         std::tuple(400, "CertificateValidationException", ErrorCode::AwsRefused),
         std::tuple(403, "AccessDeniedException", ErrorCode::AwsDenied),
-        std::tuple(403, "UnrecognizedClientException", ErrorCode::AwsCredentialsRefused),
         std::tuple(404, "ResourceNotFoundException", ErrorCode::AwsNotFound),
         std::tuple(409, "ResourceAlreadyExistsException", ErrorCode::AwsExists),
         std::tuple(409, "CertificateConflictException", ErrorCode::AwsConflict),
@@ -197,6 +196,26 @@ TEST_F(ClientTest, FetchesNewCredentialsOnceWhenTheOldHaveExpired) {
       .then(refusal(403, "ExpiredTokenException"));
   EXPECT_EQ(code_of(describe()), ErrorCode::AwsCredentialsExpired);
   EXPECT_EQ(world_.provider->fetches, 3);
+}
+
+TEST_F(ClientTest, FetchesNewCredentialsOnceWhenAwsDoesNotKnowTheOldAnyMore) {
+  for (const char* code : {"UnrecognizedClientException", "InvalidClientTokenId"}) {
+    world_.transport.then(refusal(403, code)).then(answer(200, "{}"));
+    EXPECT_TRUE(client_.call(describe()).has_value()) << code;
+  }
+  world_.provider->keeps_key = true;
+  ASSERT_TRUE(world_.cache->renew("AKID3").value());
+  const size_t before = sent();
+  world_.transport.then(refusal(403, "UnrecognizedClientException"));
+  EXPECT_EQ(code_of(describe()), ErrorCode::AwsCredentialsRefused);
+  EXPECT_EQ(sent(), before + 1) << "there is no newer one";
+}
+
+TEST_F(ClientTest, SaysWhyThereAreNoNewCredentials) {
+  ASSERT_TRUE(world_.cache->get().has_value());
+  world_.provider->failure = ErrorCode::AwsSettings;
+  world_.transport.then(refusal(403, "ExpiredTokenException"));
+  EXPECT_EQ(code_of(describe()), ErrorCode::AwsSettings);
 }
 
 TEST_F(ClientTest, DoesNotAskAgainWithTheSameExpiredKey) {

@@ -59,6 +59,7 @@ class AccountTest : public testing::Test {
     setup_.direct.region = setup_.region;
     setup_.direct.ca_id = setup_.ca.id;
     setup_.bulk.account = setup_.account;
+    setup_.bulk.ca_id = setup_.ca.id;
     setup_.bulk.template_body = kTemplate;
     setup_.bulk.parameters = {{"ThingName", "{device_id}"},
                               {"CertificatePem", "{certificate_pem}"}};
@@ -150,6 +151,38 @@ TEST_F(AccountTest, FiveBadOnesAreParkedAndTheOthersRegistered) {
   EXPECT_EQ(count(RegistrationState::Parked), 5U);
   EXPECT_EQ(count(RegistrationState::Registered), 25U);
   EXPECT_THAT(outbox_.booked.at(6).reason, HasSubstr("bad"));
+}
+
+TEST_F(AccountTest, DevicesThatAPolicyExcludesDoNotKeepTheOthersWaiting) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(60);
+  for (const int id : {1, 2})  // and with them 10 to 19, and 20 to 29
+    aws_.control(
+        "faults",
+        fmt::format(R"({{"operation":"CreateThing","do":"error","times":null,"status":403,)"
+                    R"("code":"UnauthorizedException","message":"not yours",)"
+                    R"("contains":"/things/SN-{}"}})",
+                    id));
+  const auto way = make_way(setup_, outbox_, connection_.get(), clock_);
+  int held = 0;
+  for (int step = 0; step < 8; ++step) held += way->step().hold.has_value() ? 1 : 0;
+
+  EXPECT_EQ(count(RegistrationState::Registered), 38U);
+  EXPECT_EQ(count(RegistrationState::Parked), 0U) << "it may pass";
+  EXPECT_GT(held, 0) << "and is told";
+  EXPECT_GT(outbox_.items.at(1).attempts, 0U);
+}
+
+TEST_F(AccountTest, ASetUpThatAwsRefusesForEveryDeviceHoldsAndParksNobody) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(60);
+  aws_.control("faults",
+               R"({"operation":"CreateThing","do":"error","times":null,)"
+               R"("code":"InvalidRequestException","message":"thing type is deprecated"})");
+  const auto held = run(RunMode::Once);
+  ASSERT_TRUE(held.has_value());
+  EXPECT_THAT(held->detail(), HasSubstr("deprecated"));
+  EXPECT_EQ(count(RegistrationState::Parked), 0U);
 }
 
 TEST_F(AccountTest, AnotherIdInAnAnswerIsParked) {
@@ -335,6 +368,77 @@ TEST_F(AccountTest, ThrottledToOneASecondNothingIsLostOrParked) {
   aws_.control("throttle", R"({"operation":"CreateThing","tps":null})");
   EXPECT_EQ(count(RegistrationState::Registered), 4U);
   EXPECT_EQ(in_account("things"), 4U);
+}
+
+TEST_F(AccountTest, ABulkTaskIsNotStartedWithoutTheCa) {
+  setup_.way = WayKind::Bulk;
+  make_devices(20);
+  const auto missing = run(RunMode::Once);
+  ASSERT_TRUE(missing.has_value());
+  EXPECT_THAT(missing->detail(), HasSubstr("not registered"));
+  ASSERT_TRUE(register_ca().has_value());
+  auto iot = connection_->session().iot();
+  ASSERT_TRUE(CaRegistrar(*iot).deactivate(setup_.ca.id).has_value());
+  EXPECT_THAT(run(RunMode::Once)->detail(), HasSubstr("not ACTIVE"));
+  EXPECT_EQ(count(RegistrationState::Parked), 0U);
+  ASSERT_TRUE(register_ca().has_value());
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 20U);
+}
+
+TEST_F(AccountTest, ABulkTaskWaitsForTheNewestOfItsCertificatesWhereverItStands) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.way = WayKind::Bulk;
+  make_devices(6);
+  outbox_.items.at(2).committed_at = clock_.now() + std::chrono::hours(24);
+  const auto held = run(RunMode::Once);
+  ASSERT_TRUE(held.has_value());
+  EXPECT_EQ(held->code(), ErrorCode::AwsClockSkew);
+  EXPECT_EQ(run(RunMode::Once)->code(), ErrorCode::AwsClockSkew) << "by a new process as well";
+  EXPECT_EQ(count(RegistrationState::Parked), 0U);
+}
+
+TEST_F(AccountTest, AFinishedTaskThatAwsHasForgottenIsRegisteredAgain) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.way = WayKind::Bulk;
+  make_devices(4);
+  const BulkTask task = outbox_.create_task("plant", "linesign/old.ndjson").value();
+  ASSERT_TRUE(outbox_.fill_task(task.id, 10).has_value());
+  BulkTaskChange change;
+  change.state = BulkTaskState::Finished;
+  change.aws_task_id = "11111111-2222-3333-4444-555555555555";
+  ASSERT_TRUE(outbox_.update_task(task.id, change).has_value());
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 4U);
+}
+
+TEST_F(AccountTest, RegisteringTheCaForAnotherTargetLeavesTheOneThatUsesAutoRegistrationAlone) {
+  setup_.ca.auto_registration = true;
+  ASSERT_TRUE(register_ca().has_value());
+  CaWish other = setup_.ca;
+  other.auto_registration.reset();
+  auto iot = connection_->session().iot();
+  const auto done = CaRegistrar(*iot).ensure(other, "");
+  ASSERT_TRUE(done.has_value());
+  EXPECT_TRUE(done->done.empty());
+  EXPECT_TRUE(check_jit_ca(connection_->session(), setup_.ca).has_value());
+}
+
+TEST_F(AccountTest, ATemplateThatIsNoLongerWantedIsTakenOffTheCa) {
+  setup_.ca.auto_registration = true;
+  setup_.ca.config.template_body =
+      R"({"Parameters":{"AWS::IoT::Certificate::Id":{"Type":"String"}},"Resources":{)"
+      R"("certificate":{"Type":"AWS::IoT::Certificate","Properties":{"CertificateId":)"
+      R"({"Ref":"AWS::IoT::Certificate::Id"},"Status":"ACTIVE"}}}})";
+  setup_.ca.config.role_arn = fmt::format("arn:aws:iam::{}:role/bulk", AwsDouble::kAccount);
+  const auto registered = register_ca();
+  ASSERT_TRUE(registered.has_value()) << registered.error().to_string();
+  setup_.ca.config = {};
+  EXPECT_EQ(check_jit_ca(connection_->session(), setup_.ca).error().code(), ErrorCode::AwsConflict);
+  const auto adjusted = register_ca();
+  ASSERT_TRUE(adjusted.has_value()) << adjusted.error().to_string();
+  EXPECT_TRUE(adjusted->now.config.empty());
+  EXPECT_TRUE(check_jit_ca(connection_->session(), setup_.ca).has_value());
 }
 
 TEST_F(AccountTest, ReconcilingFindsTheMissingAndTheForeignOne) {

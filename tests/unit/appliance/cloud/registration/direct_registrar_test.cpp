@@ -58,7 +58,7 @@ class DirectRegistrarTest : public testing::Test {
                               status));
   }
 
-  DirectOutcome run() {
+  DeviceOutcome run() {
     DirectRegistrar registrar(
         aws::IotClient(world_.parts(), aws::test::endpoint_of(aws::Service::Iot)), plan_);
     return registrar.run(item_);
@@ -77,7 +77,7 @@ class DirectRegistrarTest : public testing::Test {
 
 TEST_F(DirectRegistrarTest, TakesEveryStepInOrder) {
   world_.transport.then(registered(id_)).then(thing());
-  const DirectOutcome outcome = run();
+  const DeviceOutcome outcome = run();
   EXPECT_FALSE(outcome.hold.has_value());
   EXPECT_EQ(outcome.booking.state, RegistrationState::Registered);
   EXPECT_EQ(outcome.booking.steps, kStepCertificate | kStepThing | kStepPrincipal | kStepPolicy);
@@ -113,7 +113,7 @@ TEST_F(DirectRegistrarTest, OneThatWaitsForActivationIsActivated) {
 TEST_F(DirectRegistrarTest, OneThatSomebodyRevokedOrSwitchedOffIsParked) {
   for (const std::string status : {"REVOKED", "INACTIVE"}) {
     world_.transport.then(exists(id_)).then(described(status));
-    const DirectOutcome outcome = run();
+    const DeviceOutcome outcome = run();
     EXPECT_EQ(outcome.booking.state, RegistrationState::Parked);
     EXPECT_THAT(outcome.booking.reason, HasSubstr(status));
   }
@@ -121,7 +121,7 @@ TEST_F(DirectRegistrarTest, OneThatSomebodyRevokedOrSwitchedOffIsParked) {
 
 TEST_F(DirectRegistrarTest, ANameThatAwsDoesNotAllowIsParkedBeforeAnythingIsRegistered) {
   plan_.thing_name = "line.{device_id}";
-  const DirectOutcome outcome = run();
+  const DeviceOutcome outcome = run();
   EXPECT_EQ(outcome.booking.state, RegistrationState::Parked);
   EXPECT_THAT(outcome.booking.reason, HasSubstr("line."));
   EXPECT_TRUE(world_.transport.requests.empty());
@@ -130,7 +130,7 @@ TEST_F(DirectRegistrarTest, ANameThatAwsDoesNotAllowIsParkedBeforeAnythingIsRegi
 TEST_F(DirectRegistrarTest, AnotherIdInTheAnswerIsParkedWithBothIds) {
   const std::string other(64, 'e');
   world_.transport.then(registered(other));
-  const DirectOutcome outcome = run();
+  const DeviceOutcome outcome = run();
   EXPECT_EQ(outcome.booking.state, RegistrationState::Parked);
   EXPECT_THAT(outcome.booking.reason, HasSubstr(other));
   EXPECT_THAT(outcome.booking.reason, HasSubstr(id_));
@@ -143,7 +143,7 @@ TEST_F(DirectRegistrarTest, ARefusedCertificateIsParkedWhenTheCaIsAsItShouldBe) 
                    fmt::format(R"({{"certificateDescription":{{"certificateId":"{}",)"
                                R"("status":"ACTIVE"}}}})",
                                plan_.ca_id)));
-  const DirectOutcome outcome = run();
+  const DeviceOutcome outcome = run();
   EXPECT_EQ(outcome.booking.state, RegistrationState::Parked);
   EXPECT_EQ(outcome.booking.code, static_cast<uint32_t>(ErrorCode::AwsRefused));
   EXPECT_EQ(outcome.booking.attempts, 1U);
@@ -153,7 +153,7 @@ TEST_F(DirectRegistrarTest, ARefusedCertificateIsParkedWhenTheCaIsAsItShouldBe) 
 TEST_F(DirectRegistrarTest, WithoutTheCaNobodyGetsFurtherAndNobodyIsParked) {
   world_.transport.then(refusal(400, "CertificateValidationException"))
       .then(refusal(404, "ResourceNotFoundException"));
-  const DirectOutcome outcome = run();
+  const DeviceOutcome outcome = run();
   ASSERT_TRUE(outcome.hold.has_value());
   EXPECT_THAT(outcome.hold->detail(), HasSubstr("register-ca"));
   EXPECT_EQ(outcome.booking.state, RegistrationState::Waiting);
@@ -165,7 +165,7 @@ TEST_F(DirectRegistrarTest, AnOutageHoldsAndKeepsTheStepsThatAreDone) {
   world_.transport.otherwise = [](const aws::HttpRequest&) -> Result<aws::HttpResponse> {
     return fail(ErrorCode::AwsUnreachable, "fake");
   };
-  const DirectOutcome outcome = run();
+  const DeviceOutcome outcome = run();
   ASSERT_TRUE(outcome.hold.has_value());
   EXPECT_EQ(outcome.booking.state, RegistrationState::Waiting);
   EXPECT_EQ(outcome.booking.steps, kStepCertificate | kStepThing);
@@ -185,7 +185,7 @@ TEST_F(DirectRegistrarTest, AMissingPolicyHoldsTheTarget) {
       .then(thing())
       .then(answer(200, ""))
       .then(refusal(404, "ResourceNotFoundException", "policy device"));
-  const DirectOutcome outcome = run();
+  const DeviceOutcome outcome = run();
   ASSERT_TRUE(outcome.hold.has_value());
   EXPECT_THAT(outcome.hold->detail(), StartsWith("AttachPolicy"));
 }
@@ -194,6 +194,21 @@ TEST_F(DirectRegistrarTest, ANameThatCannotBeMadeIsParkedBeforeAnyCall) {
   plan_.thing_name = "{device}";
   EXPECT_EQ(run().booking.state, RegistrationState::Parked);
   EXPECT_TRUE(world_.transport.requests.empty());
+}
+
+TEST_F(DirectRegistrarTest, OneThatWasActivatedMeanwhileIsLeftActive) {
+  plan_.status = aws::CertificateStatus::Inactive;
+  world_.transport.then(exists(id_)).then(described("ACTIVE")).then(thing());
+  EXPECT_EQ(run().booking.state, RegistrationState::Registered);
+  for (const auto& each : world_.transport.requests)
+    EXPECT_EQ(each.url.query.find("newStatus"), std::string::npos);
+}
+
+TEST_F(DirectRegistrarTest, ACertificateThatIsThereAndIsNotFoundIsNoFaultOfTheSetUp) {
+  world_.transport.then(exists(id_)).then(refusal(404, "ResourceNotFoundException"));
+  const auto outcome = run();
+  ASSERT_TRUE(outcome.hold.has_value());
+  EXPECT_EQ(outcome.hold->code(), ErrorCode::AwsUnavailable) << "one device's, unless all have it";
 }
 
 }  // namespace

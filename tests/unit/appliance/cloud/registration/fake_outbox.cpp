@@ -1,5 +1,7 @@
 #include "tests/unit/appliance/cloud/registration/fake_outbox.h"
 
+#include <algorithm>
+
 #include "protocol/base/bytes.h"
 
 namespace linesign::test {
@@ -43,6 +45,7 @@ Result<CloudBooked> FakeOutbox::book(const std::string& /*target*/,
     booked[each.issuance_id] = each;
     items[each.issuance_id].state = each.state;
     items[each.issuance_id].steps |= each.steps;
+    items[each.issuance_id].attempts = std::max(items[each.issuance_id].attempts, each.attempts);
   }
   return CloudBooked{bookings.size(), 0, {}};
 }

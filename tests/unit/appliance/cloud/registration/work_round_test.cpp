@@ -10,18 +10,29 @@ namespace linesign {
 namespace {
 
 using test::FakeOutbox;
-using Work = std::function<DirectOutcome(const CloudItem&)>;
+using Work = std::function<DeviceOutcome(const CloudItem&)>;
 
-DirectOutcome registered(const CloudItem& item) {
-  DirectOutcome outcome;
+DeviceOutcome registered(const CloudItem& item) {
+  DeviceOutcome outcome;
   outcome.booking.issuance_id = item.issuance_id;
   outcome.booking.state = RegistrationState::Registered;
   return outcome;
 }
 
+RoundResult run(FakeOutbox& outbox, const Work& work, Setbacks& setbacks, uint64_t after = 0) {
+  const auto items = outbox.claim("t", after, 500).value();
+  return run_round(
+      outbox, "t", items, 8, [&work]() -> Result<Work> { return work; }, setbacks);
+}
+
 RoundResult run(FakeOutbox& outbox, const Work& work) {
-  const auto items = outbox.claim("t", 0, 500).value();
-  return run_round(outbox, "t", items, 8, [&work]() -> Result<Work> { return work; });
+  const SystemClock clock;
+  Setbacks setbacks(clock);
+  return run(outbox, work, setbacks);
+}
+
+DeviceOutcome refused_by_aws(const CloudItem& item) {
+  return {parked(item, Error(ErrorCode::AwsRefused, "CreateThing: bad")), std::nullopt};
 }
 
 TEST(WorkRoundTest, BooksEveryDeviceOnce) {
@@ -39,9 +50,8 @@ TEST(WorkRoundTest, BooksEveryDeviceOnce) {
 TEST(WorkRoundTest, APoisonOneIsParkedAndTheRestGoesOn) {
   FakeOutbox outbox(100);
   const RoundResult result = run(outbox, [](const CloudItem& item) {
-    DirectOutcome outcome = registered(item);
-    if (item.issuance_id % 20 == 0) outcome.booking.state = RegistrationState::Parked;
-    return outcome;
+    DeviceOutcome outcome = registered(item);
+    return item.issuance_id % 20 == 0 ? refused_by_aws(item) : outcome;
   });
   EXPECT_EQ(result.parked, 5U);
   EXPECT_EQ(result.registered, 95U);
@@ -51,7 +61,7 @@ TEST(WorkRoundTest, APoisonOneIsParkedAndTheRestGoesOn) {
 TEST(WorkRoundTest, AHoldStopsTheRoundAndWhatIsDoneIsBooked) {
   FakeOutbox outbox(500);
   const RoundResult result = run(outbox, [](const CloudItem& item) {
-    DirectOutcome outcome = registered(item);
+    DeviceOutcome outcome = registered(item);
     if (item.issuance_id < 50) return outcome;
     outcome.booking.state = RegistrationState::Waiting;
     outcome.hold = Error(ErrorCode::AwsUnreachable);
@@ -68,7 +78,7 @@ TEST(WorkRoundTest, ADeviceThatAwsFailsAtDoesNotStopTheOthers) {
        {ErrorCode::AwsUnavailable, ErrorCode::AwsDenied, ErrorCode::AwsQuota}) {
     FakeOutbox outbox(200);
     const Work work = [code](const CloudItem& item) {
-      DirectOutcome outcome = registered(item);
+      DeviceOutcome outcome = registered(item);
       if (item.issuance_id != 1) return outcome;
       outcome.booking.state = RegistrationState::Waiting;
       outcome.hold = Error(code);
@@ -87,7 +97,7 @@ TEST(WorkRoundTest, AnAwsThatFailsAtEverythingStopsTheRound) {
   std::atomic<int> calls{0};
   const RoundResult result = run(outbox, [&calls](const CloudItem& item) {
     ++calls;
-    DirectOutcome outcome = registered(item);
+    DeviceOutcome outcome = registered(item);
     outcome.booking.state = RegistrationState::Waiting;
     outcome.hold = Error(ErrorCode::AwsUnavailable);
     return outcome;
@@ -96,12 +106,58 @@ TEST(WorkRoundTest, AnAwsThatFailsAtEverythingStopsTheRound) {
   EXPECT_LT(calls, 40);
 }
 
+TEST(WorkRoundTest, AnAwsThatRefusesEverythingStopsTheRoundAndParksNobody) {
+  FakeOutbox outbox(500);
+  const RoundResult result = run(outbox, refused_by_aws);
+  ASSERT_TRUE(result.hold.has_value());
+  EXPECT_EQ(result.hold->code(), ErrorCode::AwsRefused);
+  EXPECT_EQ(result.hold->detail(), "ten devices in a row: CreateThing: bad");
+  EXPECT_EQ(result.parked, 0U);
+  EXPECT_TRUE(outbox.booked.empty());
+}
+
+TEST(WorkRoundTest, ThoseThatWereRefusedAreParkedWhenAnotherGetsThrough) {
+  FakeOutbox outbox(100);
+  const Work work = [](const CloudItem& item) {
+    return item.issuance_id <= 30 ? refused_by_aws(item) : registered(item);
+  };
+  const SystemClock clock;
+  Setbacks setbacks(clock);
+  RoundResult result = run(outbox, work, setbacks);
+  int rounds = 1;
+  for (; result.stuck_at && rounds < 10; ++rounds)
+    result = run(outbox, work, setbacks, *result.stuck_at);
+  EXPECT_LE(rounds, 4);
+  EXPECT_FALSE(result.hold.has_value());
+  size_t parked_ones = 0;
+  for (const auto& [id, item] : outbox.items)
+    parked_ones += item.state == RegistrationState::Parked ? 1 : 0;
+  EXPECT_EQ(parked_ones, 30U);
+}
+
+TEST(WorkRoundTest, AFewThatAreRefusedAreParkedAlsoWhenNobodyElseWaits) {
+  FakeOutbox outbox(3);
+  const RoundResult result = run(outbox, refused_by_aws);
+  EXPECT_EQ(result.parked, 3U);
+  EXPECT_FALSE(result.hold.has_value());
+}
+
+TEST(WorkRoundTest, ANameThatCannotBeMadeIsParkedAtOnceHoweverMany) {
+  FakeOutbox outbox(200);
+  const RoundResult result = run(outbox, [](const CloudItem& item) {
+    return DeviceOutcome{parked(item, Error(ErrorCode::ConfigRange, "thing_name")), std::nullopt};
+  });
+  EXPECT_EQ(result.parked, 200U);
+}
+
 TEST(WorkRoundTest, ABookingThatIsNotTakenIsAHold) {
   FakeOutbox outbox(10);
   const auto items = outbox.claim("t", 0, 500).value();
   outbox.failure = ErrorCode::AdminUnavailable;
-  const RoundResult result =
-      run_round(outbox, "t", items, 2, []() -> Result<Work> { return Work(registered); });
+  const SystemClock clock;
+  Setbacks setbacks(clock);
+  const RoundResult result = run_round(
+      outbox, "t", items, 2, []() -> Result<Work> { return Work(registered); }, setbacks);
   ASSERT_TRUE(result.hold.has_value());
   EXPECT_EQ(result.hold->code(), ErrorCode::AdminUnavailable);
   EXPECT_EQ(result.registered, 0U);

@@ -95,7 +95,7 @@ TEST_F(AccountCommandsTest, DeactivatesAndDeletesTheCa) {
 }
 
 TEST_F(AccountCommandsTest, CredentialsOfAnotherAccountChangeNothing) {
-  setup_.account = "444455556666";
+  connection_ = test::connect(aws_, {limiter_, clock_, pause_}, "444455556666");
   const auto refused = register_ca(command(), "");
   ASSERT_FALSE(refused.has_value());
   EXPECT_EQ(refused.error().code(), ErrorCode::AwsSettings);

@@ -59,7 +59,7 @@ TEST_F(TargetSetupsTest, ADirectTargetCarriesWhatTheConfigurationSays) {
   EXPECT_EQ(made.direct.status, aws::CertificateStatus::Inactive);
   EXPECT_EQ(made.direct.ca_pem, ca_.certificate().pem());
   EXPECT_EQ(made.ca.mode, aws::CertificateMode::Default);
-  EXPECT_FALSE(made.ca.auto_registration);
+  EXPECT_EQ(made.ca.auto_registration, false);
 }
 
 TEST_F(TargetSetupsTest, OnlyJustInTimeTurnsAutoRegistrationOn) {
@@ -69,9 +69,19 @@ TEST_F(TargetSetupsTest, OnlyJustInTimeTurnsAutoRegistrationOn) {
   target().registration_role_arn = "arn:aws:iam::111122223333:role/jitp";
   TargetSetup made = setup();
   ASSERT_TRUE(made.read_files(made).has_value());
-  EXPECT_TRUE(made.ca.auto_registration);
+  EXPECT_EQ(made.ca.auto_registration, true);
   EXPECT_EQ(made.ca.config.template_body, "{}");
   EXPECT_EQ(made.ca.config.role_arn, target().registration_role_arn);
+}
+
+TEST_F(TargetSetupsTest, AutoRegistrationIsForTheTargetToSayThatUsesIt) {
+  TargetConfig other = target();
+  other.name = "first-connection";
+  other.way = TargetWay::Jit;
+  sources_.aws.targets.push_back(other);
+  EXPECT_EQ(setup().ca.auto_registration, std::nullopt);
+  sources_.aws.targets.back().region = "us-east-1";
+  EXPECT_EQ(setup().ca.auto_registration, false) << "another region has a CA of its own";
 }
 
 TEST_F(TargetSetupsTest, ATemplateThatCannotBeReadIsNamedUntilItCanBe) {
