@@ -32,6 +32,12 @@ constexpr std::array kAwsAdvice = {
            "Check ca_bundle of the target, and whether a proxy opens the network's TLS."},
     Advice{ErrorCode::AwsNotAws, "Log in to the network, or let this machine through its portal."},
     Advice{ErrorCode::AwsClockSkew, "Set the system clock right (NTP)."},
+    Advice{ErrorCode::AwsTaskRunning,
+           "Nothing: AWS runs one at a time, and ours is next. If the line above names none of "
+           "yours, ask who else works in the account."},
+    Advice{ErrorCode::AwsRefused,
+           "Read what AWS says above: it is about the set-up, as no device gets through. Mend it; "
+           "it goes on by itself."},
     Advice{ErrorCode::AwsCredentialsMissing,
            "Set profile or roles_anywhere of the target, or AWS_* of the uploader."},
     Advice{ErrorCode::AwsCredentialsFailed, "Mend the source that the line above names."},

@@ -127,6 +127,7 @@
   LS_ERROR(AwsNotAws,             1006, Operator, 69, "Something other than AWS answers, such as a login page of the network.")   \
   LS_ERROR(AwsAnswerInvalid,      1007, Operator, 69, "An answer of AWS cannot be understood.")                          \
   LS_ERROR(AwsClockSkew,          1008, Operator, 69, "AWS does not accept the time of the clock here.")                 \
+  LS_ERROR(AwsTaskRunning,        1009, Retry,    75, "AWS works on another bulk task of this account.")                     \
   LS_ERROR(AwsCredentialsMissing, 1020, Operator, 77, "There are no AWS credentials.")                                   \
   LS_ERROR(AwsCredentialsFailed,  1021, Operator, 77, "A configured source of AWS credentials gives none.")              \
   LS_ERROR(AwsCredentialsExpired, 1022, Operator, 77, "The AWS credentials have expired.")                               \

@@ -408,6 +408,7 @@ def test_it_waits_while_a_bulk_task_of_somebody_else_runs(make_plant):
     plant.start_uploader()
     wait_until(lambda: plant.aws.counts().get("ListThingRegistrationTasks", 0) > 1, "it looks")
     assert plant.account(0, "certificates")["certificates"] == {}
+    wait_held(plant, "AwsTaskRunning")
     plant.aws.control("POST", "end-foreign-task", where)
     plant.wait_done()
     check_registered(plant)

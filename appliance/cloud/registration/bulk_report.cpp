@@ -1,19 +1,18 @@
 #include "appliance/cloud/registration/bulk_report.h"
 
 #include <algorithm>
-#include <set>
 
 #include <fmt/format.h>
 
 #include "appliance/cloud/aws/error_codes.h"
-#include "appliance/cloud/aws/json.h"
 #include "appliance/cloud/aws/service_error.h"
 #include "appliance/cloud/registration/report_file.h"
-#include "appliance/cloud/registration/verdict.h"
 #include "hsm/x509/csr.h"
 
 namespace linesign {
 namespace {
+
+constexpr size_t kAreAll = 10;
 
 Sha256 pem_hash(std::string_view pem) {
   std::string text(pem);
@@ -23,57 +22,57 @@ Sha256 pem_hash(std::string_view pem) {
 
 std::string last_part(const std::string& arn) { return arn.substr(arn.rfind('/') + 1); }
 
-const BulkLines::Line* find_line(const aws::JsonObject& report, const BulkLines& lines) {
-  if (const auto number = manifest_line_of(report)) return lines.by_number(*number);
-  const auto response = report.object("response");
-  if (!response) return nullptr;
-  if (const auto pem = response->text("CertificatePem"))
-    if (const auto* line = lines.by_pem(*pem)) return line;
-  for (const auto& [name, arn] : response->text_map("ResourceArns"))
-    if (arn.find(":thing/") != std::string::npos) return lines.by_thing(last_part(arn));
-  return nullptr;
-}
-
-CloudBooking booking_of_result(const aws::JsonObject& report, const BulkLines::Line& line) {
+CloudBooking booking_for(const BulkLines::Line& line, RegistrationState state) {
   CloudBooking booking;
   booking.issuance_id = line.issuance_id;
-  const auto response = report.object("response");
-  const auto pem = response ? response->text("CertificatePem") : std::nullopt;
-  if (pem && pem_hash(*pem) != line.pem_hash) {
-    booking.state = RegistrationState::Parked;
-    booking.code = static_cast<uint32_t>(ErrorCode::AwsAnswerInvalid);
-    booking.reason = "the report shows another certificate on this line";
-    return booking;
-  }
-  booking.state = RegistrationState::Registered;
+  booking.state = state;
+  booking.attempts = line.attempts;
+  return booking;
+}
+
+CloudBooking parked_line(const BulkLines::Line& line, ErrorCode code, std::string reason) {
+  CloudBooking booking = booking_for(line, RegistrationState::Parked);
+  booking.code = static_cast<uint32_t>(code);
+  booking.reason = std::move(reason);
+  ++booking.attempts;
+  return booking;
+}
+
+DeviceOutcome outcome_of_result(const aws::JsonObject& response, const BulkLines::Line& line) {
+  const auto pem = response.text("CertificatePem");
+  if (pem && pem_hash(*pem) != line.pem_hash)
+    return {
+        parked_line(
+            line, ErrorCode::AwsAnswerInvalid, "the report shows another certificate on this line"),
+        std::nullopt};
+  CloudBooking booking = booking_for(line, RegistrationState::Registered);
   booking.certificate_id = line.certificate_id;
   booking.steps = kStepCertificate | kStepThing | kStepPrincipal;
-  return booking;
+  return {std::move(booking), std::nullopt};
 }
 
-CloudBooking booking_of_error(const aws::JsonObject& report, const BulkLines::Line& line) {
-  CloudBooking booking;
-  booking.issuance_id = line.issuance_id;
-  const auto error = report.object("error").value_or(report);
+DeviceOutcome outcome_of_error(const aws::JsonObject& error, const BulkLines::Line& line) {
   const std::string code = error.text("code").value_or("");
   const aws::CodeMeaning meaning = aws::meaning_of(code, 0);
+  std::string reason = aws::one_line(
+      fmt::format("{}: {}", code, error.text("message").value_or("no message")), kMaxReasonBytes);
   const bool may_pass =
       meaning.remedy == aws::Remedy::SlowDown || meaning.remedy == aws::Remedy::TryAgain;
-  booking.state = may_pass ? RegistrationState::Waiting : RegistrationState::Parked;
-  booking.code = may_pass ? 0 : static_cast<uint32_t>(meaning.error);
-  booking.reason = aws::one_line(
-      fmt::format("{}: {}", code, error.text("message").value_or("no message")), kMaxReasonBytes);
-  booking.attempts = may_pass ? 0 : 1;
-  return booking;
+  if (!may_pass) return {parked_line(line, meaning.error, std::move(reason)), std::nullopt};
+  return {booking_for(line, RegistrationState::Waiting), Error(meaning.error, std::move(reason))};
+}
+
+ErrorCode code_of(const DeviceOutcome& outcome) {
+  return outcome.hold ? outcome.hold->code() : static_cast<ErrorCode>(outcome.booking.code);
 }
 
 }  // namespace
 
-void BulkLines::add(uint64_t issuance_id,
+void BulkLines::add(const CloudItem& item,
                     const Sha256& certificate_id,
                     std::string_view pem,
                     const std::string& thing) {
-  lines_.push_back({issuance_id, certificate_id, pem_hash(pem)});
+  lines_.push_back({item.issuance_id, item.attempts, certificate_id, pem_hash(pem)});
   by_pem_[lines_.back().pem_hash] = lines_.size() - 1;
   by_thing_[thing] = lines_.size() - 1;
 }
@@ -93,29 +92,74 @@ const BulkLines::Line* BulkLines::by_thing(const std::string& name) const {
   return found == by_thing_.end() ? nullptr : &lines_[found->second];
 }
 
-std::optional<CloudBooking> read_report_line(const std::string& json,
-                                             bool is_result,
-                                             const BulkLines& lines) {
-  const auto report = aws::JsonObject::parse(json);
-  if (!report.has_value()) return std::nullopt;
-  const BulkLines::Line* line = find_line(*report, lines);
-  if (line == nullptr) return std::nullopt;
-  return is_result ? booking_of_result(*report, *line) : booking_of_error(*report, *line);
+void BulkReports::note_number(const BulkLines::Line& line, int64_t number) {
+  const int64_t shift = number - lines_.number_of(line);
+  if (shift_ && *shift_ != shift) are_numbers_good_ = false;
+  shift_ = shift;
 }
 
-void park_unmentioned(const BulkLines& lines, std::vector<CloudBooking>& bookings) {
-  std::set<uint64_t> mentioned;
-  for (const CloudBooking& each : bookings) mentioned.insert(each.issuance_id);
-  for (const BulkLines::Line& line : lines.all()) {
-    if (mentioned.contains(line.issuance_id)) continue;
-    CloudBooking booking;
-    booking.issuance_id = line.issuance_id;
-    booking.state = RegistrationState::Parked;
-    booking.code = static_cast<uint32_t>(ErrorCode::AwsAnswerInvalid);
-    booking.reason = "the task is completed, and its reports do not name this device";
-    booking.attempts = 1;
-    bookings.push_back(std::move(booking));
+const BulkLines::Line* BulkReports::by_number(std::optional<int64_t> number) const {
+  if (!number || !are_numbers_good_) return nullptr;
+  return lines_.by_number(*number - shift_.value_or(0));
+}
+
+const BulkLines::Line* BulkReports::line_of_result(const aws::JsonObject& response,
+                                                   std::optional<int64_t> number) {
+  if (const auto pem = response.text("CertificatePem")) {
+    if (const auto* line = lines_.by_pem(*pem)) {
+      if (number) note_number(*line, *number);
+      return line;
+    }
   }
+  if (number) return by_number(number);
+  for (const auto& [name, arn] : response.text_map("ResourceArns"))
+    if (arn.find(":thing/") != std::string::npos) return lines_.by_thing(last_part(arn));
+  return nullptr;
+}
+
+void BulkReports::take_result(const std::string& json) {
+  const auto report = aws::JsonObject::parse(json);
+  const auto response = report.has_value() ? report->object("response") : std::nullopt;
+  if (!response) return;
+  const BulkLines::Line* line = line_of_result(*response, manifest_line_of(*report));
+  if (line == nullptr) return;
+  DeviceOutcome outcome = outcome_of_result(*response, *line);
+  has_registered_ = has_registered_ || outcome.booking.state == RegistrationState::Registered;
+  outcomes_.insert_or_assign(line->issuance_id, std::move(outcome));
+}
+
+// A device that has a result has succeeded, whatever a number in the other report says.
+void BulkReports::take_error(const std::string& json) {
+  const auto report = aws::JsonObject::parse(json);
+  if (!report.has_value()) return;
+  const BulkLines::Line* line = by_number(manifest_line_of(*report));
+  if (line == nullptr) return;
+  outcomes_.emplace(line->issuance_id,
+                    outcome_of_error(report->object("error").value_or(*report), *line));
+}
+
+std::optional<Error> BulkReports::what_all_failed_with() const {
+  if (has_registered_ || outcomes_.size() < kAreAll || outcomes_.size() < lines_.all().size())
+    return std::nullopt;
+  const DeviceOutcome& first = outcomes_.begin()->second;
+  const bool are_alike = std::all_of(outcomes_.begin(), outcomes_.end(), [&](const auto& each) {
+    return code_of(each.second) == code_of(first);
+  });
+  if (!are_alike) return std::nullopt;
+  const std::string& reason = first.hold ? first.hold->detail() : first.booking.reason;
+  return Error(code_of(first),
+               fmt::format("all {} lines of the bulk task: {}", outcomes_.size(), reason));
+}
+
+void BulkReports::park_unmentioned() {
+  for (const BulkLines::Line& line : lines_.all())
+    if (!outcomes_.contains(line.issuance_id))
+      outcomes_.emplace(line.issuance_id,
+                        DeviceOutcome{parked_line(line,
+                                                  ErrorCode::AwsAnswerInvalid,
+                                                  "the task is completed, and its reports do not "
+                                                  "name this device"),
+                                      std::nullopt});
 }
 
 }  // namespace linesign

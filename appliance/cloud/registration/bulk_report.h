@@ -1,12 +1,13 @@
-// BulkReport: what the reports of a bulk task say of each line of its manifest.
+// BulkReports: what the reports of a bulk task say of each line of its manifest.
 //
-// Lines are told apart by their number where the report has it, else by the certificate, else by
-// the name of the thing. Names of members are not all documented: what is not understood is no
-// error, and its device counts as not mentioned.
+// In the results a certificate names its device; else the number of its line does, or the name of
+// the thing. AWS does not document what it counts from: results that have both show it, and where
+// they contradict each other numbers are not believed. What is not understood is no error: its
+// device counts as not mentioned.
 //
 // Limits   report_file.h
 // Threads  plain values
-// Source   AWS IoT Developer Guide, "Bulk registration"; reports as seen
+// Source   AWS IoT Developer Guide, "Bulk registration"
 #ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_BULK_REPORT_H_
 #define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_BULK_REPORT_H_
 
@@ -16,25 +17,28 @@
 #include <string_view>
 #include <vector>
 
-#include "appliance/records/cloud_records.h"
+#include "appliance/cloud/aws/json.h"
+#include "appliance/cloud/registration/verdict.h"
 
 namespace linesign {
 
 // The manifest's lines, in order, as far as reports name them.
 class BulkLines final {
  public:
-  void add(uint64_t issuance_id,
+  struct Line {
+    uint64_t issuance_id = 0;
+    uint32_t attempts = 0;
+    Sha256 certificate_id{};
+    Sha256 pem_hash{};  // without white space
+  };
+  void add(const CloudItem& item,
            const Sha256& certificate_id,
            std::string_view pem,
            const std::string& thing);
 
-  struct Line {
-    uint64_t issuance_id = 0;
-    Sha256 certificate_id{};
-    Sha256 pem_hash{};  // without white space
-  };
-  size_t size() const { return lines_.size(); }
   const std::vector<Line>& all() const { return lines_; }
+  int64_t number_of(const Line& line) const { return &line - lines_.data() + 1; }
+  // Null: none of ours.
   const Line* by_number(int64_t number) const;  // from 1
   const Line* by_pem(std::string_view pem) const;
   const Line* by_thing(const std::string& name) const;
@@ -45,14 +49,38 @@ class BulkLines final {
   std::map<std::string, size_t, std::less<>> by_thing_;
 };
 
-// Absent: this line names no device of ours. `is_result`: of the RESULTS report.
-std::optional<CloudBooking> read_report_line(const std::string& json,
-                                             bool is_result,
-                                             const BulkLines& lines);
+class BulkReports final {
+ public:
+  // Borrowed.
+  explicit BulkReports(const BulkLines& lines) : lines_(lines) {}
 
-// Adds a parked one for each line that has no booking: of a task that came to all of its lines.
-// Another task would say no more of it, again and again.
-void park_unmentioned(const BulkLines& lines, std::vector<CloudBooking>& bookings);
+  // A line of the RESULTS reports. All of them come before the first of the ERRORS reports.
+  void take_result(const std::string& json);
+  void take_error(const std::string& json);
+
+  // No line was registered, and so many failed alike that it is not about the devices.
+  std::optional<Error> what_all_failed_with() const;
+
+  // Parks what no report names: of a task that came to all of its lines another one would say no
+  // more, again and again.
+  void park_unmentioned();
+
+  bool has_registered() const { return has_registered_; }
+  // By number in the ledger. With `hold`: AWS failed at this line, which may pass.
+  const std::map<uint64_t, DeviceOutcome>& outcomes() const { return outcomes_; }
+
+ private:
+  const BulkLines::Line* line_of_result(const aws::JsonObject& response,
+                                        std::optional<int64_t> number);
+  const BulkLines::Line* by_number(std::optional<int64_t> number) const;
+  void note_number(const BulkLines::Line& line, int64_t number);
+
+  const BulkLines& lines_;
+  std::map<uint64_t, DeviceOutcome> outcomes_;
+  std::optional<int64_t> shift_;  // of their numbers against ours
+  bool are_numbers_good_ = true;
+  bool has_registered_ = false;
+};
 
 }  // namespace linesign
 

@@ -34,18 +34,6 @@ WayStep look_again(int looks) {
   return step;
 }
 
-// A line that was cut for its length is no JSON any more, and names nobody.
-Result<void> read_report(const std::filesystem::path& file,
-                         bool is_result,
-                         const BulkLines& lines,
-                         std::vector<CloudBooking>& bookings) {
-  return for_each_report_line(file, [&](const std::string& line, uint64_t) -> Result<void> {
-    if (auto booking = read_report_line(line, is_result, lines))
-      bookings.push_back(std::move(*booking));
-    return {};
-  });
-}
-
 // Not always the last one: the clock may have been set back a little between two of them.
 UnixTime newest_of(const std::vector<CloudItem>& items) {
   UnixTime newest{};
@@ -185,9 +173,9 @@ Result<bool> BulkWay::upload(const BulkTask& task, const WrittenManifest& writte
 }
 
 Result<WayStep> BulkWay::start(const BulkTask& task) {
-  bool running = false;
-  LS_TRY(std::string aws_id, find_started(task, running));
-  if (aws_id.empty() && running) return look_again(++looks_);
+  std::string other;
+  LS_TRY(std::string aws_id, find_started(task, other));
+  if (aws_id.empty() && !other.empty()) return fail(ErrorCode::AwsTaskRunning, other);
   if (aws_id.empty()) {
     LS_TRY(aws::IotClient iot, session_.iot());
     LS_CHECK(check_newest(task, iot.server_time()));
@@ -216,11 +204,11 @@ Result<void> BulkWay::check_newest(const BulkTask& task, UnixTime server_time) {
   }
 }
 
-Result<std::string> BulkWay::find_started(const BulkTask& task, bool& running) {
+Result<std::string> BulkWay::find_started(const BulkTask& task, std::string& other) {
   LS_TRY(aws::IotClient iot, session_.iot());
-  LS_TRY(std::string found, find_among(iot, task, TaskStatus::InProgress, running));
-  if (!found.empty() || running || task.id == unstarted_task_) return found;
-  bool ignored = false;
+  LS_TRY(std::string found, find_among(iot, task, TaskStatus::InProgress, other));
+  if (!found.empty() || !other.empty() || task.id == unstarted_task_) return found;
+  std::string ignored;
   for (const TaskStatus status : kOldTasks) {
     LS_TRY(found, find_among(iot, task, status, ignored));
     if (!found.empty()) return found;
@@ -228,18 +216,18 @@ Result<std::string> BulkWay::find_started(const BulkTask& task, bool& running) {
   return found;
 }
 
-// `is_any`: there are tasks in this state.
+// `other`: what is known of another one in this state.
 Result<std::string> BulkWay::find_among(aws::IotClient& iot,
                                         const BulkTask& task,
                                         TaskStatus status,
-                                        bool& is_any) const {
+                                        std::string& other) const {
   std::string next;
   do {
     LS_TRY(const aws::Page<std::string> page, iot.list_tasks(status, next));
-    is_any = is_any || !page.items.empty();
     for (const std::string& id : page.items) {
       LS_TRY(const aws::TaskDescription known, iot.describe_task(id));
       if (known.key == task.object_key && known.bucket == plan_.bucket) return id;
+      other = fmt::format("{} with {}/{}", id, known.bucket, known.key);
     }
     next = page.next;
   } while (!next.empty());
@@ -276,7 +264,7 @@ Result<BulkLines> BulkWay::load_lines(uint64_t task_id) {
     for (const CloudItem& item : items) {
       const DeviceFields fields = fields_of(item);
       const auto thing = fill_in(plan_.thing_name, fields);
-      lines.add(item.issuance_id,
+      lines.add(item,
                 sha256(item.certificate_der),
                 fields.certificate_pem,
                 thing.value_or(item.device_id));
@@ -286,27 +274,51 @@ Result<BulkLines> BulkWay::load_lines(uint64_t task_id) {
 
 Result<WayStep> BulkWay::book(const BulkTask& task) {
   LS_TRY(const BulkLines lines, load_lines(task.id));
-  std::vector<CloudBooking> bookings;
+  BulkReports reports(lines);
   LS_TRY(aws::IotClient iot, session_.iot());
   const auto known = iot.describe_task(task.aws_task_id);
   if (!known.has_value()) return without_task(task, known.error());
-  LS_CHECK(fetch_reports(task, aws::ReportType::Results, lines, bookings));
-  LS_CHECK(fetch_reports(task, aws::ReportType::Errors, lines, bookings));
-  // Of one that failed or was cancelled AWS may not have come to every line.
-  if (known->status == TaskStatus::Completed) park_unmentioned(lines, bookings);
-  WayStep step;
-  for (size_t at = 0; at < bookings.size(); at += kMaxCloudItems) {
-    const size_t end = std::min<size_t>(bookings.size(), at + kMaxCloudItems);
-    const std::vector<CloudBooking> part(bookings.begin() + static_cast<ptrdiff_t>(at),
-                                         bookings.begin() + static_cast<ptrdiff_t>(end));
-    LS_CHECK(outbox_.book(target_, part));
-    for (const CloudBooking& each : part) {
-      if (each.state == RegistrationState::Registered) ++step.registered;
-      if (each.state == RegistrationState::Parked) ++step.parked;
-    }
+  LS_CHECK(fetch_reports(task, aws::ReportType::Results, reports));
+  LS_CHECK(fetch_reports(task, aws::ReportType::Errors, reports));
+  if (const auto all = reports.what_all_failed_with()) {
+    LS_CHECK(give_up(task, all->detail()));
+    return fail(*all);
   }
+  // Of one that failed or was cancelled AWS may not have come to every line.
+  if (known->status == TaskStatus::Completed) reports.park_unmentioned();
+  LS_TRY(WayStep step, book_lines(reports));
   LS_CHECK(return_items(task.id));
   LS_CHECK(outbox_.update_task(task.id, to_state(BulkTaskState::Booked)));
+  return step;
+}
+
+Result<WayStep> BulkWay::book_lines(const BulkReports& reports) {
+  WayStep step;
+  std::vector<CloudBooking> bookings;
+  std::optional<Error> may_pass;
+  for (const auto& [id, outcome] : reports.outcomes()) {
+    if (outcome.booking.state == RegistrationState::Registered) ++step.registered;
+    if (outcome.booking.state == RegistrationState::Parked) ++step.parked;
+    if (!outcome.hold) {
+      bookings.push_back(outcome.booking);
+      continue;
+    }
+    may_pass = outcome.hold;
+    if (may_be_alone(*outcome.hold)) setbacks_.add(outcome);
+  }
+  for (CloudBooking& each :
+       reports.has_registered() ? setbacks_.settle() : setbacks_.settle_refused()) {
+    if (each.state == RegistrationState::Parked) ++step.parked;
+    bookings.push_back(std::move(each));
+  }
+  for (size_t at = 0; at < bookings.size(); at += kMaxCloudItems) {
+    const size_t end = std::min<size_t>(bookings.size(), at + kMaxCloudItems);
+    LS_CHECK(outbox_.book(target_,
+                          {bookings.begin() + static_cast<ptrdiff_t>(at),
+                           bookings.begin() + static_cast<ptrdiff_t>(end)}));
+  }
+  // Nobody got on: the next task begins later and later.
+  if (step.registered == 0 && step.parked == 0) step.hold = std::move(may_pass);
   return step;
 }
 
@@ -319,14 +331,12 @@ Result<WayStep> BulkWay::without_task(const BulkTask& task, const Error& error) 
 
 Result<void> BulkWay::fetch_reports(const BulkTask& task,
                                     aws::ReportType type,
-                                    const BulkLines& lines,
-                                    std::vector<CloudBooking>& bookings) {
+                                    BulkReports& reports) {
   LS_TRY(aws::IotClient iot, session_.iot());
   std::string next;
   do {
     LS_TRY(const aws::Page<std::string> page, iot.list_task_reports(task.aws_task_id, type, next));
-    for (const std::string& url : page.items)
-      LS_CHECK(fetch_report(task, type, url, lines, bookings));
+    for (const std::string& url : page.items) LS_CHECK(fetch_report(task, type, url, reports));
     next = page.next;
   } while (!next.empty());
   return {};
@@ -336,13 +346,16 @@ Result<void> BulkWay::fetch_reports(const BulkTask& task,
 Result<void> BulkWay::fetch_report(const BulkTask& task,
                                    aws::ReportType type,
                                    const std::string& url,
-                                   const BulkLines& lines,
-                                   std::vector<CloudBooking>& bookings) {
+                                   BulkReports& reports) {
   const bool is_result = type == aws::ReportType::Results;
   const auto file =
       plan_.work_dir / fmt::format("{}-{}-{}", target_, task.id, is_result ? "results" : "errors");
   LS_CHECK(session_.s3().download(url, file, kMaxReportBytes));
-  LS_CHECK(read_report(file, is_result, lines, bookings));
+  // A line that was cut for its length is no JSON any more, and names nobody.
+  LS_CHECK(for_each_report_line(file, [&](const std::string& line, uint64_t) -> Result<void> {
+    is_result ? reports.take_result(line) : reports.take_error(line);
+    return {};
+  }));
   std::error_code ignored;
   std::filesystem::remove(file, ignored);
   return {};

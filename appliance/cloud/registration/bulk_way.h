@@ -22,6 +22,7 @@
 #include "appliance/cloud/manifest/manifest_file.h"
 #include "appliance/cloud/registration/bulk_report.h"
 #include "appliance/cloud/registration/outbox.h"
+#include "appliance/cloud/registration/setbacks.h"
 #include "appliance/cloud/registration/way.h"
 
 namespace linesign {
@@ -51,7 +52,8 @@ class BulkWay final : public Way {
         session_(session),
         clock_(clock),
         target_(std::move(target)),
-        plan_(std::move(plan)) {}
+        plan_(std::move(plan)),
+        setbacks_(clock) {}
 
   WayStep step() override;
 
@@ -66,22 +68,19 @@ class BulkWay final : public Way {
   Result<void> write_manifest(const BulkTask& task, WrittenManifest& written, WayStep& step);
   Result<uint64_t> write_lines(const std::vector<CloudItem>& items, ManifestFile& file);
   Result<bool> upload(const BulkTask& task, const WrittenManifest& written);
-  // The AWS id of a task with this key; empty: none. `running`: some task of the account runs.
-  Result<std::string> find_started(const BulkTask& task, bool& running);
+  // The AWS id of a task with this key; empty: none. `other`: another one that runs, in words.
+  Result<std::string> find_started(const BulkTask& task, std::string& other);
   Result<std::string> find_among(aws::IotClient& iot,
                                  const BulkTask& task,
                                  aws::TaskStatus status,
-                                 bool& is_any) const;
+                                 std::string& other) const;
   Result<WayStep> without_task(const BulkTask& task, const Error& error);
-  Result<void> fetch_reports(const BulkTask& task,
-                             aws::ReportType type,
-                             const BulkLines& lines,
-                             std::vector<CloudBooking>& bookings);
+  Result<WayStep> book_lines(const BulkReports& reports);
+  Result<void> fetch_reports(const BulkTask& task, aws::ReportType type, BulkReports& reports);
   Result<void> fetch_report(const BulkTask& task,
                             aws::ReportType type,
                             const std::string& url,
-                            const BulkLines& lines,
-                            std::vector<CloudBooking>& bookings);
+                            BulkReports& reports);
   Result<void> give_up(const BulkTask& task, const std::string& reason);
   Result<void> return_items(uint64_t task_id);
   // A line that is not valid yet for AWS would fail.
@@ -94,6 +93,7 @@ class BulkWay final : public Way {
   const Clock& clock_;
   const std::string target_;
   const BulkPlan plan_;
+  Setbacks setbacks_;
   uint64_t unstarted_task_ = 0;  // uploaded by this process and never tried to start
   UnixTime newest_{};            // of its certificates; unstarted_task_ only
   int looks_ = 0;                // in a row at a running task

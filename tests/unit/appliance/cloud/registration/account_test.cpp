@@ -290,6 +290,48 @@ TEST_F(AccountTest, TheBulkWayWaitsForATaskOfSomebodyElse) {
   EXPECT_EQ(count(RegistrationState::Registered), 4U);
 }
 
+TEST_F(AccountTest, ALineAtWhichAwsFailsIsTriedLaterAndLaterAndTold) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.way = WayKind::Bulk;
+  make_devices(3);
+  aws_.control("settings", R"({"bulk_bad_lines":[1],"bulk_bad_code":"InternalFailureException"})");
+  const auto held = run(RunMode::Once);
+  ASSERT_TRUE(held.has_value()) << "a task with this line alone";
+  EXPECT_EQ(held->code(), ErrorCode::AwsUnavailable);
+  EXPECT_EQ(count(RegistrationState::Registered), 2U);
+  EXPECT_EQ(count(RegistrationState::Waiting), 1U);
+  EXPECT_EQ(outbox_.items.at(1).attempts, 1U) << "others got through in the first task";
+  EXPECT_EQ(in_account("tasks"), 2U);
+  aws_.control("settings", R"({"bulk_bad_lines":[],"bulk_bad_code":""})");
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 3U);
+}
+
+TEST_F(AccountTest, ABulkTaskOfWhichEveryLineIsRefusedParksNobody) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.way = WayKind::Bulk;
+  make_devices(12);
+  aws_.control("settings", R"({"bulk_bad_lines":[1,2,3,4,5,6,7,8,9,10,11,12]})");
+  const auto held = run(RunMode::Once);
+  aws_.control("settings", R"({"bulk_bad_lines":[]})");
+  ASSERT_TRUE(held.has_value());
+  EXPECT_THAT(held->detail(), HasSubstr("all 12 lines"));
+  EXPECT_EQ(count(RegistrationState::Parked), 0U);
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 12U);
+}
+
+TEST_F(AccountTest, ReportsThatCountFromZeroAreBookedRightly) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.way = WayKind::Bulk;
+  make_devices(6);
+  aws_.control("settings", R"({"bulk_first_line":0,"bulk_bad_lines":[3],"bulk_bad_tasks":1})");
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  aws_.control("settings", R"({"bulk_first_line":1})");
+  EXPECT_EQ(outbox_.items.at(3).state, RegistrationState::Parked);
+  EXPECT_EQ(count(RegistrationState::Registered), 5U);
+}
+
 TEST_F(AccountTest, ALostStartOfABulkTaskStartsNoSecondOne) {
   ASSERT_TRUE(register_ca().has_value());
   setup_.way = WayKind::Bulk;

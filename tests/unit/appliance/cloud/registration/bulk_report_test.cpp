@@ -4,73 +4,100 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "protocol/base/error.h"
+#include "tests/unit/appliance/cloud/registration/fake_outbox.h"
 
 namespace linesign {
 namespace {
 
 using testing::HasSubstr;
 
+// Devices 11 to 13 with certificates AAAA, BBBB, CCCC and things SN-1 to SN-3, in this order.
 class BulkReportTest : public testing::Test {
  protected:
   BulkReportTest() {
-    lines_.add(11, Sha256{1}, "-----A-----\nAAAA\n", "SN-1");
-    lines_.add(12, Sha256{2}, "-----A-----\nBBBB\n", "SN-2");
+    const char* letter = "ABC";
+    for (uint8_t i = 0; i < 3; ++i)
+      lines_.add(test::make_item(11 + i),
+                 Sha256{i},
+                 fmt::format("-----A-----\n{}\n", std::string(4, letter[i])),
+                 fmt::format("SN-{}", i + 1));
   }
+
+  static std::string result(const std::string& number, const std::string& pem) {
+    return fmt::format(
+        R"({{"lineNumber":{},"offset":9,"response":{{"CertificatePem":"-----A-----\n{}"}}}})",
+        number,
+        pem);
+  }
+  static std::string error(int number, const std::string& code) {
+    return fmt::format(
+        R"({{"lineNumber":{},"error":{{"code":"{}","message":"bad"}}}})", number, code);
+  }
+  const CloudBooking& booking(uint64_t id) const { return reports_.outcomes().at(id).booking; }
+
   BulkLines lines_;
+  BulkReports reports_{lines_};
 };
 
-TEST_F(BulkReportTest, FindsTheLineByItsNumber) {
-  const auto booking = read_report_line(
-      R"({"lineNumber":2,"offset":9,"response":{"CertificatePem":"-----A-----\nBBBB"}})",
-      true,
-      lines_);
-  ASSERT_TRUE(booking.has_value());
-  EXPECT_EQ(booking->issuance_id, 12U);
-  EXPECT_EQ(booking->state, RegistrationState::Registered);
-  EXPECT_EQ(booking->certificate_id, Sha256{2});
+TEST_F(BulkReportTest, AResultWithOurCertificateIsRegistered) {
+  reports_.take_result(result("2", "BBBB"));
+  EXPECT_EQ(booking(12).state, RegistrationState::Registered);
+  EXPECT_EQ(booking(12).certificate_id, Sha256{1});
+  EXPECT_TRUE(reports_.has_registered());
 }
 
-TEST_F(BulkReportTest, ANumberMayBeAText) {
-  const auto booking = read_report_line(
-      R"({"lineNumber":"2","response":{"CertificatePem":"-----A-----\nBBBB"}})", true, lines_);
-  ASSERT_TRUE(booking.has_value());
-  EXPECT_EQ(booking->issuance_id, 12U);
+TEST_F(BulkReportTest, ADeviceIsFoundByItsCertificateItsNumberOrItsThing) {
+  reports_.take_result(R"({"response":{"CertificatePem":"-----A-----\nAAAA"}})");
+  reports_.take_result(R"({"lineNumber":"2","response":{}})");
+  reports_.take_result(R"({"response":{"ResourceArns":{"t":"arn:aws:iot:r:1:thing/SN-3"}}})");
+  for (const uint64_t id : {11U, 12U, 13U})
+    EXPECT_EQ(booking(id).state, RegistrationState::Registered) << id;
 }
 
-TEST_F(BulkReportTest, FindsTheLineByCertificateOrThing) {
-  EXPECT_EQ(read_report_line(R"({"response":{"CertificatePem":"-----A-----\nAAAA"}})", true, lines_)
-                ->issuance_id,
-            11U);
-  EXPECT_EQ(read_report_line(
-                R"({"response":{"ResourceArns":{"t":"arn:aws:iot:r:1:thing/SN-2"}}})", true, lines_)
-                ->issuance_id,
-            12U);
+TEST_F(BulkReportTest, ACertificateThatIsNotOursIsParked) {
+  reports_.take_result(result("1", "XXXX"));
+  EXPECT_EQ(booking(11).state, RegistrationState::Parked);
+  EXPECT_THAT(booking(11).reason, HasSubstr("another certificate"));
 }
 
-TEST_F(BulkReportTest, AnotherCertificateOnTheLineIsParked) {
-  const auto booking = read_report_line(
-      R"({"lineNumber":1,"response":{"CertificatePem":"-----A-----\nBBBB"}})", true, lines_);
-  ASSERT_TRUE(booking.has_value());
-  EXPECT_EQ(booking->state, RegistrationState::Parked);
+TEST_F(BulkReportTest, WhatAwsCountsFromIsLearntFromItsResults) {
+  reports_.take_result(result("0", "AAAA"));
+  reports_.take_result(result("2", "CCCC"));
+  reports_.take_error(error(1, "ResourceRegistrationFailureException"));
+  EXPECT_EQ(booking(11).state, RegistrationState::Registered);
+  EXPECT_EQ(booking(12).state, RegistrationState::Parked);
+  EXPECT_EQ(booking(13).state, RegistrationState::Registered);
+}
+
+TEST_F(BulkReportTest, NumbersThatContradictEachOtherAreNotBelieved) {
+  reports_.take_result(result("1", "AAAA"));
+  reports_.take_result(result("7", "CCCC"));
+  reports_.take_error(error(2, "ResourceRegistrationFailureException"));
+  EXPECT_FALSE(reports_.outcomes().contains(12));
+  reports_.park_unmentioned();
+  EXPECT_THAT(booking(12).reason, HasSubstr("do not name"));
+}
+
+TEST_F(BulkReportTest, AnErrorChangesNothingAboutADeviceThatHasAResult) {
+  reports_.take_result(result("1", "AAAA"));
+  reports_.take_error(error(1, "ResourceRegistrationFailureException"));
+  EXPECT_EQ(booking(11).state, RegistrationState::Registered);
 }
 
 TEST_F(BulkReportTest, AFailedLineIsParkedWithTheReason) {
-  const auto booking = read_report_line(
-      R"({"lineNumber":1,"error":{"code":"ResourceRegistrationFailureException","message":"bad"}})",
-      false,
-      lines_);
-  ASSERT_TRUE(booking.has_value());
-  EXPECT_EQ(booking->state, RegistrationState::Parked);
-  EXPECT_EQ(booking->code, static_cast<uint32_t>(ErrorCode::AwsRefused));
-  EXPECT_THAT(booking->reason, HasSubstr("bad"));
+  reports_.take_error(error(1, "ResourceRegistrationFailureException"));
+  EXPECT_EQ(booking(11).state, RegistrationState::Parked);
+  EXPECT_EQ(booking(11).code, static_cast<uint32_t>(ErrorCode::AwsRefused));
+  EXPECT_THAT(booking(11).reason, HasSubstr("bad"));
+  EXPECT_EQ(booking(11).attempts, 1U);
 }
 
-TEST_F(BulkReportTest, AThrottledLineWaitsAgain) {
-  const auto booking = read_report_line(
-      R"({"lineNumber":1,"error":{"code":"ThrottlingException","message":"slow"}})", false, lines_);
-  ASSERT_TRUE(booking.has_value());
-  EXPECT_EQ(booking->state, RegistrationState::Waiting);
+TEST_F(BulkReportTest, AFailureThatMayPassIsNoVerdict) {
+  reports_.take_error(error(1, "ThrottlingException"));
+  reports_.take_error(error(2, "InternalFailureException"));
+  EXPECT_EQ(booking(11).state, RegistrationState::Waiting);
+  EXPECT_EQ(reports_.outcomes().at(11).hold->code(), ErrorCode::AwsThrottled);
+  EXPECT_EQ(reports_.outcomes().at(12).hold->code(), ErrorCode::AwsUnavailable);
 }
 
 TEST_F(BulkReportTest, WhatNamesNoDeviceOfOursIsLeftOut) {
@@ -79,12 +106,32 @@ TEST_F(BulkReportTest, WhatNamesNoDeviceOfOursIsLeftOut) {
                            "{",
                            "{}",
                            R"({"lineNumber":0})",
-                           R"({"lineNumber":3})",
+                           R"({"lineNumber":4})",
                            R"({"lineNumber":"x"})",
                            R"({"lineNumber":"1x"})",
                            R"({"lineNumber":""})",
-                           R"({"response":{"ResourceArns":{"t":"arn:aws:iot:r:1:thing/SN-9"}}})"})
-    EXPECT_FALSE(read_report_line(line, true, lines_).has_value()) << line;
+                           R"({"response":{"ResourceArns":{"t":"arn:aws:iot:r:1:thing/SN-9"}}})"}) {
+    reports_.take_result(line);
+    reports_.take_error(line);
+    EXPECT_TRUE(reports_.outcomes().empty()) << line;
+  }
+}
+
+TEST(BulkReportSetUpTest, TenLinesThatFailAlikeAndNoOtherAreAboutTheSetUp) {
+  for (const int count : {9, 10}) {
+    BulkLines lines;
+    for (int i = 1; i <= count; ++i)
+      lines.add(test::make_item(static_cast<uint64_t>(i)), {}, std::to_string(i), "");
+    BulkReports reports(lines);
+    for (int i = 1; i <= count; ++i)
+      reports.take_error(
+          fmt::format(R"({{"lineNumber":{},"error":{{"code":"AccessDeniedException"}}}})", i));
+    const auto all = reports.what_all_failed_with();
+    EXPECT_EQ(all.has_value(), count == 10);
+    if (!all) continue;
+    EXPECT_EQ(all->code(), ErrorCode::AwsDenied);
+    EXPECT_THAT(all->detail(), HasSubstr("all 10 lines"));
+  }
 }
 
 }  // namespace
