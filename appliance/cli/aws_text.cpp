@@ -49,6 +49,11 @@ constexpr std::array kAwsAdvice = {
     Advice{ErrorCode::AwsConflict, "See `linesign aws preflight`."},
     Advice{ErrorCode::AwsQuota, "Ask AWS to raise the quota that the line above names."},
     Advice{ErrorCode::AwsSettings, "Correct [[aws.target]] and restart linesign-uploader."},
+    Advice{ErrorCode::CloudTargetUnknown,
+           "Restart linesignd: it learns its targets when it starts."},
+    Advice{ErrorCode::CloudTargetMoved,
+           "Give the account or region of the configuration a target of another name, then restart "
+           "linesignd and linesign-uploader."},
     Advice{ErrorCode::AwsWrongRegion, "Name a bucket in the target's region."},
     Advice{ErrorCode::Io, "Free space in state_dir or export_dir; it goes on by itself."},
 };

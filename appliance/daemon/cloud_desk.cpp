@@ -18,6 +18,24 @@ CloudPlan plan_of(const AwsConfig& config) {
   return plan;
 }
 
+std::vector<CloudTarget> take_moved(CloudPlan& plan, const std::vector<CloudTargetStatus>& known) {
+  const auto is_moved = [&known](const CloudTarget& target) {
+    return std::any_of(known.begin(), known.end(), [&](const CloudTargetStatus& each) {
+      return each.target.name == target.name &&
+             (each.target.account != target.account || each.target.region != target.region);
+    });
+  };
+  std::vector<CloudTarget> moved;
+  std::copy_if(plan.targets.begin(), plan.targets.end(), std::back_inserter(moved), is_moved);
+  std::erase_if(plan.targets, is_moved);
+  std::erase_if(plan.feeds, [&moved](const CloudFeed& feed) {
+    return std::any_of(moved.begin(), moved.end(), [&](const CloudTarget& each) {
+      return each.name == feed.target;
+    });
+  });
+  return moved;
+}
+
 void CloudDesk::set_plan(CloudPlan plan, Reply<void> reply) {
   ledger_.write<void>([plan = std::move(plan), now = clock_.now()](
                           Ledger& ledger) { return ledger.cloud().set_plan(plan, now); },

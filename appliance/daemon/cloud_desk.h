@@ -18,6 +18,10 @@ namespace linesign {
 // What the ledger is to be told of the configuration.
 CloudPlan plan_of(const AwsConfig& config);
 
+// Takes out of the plan those that were another account or region before, with what feeds them:
+// nothing may count as registered in an account that it never reached.
+std::vector<CloudTarget> take_moved(CloudPlan& plan, const std::vector<CloudTargetStatus>& known);
+
 class CloudDesk final : public CloudService {
  public:
   // Borrowed; both outlive this object.

@@ -41,7 +41,12 @@ struct LedgerStart {
 // Production does not depend on the cloud: a plan that cannot be is told and left out.
 Result<void> set_cloud_plan(Ledger& ledger, const AwsConfig& config, UnixTime now) {
   LS_CHECK(ledger.begin());
-  Result<void> set = ledger.cloud().set_plan(plan_of(config), now);
+  CloudPlan plan = plan_of(config);
+  if (const auto known = ledger.cloud().status(); known.has_value())
+    for (const CloudTarget& moved : take_moved(plan, *known))
+      spdlog::error("AWS target not taken over error={}",
+                    Error(ErrorCode::CloudTargetMoved, moved.name).to_string());
+  Result<void> set = ledger.cloud().set_plan(plan, now);
   if (!set && set.error().kind() != ErrorKind::Refuse) return set;
   if (!set) spdlog::error("AWS targets not taken over error={}", set.error().to_string());
   return ledger.commit();

@@ -54,6 +54,7 @@ class Plant:
             filled.setdefault("template_file", str(self.template))
         if filled["way"] == "file":
             filled.setdefault("export_dir", str(self.folder / "export"))
+            (self.folder / "export").mkdir(exist_ok=True)
         return {key: value for key, value in filled.items() if value is not None}
 
     def write_profiles(self):

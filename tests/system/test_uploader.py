@@ -70,6 +70,24 @@ def test_an_order_is_added_to_a_target_later(make_plant):
     plant.cli("register", "--order", "none", "--target", "staging", expect=EX_DATA)
 
 
+def test_a_target_that_becomes_another_account_registers_nothing_there(make_plant):
+    plant = make_plant({"name": "moved"}, {"name": "other", "account": OTHER},
+                       default_order=["moved", "other"])
+    plant.issue(5)
+    plant.cli("upload")
+    plant.appliance.stop()
+    file = plant.appliance.config_file
+    file.write_text(file.read_text().replace(ACCOUNT, OTHER, 1))
+    plant.appliance.start()
+    plant.issue(8)
+    for command in ("upload --once", "preflight", "reconcile"):
+        said = plant.cli(*command.split(), "--target", "moved", expect=EX_CONFIG)
+        assert "another name" in said, command
+    plant.cli("upload", "--target", "other")
+    assert plant.status()["other"]["registered"] == 8, "the others go on"
+    assert plant.status()["moved"]["registered"] == 5
+
+
 def test_bulk_parks_five_bad_lines_in_a_thousand_and_registers_the_others(make_plant):
     devices, bad = 1000, [5, 99, 500, 777, 1000]
     plant = make_plant({"way": "bulk"})

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from support.appliance import (EX_CONFIG, EX_DATA, EX_NOPERM, EX_UNAVAILABLE, MODULE,
+from support.appliance import (EX_CONFIG, EX_DATA, EX_IO, EX_NOPERM, EX_UNAVAILABLE, MODULE,
                                limit_file_size, read_only, wait_until, writable)
 from support.aws.calls import ACCOUNT, OTHER
 from support.aws.certificates import TestCa, key_pem, new_key
@@ -396,6 +396,19 @@ def test_a_disk_that_is_full_while_a_manifest_is_written(make_plant, way):
     (manifest,) = (plant.folder / "export").glob("*.ndjson")
     assert len(manifest.read_text().splitlines()) == 60
     assert plant.status()["plant0"]["handed_over"] == 60
+
+
+def test_a_stick_that_is_not_in_its_place_gets_nothing_and_holds(make_plant):
+    plant = make_plant({"way": "file"}, ready=False)
+    plant.issue(4)
+    stick = plant.folder / "export"
+    stick.rename(plant.folder / "away")
+    said = plant.cli("preflight", expect=EX_IO) + plant.cli("upload", "--once", expect=EX_IO)
+    assert said.count("is the stick in its place?") >= 2
+    assert not stick.exists() and plant.status()["plant0"]["handed_over"] == 0
+    (plant.folder / "away").rename(stick)
+    plant.cli("upload", "--once")
+    assert plant.status()["plant0"]["handed_over"] == 4
 
 
 # --- bulk ----------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 
 #include <fmt/format.h>
 
@@ -49,11 +50,24 @@ Result<std::filesystem::path> FileSink::settle() {
   return hidden_;
 }
 
-Result<uint64_t> FileSink::finish() {
+Result<uint64_t> FileSink::finish() { return rename_to(path_, 0); }
+
+Result<uint64_t> FileSink::finish_new(const std::filesystem::path& path) {
+  return rename_to(path, RENAME_NOREPLACE);
+}
+
+Result<uint64_t> FileSink::rename_to(const std::filesystem::path& path, unsigned int flags) {
   LS_CHECK(settle());
-  if (::rename(hidden_.c_str(), path_.c_str()) != 0) return failed(errno);
+  int done = ::renameat2(AT_FDCWD, hidden_.c_str(), AT_FDCWD, path.c_str(), flags);
+  // A file system of a stick may not know the flag: then a look before is all there is.
+  if (done != 0 && errno == EINVAL && flags != 0) {
+    if (::access(path.c_str(), F_OK) == 0) return fail(ErrorCode::FileExists, path.string());
+    done = ::rename(hidden_.c_str(), path.c_str());
+  }
+  if (done != 0)
+    return errno == EEXIST ? fail(ErrorCode::FileExists, path.string()) : failed(errno);
   fd_.reset();
-  const std::filesystem::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   const UniqueFd directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!directory || ::fsync(directory.get()) != 0) return failed(errno);
   return size_bytes_;

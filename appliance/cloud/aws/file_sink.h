@@ -25,12 +25,16 @@ class FileSink final {
   Result<void> take(std::string_view piece);
   // On the disk, not under its name yet: the path of the hidden file, until finish().
   Result<std::filesystem::path> settle();
-  // Gives the size. The content is on the disk before the name is there.
+  // Gives the size. The content is on the disk before the name is there, and replaces what had it.
   Result<uint64_t> finish();
+  // The same under another name of the same folder. FileExists: the name is taken; nothing was
+  // done.
+  Result<uint64_t> finish_new(const std::filesystem::path& path);
 
  private:
   tl::unexpected<Error> failed(int error_number) const;
   Result<void> begin();
+  Result<uint64_t> rename_to(const std::filesystem::path& path, unsigned int flags);
 
   const std::filesystem::path path_;
   const std::filesystem::path hidden_;

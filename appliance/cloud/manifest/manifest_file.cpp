@@ -56,6 +56,12 @@ Result<WrittenManifest> ManifestFile::finish() {
   return written;
 }
 
+Result<void> ManifestFile::finish_new(const std::filesystem::path& path) {
+  LS_CHECK(flush());
+  LS_CHECK(sink_->finish_new(path));
+  return {};
+}
+
 Result<Sha256> file_sha256(const std::filesystem::path& path) {
   const UniqueFd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat about {};

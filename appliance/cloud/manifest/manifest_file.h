@@ -40,6 +40,10 @@ class ManifestFile final {
   Result<std::filesystem::path> settle();
   // On the disk, under its name.
   Result<WrittenManifest> finish();
+  // The same under another name of the same folder; FileExists if it is taken.
+  Result<void> finish_new(const std::filesystem::path& path);
+
+  uint64_t lines() const { return lines_; }
 
  private:
   Result<void> flush();

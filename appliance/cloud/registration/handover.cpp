@@ -1,11 +1,14 @@
 #include "appliance/cloud/registration/handover.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <charconv>
 
 #include <fmt/format.h>
 
-#include "appliance/cloud/manifest/manifest_file.h"
 #include "appliance/cloud/manifest/manifest_line.h"
 #include "appliance/cloud/registration/verdict.h"
 #include "protocol/base/bytes.h"
@@ -16,13 +19,12 @@ namespace {
 
 constexpr size_t kMaxListBytes = 32 * 1024 * 1024;  // a million numbers
 constexpr mode_t kPrivateFile = 0600;
+constexpr const char* kLinesSuffix = ".ndjson";
+constexpr const char* kTableSuffix = ".csv";
 
-// "FIRST LAST\n", then a number in each line.
-std::string list_text(uint64_t first, uint64_t last, const std::vector<uint64_t>& ids) {
-  std::string text = fmt::format("{}\n{}\n", first, last);
-  for (const uint64_t id : ids) text += fmt::format("{}\n", id);
-  return text;
-}
+constexpr std::string_view kWriting = "writing\n";
+constexpr std::string_view kWritten = "written\n";
+constexpr int kMostNames = 1000;
 
 std::vector<uint64_t> read_numbers(std::string_view text) {
   std::vector<uint64_t> numbers;
@@ -68,45 +70,64 @@ WayStep FileWay::step() {
   return step.has_value() ? std::move(*step) : held(step.error());
 }
 
-std::filesystem::path FileWay::export_path(const Range& range, std::string_view suffix) const {
-  return plan_.export_dir / fmt::format("{}-{}-{}{}", target_, range.first, range.last, suffix);
+Result<void> check_export_dir(const std::filesystem::path& export_dir) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(export_dir, ignored))
+    return fail(
+        ErrorCode::Io,
+        fmt::format("export_dir {} is not there: is the stick in its place?", export_dir.string()));
+  if (::access(export_dir.c_str(), W_OK | X_OK) != 0)
+    return fail(ErrorCode::Io,
+                fmt::format("export_dir {}: {}", export_dir.string(), errno_text(errno)));
+  return {};
 }
 
 Result<WayStep> FileWay::advance() {
-  LS_CHECK(finish_interrupted());
+  LS_TRY(std::optional<List> list, read_list());
+  if (list && list->is_written) {
+    LS_CHECK(book(list->ids));
+    remove_list();
+    list.reset();
+  }
   WayStep step;
-  Range range;
-  LS_TRY(const std::vector<uint64_t> ids, list_waiting(range, step));
-  step.is_idle = ids.empty() && step.parked == 0;
-  if (ids.empty()) return step;
-  LS_CHECK(make_directories(plan_.export_dir, 0700));
-  LS_CHECK(write_file_atomic(list_path(),
-                             as_bytes(list_text(range.first, range.last, ids)),
-                             kPrivateFile,
-                             Overwrite::Replace,
-                             Durability::Synced));
-  LS_CHECK(write_files(ids, range));
-  LS_TRY(step.registered, book(ids));
-  std::error_code ignored;
-  std::filesystem::remove(list_path(), ignored);
+  if (!list) {
+    LS_TRY(std::vector<uint64_t> ids, list_waiting(step));
+    step.is_idle = ids.empty() && step.parked == 0;
+    if (ids.empty()) return step;
+    list = List{false, std::move(ids)};
+    LS_CHECK(write_list(*list));
+  }
+  LS_TRY(list->is_written, write_files(list->ids));
+  if (list->is_written) {
+    LS_CHECK(write_list(*list));
+    LS_TRY(step.registered, book(list->ids));
+  }
+  remove_list();
   return step;
 }
 
-// Files that are complete and not booked are booked; others are written anew.
-Result<void> FileWay::finish_interrupted() {
+Result<std::optional<FileWay::List>> FileWay::read_list() const {
   std::error_code ignored;
-  if (!std::filesystem::exists(list_path(), ignored)) return {};
-  LS_TRY(const Bytes text, read_file(list_path(), kMaxListBytes));
-  std::vector<uint64_t> numbers = read_numbers(as_text(text));
-  if (numbers.size() > 2) {
-    const Range range{numbers[0], numbers[1]};
-    numbers.erase(numbers.begin(), numbers.begin() + 2);
-    const bool is_written = std::filesystem::exists(export_path(range, ".ndjson"), ignored) &&
-                            std::filesystem::exists(export_path(range, ".csv"), ignored);
-    if (is_written) LS_CHECK(book(numbers));
-  }
+  if (!std::filesystem::exists(list_path(), ignored)) return std::optional<List>();
+  LS_TRY(const Bytes bytes, read_file(list_path(), kMaxListBytes));
+  std::string_view text = as_text(bytes);
+  List list;
+  list.is_written = text.starts_with(kWritten);
+  text.remove_prefix(std::min(text.size(), text.find('\n') + 1));
+  list.ids = read_numbers(text);
+  return list.ids.empty() ? std::optional<List>() : std::optional(std::move(list));
+}
+
+Result<void> FileWay::write_list(const List& list) const {
+  std::string text(list.is_written ? kWritten : kWriting);
+  for (const uint64_t id : list.ids) text += fmt::format("{}\n", id);
+  return write_file_atomic(
+      list_path(), as_bytes(text), kPrivateFile, Overwrite::Replace, Durability::Synced);
+}
+
+void FileWay::remove_list() const {
+  std::error_code ignored;
   std::filesystem::remove(list_path(), ignored);
-  return {};
 }
 
 // Those whose line can be made go into the list, the others are parked. Gives the number of these.
@@ -125,7 +146,7 @@ Result<uint64_t> FileWay::sort_out(const std::vector<CloudItem>& items,
   return poison.size();
 }
 
-Result<std::vector<uint64_t>> FileWay::list_waiting(Range& range, WayStep& step) {
+Result<std::vector<uint64_t>> FileWay::list_waiting(WayStep& step) {
   std::vector<uint64_t> ids;
   uint64_t after = 0;
   while (ids.size() < plan_.chunk_lines) {
@@ -135,7 +156,6 @@ Result<std::vector<uint64_t>> FileWay::list_waiting(Range& range, WayStep& step)
     LS_TRY(const uint64_t parked_here, sort_out(items, ids));
     step.parked += parked_here;
   }
-  if (!ids.empty()) range = {ids.front(), ids.back()};
   return ids;
 }
 
@@ -152,9 +172,11 @@ Result<void> FileWay::for_each(const std::vector<uint64_t>& ids,
   return {};
 }
 
-Result<void> FileWay::write_files(const std::vector<uint64_t>& ids, const Range& range) {
-  ManifestFile lines(export_path(range, ".ndjson"));
-  ManifestFile table(export_path(range, ".csv"));
+Result<bool> FileWay::write_files(const std::vector<uint64_t>& ids) {
+  LS_CHECK(check_export_dir(plan_.export_dir));
+  const std::string name = fmt::format("{}-{}-{}", target_, ids.front(), ids.back());
+  ManifestFile lines(plan_.export_dir / (name + kLinesSuffix));
+  ManifestFile table(plan_.export_dir / (name + kTableSuffix));
   LS_CHECK(table.add_header(csv_header()));
   const auto add = [&](const CloudItem& item) -> Result<void> {
     LS_TRY(const std::string line, device_line(plan_.parameters, item));
@@ -162,11 +184,45 @@ Result<void> FileWay::write_files(const std::vector<uint64_t>& ids, const Range&
     return table.add(csv_line(item));
   };
   LS_CHECK(for_each(ids, add));
-  LS_TRY(const WrittenManifest written, lines.finish());
-  if (written.lines != ids.size())
-    return fail(ErrorCode::Internal, "the outbox changed while the files were written");
-  LS_CHECK(table.finish());
-  return {};
+  if (lines.lines() != ids.size()) return false;
+  LS_CHECK(name_files(lines, table, name));
+  return true;
+}
+
+// The first name that neither of the two must share with something else. A file of the same content
+// is ours: of a process that was killed.
+Result<void> FileWay::name_files(ManifestFile& lines,
+                                 ManifestFile& table,
+                                 const std::string& name) const {
+  struct Wanted {
+    ManifestFile& file;
+    const char* suffix;
+    Sha256 sha256{};
+    std::filesystem::path path{};
+    bool is_there = false;
+  };
+  std::array<Wanted, 2> both = {Wanted{lines, kLinesSuffix}, Wanted{table, kTableSuffix}};
+  for (Wanted& each : both) {
+    LS_TRY(const std::filesystem::path hidden, each.file.settle());
+    LS_TRY(each.sha256, file_sha256(hidden));
+  }
+  for (int number = 1; number <= kMostNames; ++number) {
+    bool is_free = true;
+    for (Wanted& each : both) {
+      each.path = plan_.export_dir /
+                  ((number == 1 ? name : fmt::format("{}-{}", name, number)) + each.suffix);
+      std::error_code ignored;
+      each.is_there = std::filesystem::exists(each.path, ignored);
+      if (!each.is_there) continue;
+      const auto there = file_sha256(each.path);
+      is_free = is_free && there.has_value() && *there == each.sha256;
+    }
+    if (!is_free) continue;
+    for (Wanted& each : both)
+      if (!each.is_there) LS_CHECK(each.file.finish_new(each.path));
+    return {};
+  }
+  return fail(ErrorCode::FileExists, (plan_.export_dir / name).string());
 }
 
 Result<uint64_t> FileWay::book(const std::vector<uint64_t>& ids) {

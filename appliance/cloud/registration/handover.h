@@ -5,29 +5,35 @@
 //
 // Files     NAME.ndjson (template parameters, one device per line) and NAME.csv, where NAME is the
 //           target and the first and last number in the ledger. They are complete when they have
-//           their names. A list of what is in them stands in the state folder until all of it is
-//           booked, so that a new process books the same devices and writes no second file
+//           their names, and replace nothing: where a name is taken by something else, "-2" and so
+//           on is put behind it. A list of what goes into them stands in the state folder until all
+//           of it is booked, so that a new process writes and books the same devices
 // Threads   one
 #ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_HANDOVER_H_
 #define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_HANDOVER_H_
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "appliance/cloud/manifest/device_fields.h"
+#include "appliance/cloud/manifest/manifest_file.h"
 #include "appliance/cloud/registration/outbox.h"
 #include "appliance/cloud/registration/way.h"
 
 namespace linesign {
 
 struct FilePlan {
-  std::filesystem::path export_dir;
+  std::filesystem::path export_dir;  // must be there: it may be the place of a stick
   std::filesystem::path work_dir;
   TextMap parameters;
   uint32_t chunk_lines = 50'000;
 };
+
+// Io with what to do: no such folder, or nobody may write there.
+Result<void> check_export_dir(const std::filesystem::path& export_dir);
 
 class FileWay final : public Way {
  public:
@@ -36,20 +42,23 @@ class FileWay final : public Way {
   WayStep step() override;
 
  private:
-  struct Range {
-    uint64_t first = 0;
-    uint64_t last = 0;
+  struct List {
+    bool is_written = false;  // both files have their names
+    std::vector<uint64_t> ids;
   };
   Result<WayStep> advance();
-  Result<void> finish_interrupted();
+  Result<std::optional<List>> read_list() const;
+  Result<void> write_list(const List& list) const;
+  void remove_list() const;
   Result<uint64_t> sort_out(const std::vector<CloudItem>& items, std::vector<uint64_t>& ids);
-  Result<std::vector<uint64_t>> list_waiting(Range& range, WayStep& step);
-  Result<void> write_files(const std::vector<uint64_t>& ids, const Range& range);
+  Result<std::vector<uint64_t>> list_waiting(WayStep& step);
+  // False: some of them do not wait any more.
+  Result<bool> write_files(const std::vector<uint64_t>& ids);
+  Result<void> name_files(ManifestFile& lines, ManifestFile& table, const std::string& name) const;
   Result<uint64_t> book(const std::vector<uint64_t>& ids);
   Result<void> for_each(const std::vector<uint64_t>& ids,
                         const std::function<Result<void>(const CloudItem&)>& take);
   std::filesystem::path list_path() const { return plan_.work_dir / (target_ + ".handover"); }
-  std::filesystem::path export_path(const Range& range, std::string_view suffix) const;
 
   Outbox& outbox_;
   const std::string target_;

@@ -1,8 +1,30 @@
 #include "appliance/cloud/registration/target_setup.h"
 
+#include <fmt/format.h>
+
 #include "appliance/cloud/registration/direct_way.h"
 
 namespace linesign {
+
+Result<void> check_target(Outbox& outbox, const TargetSetup& setup) {
+  LS_TRY(const std::vector<CloudTargetStatus> targets, outbox.status());
+  for (const CloudTargetStatus& each : targets) {
+    const CloudTarget& known = each.target;
+    if (known.name != setup.name) continue;
+    if (known.account == setup.account && known.region == setup.region) return {};
+    return fail(ErrorCode::CloudTargetMoved,
+                fmt::format("{} is account {} in {} for the ledger, and {} in {} in the "
+                            "configuration: a name stays with its account, so the other one needs "
+                            "another name",
+                            setup.name,
+                            known.account,
+                            known.region,
+                            setup.account,
+                            setup.region));
+  }
+  return fail(ErrorCode::CloudTargetUnknown,
+              setup.name + ": linesignd does not know it yet: restart linesignd");
+}
 
 std::unique_ptr<Way> make_way(const TargetSetup& setup,
                               Outbox& outbox,

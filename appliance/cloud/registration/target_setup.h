@@ -45,6 +45,10 @@ struct TargetSetup {
   std::function<Result<aws::SessionOptions>()> session_options;
 };
 
+// Does the ledger mean the same by this name? CloudTargetUnknown; CloudTargetMoved: it was another
+// account or region before, and what is registered there would count as registered here.
+Result<void> check_target(Outbox& outbox, const TargetSetup& setup);
+
 // Borrows all but the setup. `connection` is not used, and may be null, for WayKind::File.
 std::unique_ptr<Way> make_way(const TargetSetup& setup,
                               Outbox& outbox,

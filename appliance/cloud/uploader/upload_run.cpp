@@ -46,6 +46,7 @@ class Worker final : public Way {
 
   // Before the first step, and after each obstacle that a person may have removed.
   Result<void> open() {
+    LS_CHECK(check_target(*parts_.outbox, setup_));
     if (!way_) {
       LS_CHECK(setup_.read_files(setup_));
       if (setup_.way != WayKind::File) LS_CHECK(connect());

@@ -146,7 +146,11 @@ class Program final {
   }
 
   Result<int> run_one(TargetSetup& setup, const UploaderCommand& command) {
+    // The CA may be registered before linesignd has heard of the target.
+    const bool uses_ledger = command.what == What::Preflight || command.what == What::Reconcile;
+    if (uses_ledger) LS_CHECK(check_target(outbox_, setup));
     if (command.what == What::Preflight && setup.way == WayKind::File) {
+      LS_CHECK(check_export_dir(setup.file.export_dir));
       *around_.out << fmt::format("{}: ok: way file calls nothing of AWS\n", setup.name);
       return 0;
     }

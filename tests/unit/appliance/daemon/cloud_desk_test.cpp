@@ -142,6 +142,22 @@ TEST_F(CloudDeskTest, StopsAndStartsAFeed) {
   EXPECT_EQ(client().claim(kTarget, 0, 10)->size(), 3U);
 }
 
+TEST(CloudPlanOfConfig, ATargetThatWasAnotherAccountIsLeftOutAndTheOthersStay) {
+  CloudPlan plan{{{"eu", "123456789012", "eu-west-1"},
+                  {"us", "123456789012", "us-east-1"},
+                  {"new", "123456789012", "eu-west-1"}},
+                 {{"default", "eu"}, {"default", "us"}}};
+  std::vector<CloudTargetStatus> known(2);
+  known[0].target = {"eu", "123456789012", "eu-west-1"};
+  known[1].target = {"us", "999988887777", "us-east-1"};
+  const auto moved = take_moved(plan, known);
+  ASSERT_EQ(moved.size(), 1U);
+  EXPECT_EQ(moved[0].name, "us");
+  EXPECT_EQ(plan.targets.size(), 2U);
+  ASSERT_EQ(plan.feeds.size(), 1U);
+  EXPECT_EQ(plan.feeds[0].target, "eu");
+}
+
 TEST(CloudPlanOfConfig, NamesTargetsAndWhereTheDefaultOrderGoes) {
   const CloudPlan plan = plan_of(config_with_one_target());
   ASSERT_EQ(plan.targets.size(), 1U);

@@ -5,12 +5,6 @@
 #include "protocol/base/bytes.h"
 
 namespace linesign::test {
-namespace {
-
-tl::unexpected<Error> not_played() { return fail(ErrorCode::Internal, "not played"); }
-
-}  // namespace
-
 CloudItem make_item(uint64_t id) {
   CloudItem item;
   item.issuance_id = id;
@@ -104,7 +98,11 @@ Result<std::vector<BulkTask>> FakeOutbox::open_tasks(const std::string& /*target
   return open;
 }
 
-Result<std::vector<CloudTargetStatus>> FakeOutbox::status() { return not_played(); }
+Result<std::vector<CloudTargetStatus>> FakeOutbox::status() {
+  CloudTargetStatus only;
+  only.target = target;
+  return std::vector{only};
+}
 
 Result<std::vector<CloudRegistration>> FakeOutbox::registrations(const std::string& /*target*/,
                                                                  uint64_t after,

@@ -38,6 +38,7 @@ class FakeOutbox final : public Outbox {
                                        uint64_t after,
                                        uint32_t limit) override;
 
+  CloudTarget target{"plant", "", ""};  // the only one that the ledger knows
   std::map<uint64_t, CloudItem> items;
   std::map<uint64_t, CloudBooking> booked;  // the last of each
   std::map<uint64_t, BulkTask> tasks;

@@ -29,6 +29,29 @@ class FileWayTest : public testing::Test {
                     .chunk_lines = 1000});
   }
 
+  FileWayTest() { std::filesystem::create_directory(out()); }
+
+  std::filesystem::path out() const { return folder_.path() / "out"; }
+  // As a kill leaves it.
+  void write_list(const std::string& state, uint64_t last) {
+    std::ofstream list(folder_.path() / "plant.handover");
+    list << state << '\n';
+    for (uint64_t id = 1; id <= last; ++id) list << id << '\n';
+  }
+  std::string first_line(const std::string& name) const {
+    std::ifstream in(out() / name);
+    std::string line;
+    std::getline(in, line);
+    return line;
+  }
+  std::vector<std::string> names() const {
+    std::vector<std::string> found;
+    for (const auto& each : std::filesystem::directory_iterator(out()))
+      found.push_back(each.path().filename());
+    std::sort(found.begin(), found.end());
+    return found;
+  }
+
   const TempDir folder_;
   FakeOutbox outbox_{1200};
 };
@@ -49,16 +72,72 @@ TEST_F(FileWayTest, WritesWhatWaitsAndHandsItOver) {
 TEST_F(FileWayTest, FilesThatAreNotBookedAreBookedByTheNextProcess) {
   FileWay first = make();
   ASSERT_EQ(first.step().registered, 1000U);
-  // As a kill between the last booking and the end leaves it.
-  std::ofstream list(folder_.path() / "plant.handover");
-  list << "1\n1000\n";
-  for (int id = 1; id <= 1000; ++id) list << id << '\n';
-  list.close();
+  write_list("written", 1000);
   for (uint64_t id = 501; id <= 1000; ++id) outbox_.items[id].state = RegistrationState::Waiting;
   FileWay second = make();
   EXPECT_EQ(second.step().registered, 200U) << "only what was in no file";
   EXPECT_TRUE(std::filesystem::exists(folder_.path() / "out/plant-1001-1200.ndjson"));
   EXPECT_EQ(outbox_.items[700].state, RegistrationState::HandedOver);
+}
+
+TEST_F(FileWayTest, FilesThatAKilledProcessHadNotFinishedAreWrittenWithTheSameDevices) {
+  FileWay whole = make();
+  ASSERT_EQ(whole.step().registered, 1000U);
+  const std::string table = first_line("plant-1-1000.csv");
+  std::filesystem::remove(out() / "plant-1-1000.csv");  // killed between the two
+  for (uint64_t id = 1; id <= 1000; ++id) outbox_.items[id].state = RegistrationState::Waiting;
+  write_list("writing", 1000);
+  FileWay next = make();
+  EXPECT_EQ(next.step().registered, 1000U);
+  EXPECT_EQ(names(), (std::vector<std::string>{"plant-1-1000.csv", "plant-1-1000.ndjson"}));
+  EXPECT_EQ(first_line("plant-1-1000.csv"), table);
+}
+
+TEST_F(FileWayTest, ReleasedDevicesGetNewFilesAndTheOldOnesStay) {
+  FileWay first = make();
+  ASSERT_EQ(first.step().registered, 1000U);
+  for (uint64_t id = 1; id <= 1000; ++id) outbox_.items[id].state = RegistrationState::Waiting;
+  FileWay corrected(outbox_,
+                    "plant",
+                    {.export_dir = out(),
+                     .work_dir = folder_.path(),
+                     .parameters = {{"Corrected", "{device_id}"}},
+                     .chunk_lines = 1000});
+  // The first try fails: the hidden file's name is taken by a folder.
+  std::filesystem::create_directory(out() / ".plant-1-1000.ndjson.part");
+  EXPECT_TRUE(corrected.step().hold.has_value());
+  std::filesystem::remove(out() / ".plant-1-1000.ndjson.part");
+  EXPECT_EQ(corrected.step().registered, 1000U);
+  EXPECT_NE(first_line("plant-1-1000.ndjson").find("ThingName"), std::string::npos);
+  EXPECT_NE(first_line("plant-1-1000-2.ndjson").find("Corrected"), std::string::npos);
+}
+
+TEST_F(FileWayTest, AFileOfSomebodyElseIsNotReplaced) {
+  std::ofstream(out() / "plant-1-1000.csv") << "of another appliance\n";
+  FileWay way = make();
+  EXPECT_EQ(way.step().registered, 1000U);
+  EXPECT_EQ(first_line("plant-1-1000.csv"), "of another appliance");
+  EXPECT_EQ(names(),
+            (std::vector<std::string>{
+                "plant-1-1000-2.csv", "plant-1-1000-2.ndjson", "plant-1-1000.csv"}));
+}
+
+TEST_F(FileWayTest, WhenOneFileFailsTheOtherHasNoNameEither) {
+  std::filesystem::create_directories(out() / ".plant-1-1000.csv.part");
+  FileWay way = make();
+  EXPECT_TRUE(way.step().hold.has_value());
+  EXPECT_FALSE(std::filesystem::exists(out() / "plant-1-1000.ndjson"));
+  EXPECT_TRUE(outbox_.booked.empty());
+}
+
+TEST_F(FileWayTest, AStickThatIsNotThereHolds) {
+  std::filesystem::remove(out());
+  FileWay way = make();
+  const WayStep step = way.step();
+  ASSERT_TRUE(step.hold.has_value());
+  EXPECT_NE(step.hold->detail().find("is not there"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(out()));
+  EXPECT_TRUE(outbox_.booked.empty());
 }
 
 TEST_F(FileWayTest, ADeviceWhoseLineCannotBeMadeIsParked) {

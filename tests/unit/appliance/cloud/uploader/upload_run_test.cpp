@@ -23,6 +23,7 @@ class UploadRunTest : public testing::Test {
     setup.name = "plant";
     setup.way = WayKind::File;
     setup.file.export_dir = folder_.path() / "out";
+    std::filesystem::create_directory(setup.file.export_dir);
     setup.file.work_dir = folder_.path();
     setup.file.parameters = {{"ThingName", "{device_id}"}};
     setups_.push_back(setup);
@@ -64,6 +65,22 @@ TEST_F(UploadRunTest, OnceGivesTheErrorThatHolds) {
   EXPECT_EQ(done.error().code(), ErrorCode::AdminUnavailable);
   EXPECT_THAT(progress(), HasSubstr("AdminUnavailable"));
   EXPECT_EQ(logged_, 1);
+}
+
+TEST_F(UploadRunTest, ATargetThatIsAnotherAccountForTheLedgerRegistersNothing) {
+  setups_.front().account = "123456789012";
+  const auto done = run(RunMode::Once);
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().code(), ErrorCode::CloudTargetMoved);
+  EXPECT_TRUE(outbox_.booked.empty());
+}
+
+TEST_F(UploadRunTest, ATargetThatTheLedgerDoesNotKnowYetSaysWhatToDo) {
+  outbox_.target.name = "other";
+  const auto done = run(RunMode::Once);
+  ASSERT_FALSE(done.has_value());
+  EXPECT_EQ(done.error().code(), ErrorCode::CloudTargetUnknown);
+  EXPECT_THAT(done.error().detail(), HasSubstr("restart linesignd"));
 }
 
 TEST_F(UploadRunTest, AFileThatCannotBeReadHoldsItsTargetUpUntilItCan) {
