@@ -4,7 +4,6 @@
 
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -13,16 +12,12 @@
 #include "hsm/pkcs11/pin_file.h"
 #include "hsm/pkcs11/signing_token.h"
 #include "tests/support/softhsm.h"
+#include "tests/support/temp_dir.h"
 
 namespace linesign::test {
 
 inline constexpr const char* kTokenLabel = "line";
 inline constexpr const char* kKeyLabel = "device-ca";
-
-inline std::string read_text(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
 
 class CeremonyFixture : public testing::Test {
  protected:

@@ -29,7 +29,7 @@ class Parent {
 
   std::string sign_csr(const std::filesystem::path& csr_file,
                        const std::string& constraints = "critical,CA:TRUE,pathlen:0") const {
-    const std::string text = test::read_text(csr_file);
+    const std::string text = read_text(csr_file);
     const Bio memory(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
     const X509Request request(PEM_read_bio_X509_REQ(memory.get(), nullptr, nullptr, nullptr));
     if (!request) std::abort();
@@ -107,7 +107,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_F(Ceremony, WritesAllThatACaCertificateNeeds) {
   ASSERT_TRUE(init_ca(plan(), {}).has_value());
-  const std::string pem = test::read_text(folder() / "ca.pem");
+  const std::string pem = read_text(folder() / "ca.pem");
   const Bio memory(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
   const X509Certificate certificate(PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr));
   ASSERT_NE(certificate, nullptr);
@@ -144,7 +144,7 @@ TEST_F(Ceremony, MakesACertificateWithoutAnEnd) {
 TEST_F(Ceremony, WritesATranscriptThatAProgramCanRead) {
   const auto report = init_ca(plan(), {});
   ASSERT_TRUE(report.has_value()) << report.error().to_string();
-  const std::string text = test::read_text(folder() / "ca-transcript.txt");
+  const std::string text = read_text(folder() / "ca-transcript.txt");
   EXPECT_EQ(text, report->transcript);
   EXPECT_THAT(text, HasSubstr("present = [\"A\", \"B\"]"));
   EXPECT_THAT(text, HasSubstr(report->public_key_sha256_hex));
@@ -173,16 +173,16 @@ TEST_F(Ceremony, TellsTheConfigurationThatUsesItsKey) {
 
 TEST_F(Ceremony, NeverReplacesAKeyEvenWhenForced) {
   ASSERT_TRUE(init_ca(plan(), {}).has_value());
-  const std::string before = test::read_text(folder() / "ca.pem");
+  const std::string before = read_text(folder() / "ca.pem");
   expect_error(init_ca(plan(), kForce), ErrorCode::HsmKeyLabelTaken);
-  EXPECT_EQ(test::read_text(folder() / "ca.pem"), before);
+  EXPECT_EQ(read_text(folder() / "ca.pem"), before);
   EXPECT_TRUE(has_key());
 }
 
 TEST_F(Ceremony, OverwritesNoFileAndThenMakesNoKey) {
   write("ca.pem", "precious");
   expect_error(init_ca(plan(), {}), ErrorCode::FileExists);
-  EXPECT_EQ(test::read_text(folder() / "ca.pem"), "precious");
+  EXPECT_EQ(read_text(folder() / "ca.pem"), "precious");
   EXPECT_FALSE(has_key());
 }
 

@@ -1,7 +1,6 @@
 // linesign-signer as linesignd starts it: over a socket pair, on a token that it cannot write to.
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <sysexits.h>
 
 #include "hsm/signer/signer_channel.h"
+#include "protocol/base/spawn.h"
 #include "tests/contract/ceremony_fixture.h"
 #include "tests/support/software_ca.h"
 #include "tests/unit/hsm/signer/sign_items.h"
@@ -35,9 +35,8 @@ class SignerProcess final {
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) std::abort();
     socket_ = UniqueFd(fds[0]);
     const UniqueFd theirs(fds[1]);
-    posix_spawn_file_actions_t actions{};
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, theirs.get(), kChildSocket);
+    SpawnActions actions;
+    posix_spawn_file_actions_adddup2(actions.get(), theirs.get(), kChildSocket);
     std::string program = LINESIGN_SIGNER;
     std::string path = config.string();
     std::string config_flag = "--config";
@@ -45,9 +44,8 @@ class SignerProcess final {
     std::string fd = std::to_string(kChildSocket);
     char* arguments[] = {
         program.data(), config_flag.data(), path.data(), fd_flag.data(), fd.data(), nullptr};
-    if (::posix_spawn(&pid_, LINESIGN_SIGNER, &actions, nullptr, arguments, environ) != 0)
+    if (::posix_spawn(&pid_, LINESIGN_SIGNER, actions.get(), nullptr, arguments, environ) != 0)
       std::abort();
-    posix_spawn_file_actions_destroy(&actions);
   }
   SignerProcess(const SignerProcess&) = delete;
   SignerProcess& operator=(const SignerProcess&) = delete;

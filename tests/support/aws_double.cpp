@@ -1,7 +1,6 @@
 #include "tests/support/aws_double.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <vector>
 
 #include "appliance/cloud/aws/curl_transport.h"
+#include "protocol/base/spawn.h"
 
 namespace linesign::test {
 namespace {
@@ -51,13 +51,11 @@ AwsDouble::AwsDouble() {
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  posix_spawn_file_actions_t actions{};
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, input.reader.get(), STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, output.writer.get(), STDOUT_FILENO);
+  SpawnActions actions;
+  posix_spawn_file_actions_adddup2(actions.get(), input.reader.get(), STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(actions.get(), output.writer.get(), STDOUT_FILENO);
   const int error =
-      ::posix_spawn(&pid_, words[0].c_str(), &actions, nullptr, arguments.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
+      ::posix_spawn(&pid_, words[0].c_str(), actions.get(), nullptr, arguments.data(), environ);
   if (error != 0) give_up("cannot be started");
   stdin_ = std::move(input.writer);
   auto ports = aws::JsonObject::parse(read_line(output.reader.get()));

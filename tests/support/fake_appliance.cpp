@@ -1,31 +1,22 @@
 #include "tests/support/fake_appliance.h"
 
-#include <cstdio>
-#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <vector>
 
 #include <fmt/format.h>
-#include <openssl/rand.h>
 #include <openssl/sha.h>
 #include <openssl/x509v3.h>
 
 #include "protocol/wire/join_token.h"
 #include "stations/client/der.h"
-#include "stations/client/handles.h"
 #include "stations/client/key_maker.h"
 #include "stations/listener/listener.h"
 #include "tests/support/loop_thread.h"
+#include "tests/support/station_ca.h"
 
 namespace linesign::test {
 namespace {
-
-void require(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "fake_appliance: %s failed\n", what);
-  std::abort();
-}
 
 Sha256 hash_of(ByteView bytes) {
   Sha256 hash{};
@@ -33,63 +24,18 @@ Sha256 hash_of(ByteView bytes) {
   return hash;
 }
 
-client::Certificate new_certificate(EVP_PKEY* key, const std::string& common_name, int days) {
-  client::Certificate certificate(X509_new());
-  X509* raw = certificate.get();
-  X509_set_version(raw, X509_VERSION_3);
-  uint64_t serial = 0;
-  require(RAND_bytes(reinterpret_cast<unsigned char*>(&serial), sizeof serial) == 1, "serial");
-  ASN1_INTEGER_set_uint64(X509_get_serialNumber(raw), serial >> 1U);
-  X509_time_adj_ex(X509_getm_notBefore(raw), -1, 0, nullptr);
-  X509_time_adj_ex(X509_getm_notAfter(raw), days, 0, nullptr);
-  X509_NAME_add_entry_by_txt(X509_get_subject_name(raw),
-                             "CN",
-                             MBSTRING_UTF8,
-                             reinterpret_cast<const unsigned char*>(common_name.c_str()),
-                             -1,
-                             -1,
-                             0);
-  require(X509_set_pubkey(raw, key) == 1, "public key");
-  return certificate;
-}
-
-void extend(X509* certificate, X509* issuer, int nid, const std::string& value) {
-  X509V3_CTX context;
-  X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
-  X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str());
-  require(extension != nullptr && X509_add_ext(certificate, extension, -1) == 1, value.c_str());
-  X509_EXTENSION_free(extension);
-}
-
-Bytes to_der(X509* certificate) {
-  Bytes der(static_cast<size_t>(i2d_X509(certificate, nullptr)));
-  unsigned char* cursor = der.data();
-  require(i2d_X509(certificate, &cursor) > 0, "certificate to DER");
-  return der;
-}
-
 }  // namespace
 
 // --- CsrCa ---------------------------------------------------------------------------------------
 
 struct CsrCa::State {
-  client::Key key;
-  client::Certificate certificate;
-  Bytes der;
+  explicit State(const std::string& common_name) : ca(common_name) {}
+
+  const MemoryCa ca;
+  const Bytes der = certificate_der(ca.certificate());
 };
 
-CsrCa::CsrCa(const std::string& common_name) : state_(std::make_unique<State>()) {
-  state_->key.reset(EVP_EC_gen("P-256"));
-  require(state_->key != nullptr, "CA key");
-  state_->certificate = new_certificate(state_->key.get(), common_name, 30);
-  X509* raw = state_->certificate.get();
-  X509_set_issuer_name(raw, X509_get_subject_name(raw));
-  extend(raw, raw, NID_basic_constraints, "critical,CA:TRUE");
-  extend(raw, raw, NID_key_usage, "critical,keyCertSign");
-  extend(raw, raw, NID_subject_key_identifier, "hash");
-  require(X509_sign(raw, state_->key.get(), EVP_sha256()) > 0, "CA signature");
-  state_->der = to_der(raw);
-}
+CsrCa::CsrCa(const std::string& common_name) : state_(std::make_unique<State>(common_name)) {}
 
 CsrCa::~CsrCa() = default;
 
@@ -102,18 +48,17 @@ Bytes CsrCa::issue(ByteView csr_der,
   const uint8_t* cursor = csr_der.data();
   X509_REQ* request = d2i_X509_REQ(nullptr, &cursor, static_cast<long>(csr_der.size()));
   require(request != nullptr, "CSR");
-  const client::Key key(X509_REQ_get_pubkey(request));
+  const tls::Key key(X509_REQ_get_pubkey(request));
   X509_REQ_free(request);
   require(key != nullptr, "key of the CSR");
-  const client::Certificate certificate = new_certificate(key.get(), common_name, 20);
+  const tls::Certificate certificate = new_certificate(key.get(), common_name, -1, 20);
   X509* raw = certificate.get();
-  X509_set_issuer_name(raw, X509_get_subject_name(state_->certificate.get()));
-  extend(raw, state_->certificate.get(), NID_basic_constraints, "critical,CA:FALSE");
-  extend(raw, state_->certificate.get(), NID_ext_key_usage, purpose);
-  if (!dns_name.empty())
-    extend(raw, state_->certificate.get(), NID_subject_alt_name, "DNS:" + dns_name);
-  require(X509_sign(raw, state_->key.get(), EVP_sha256()) > 0, "signature");
-  return to_der(raw);
+  X509* issuer = state_->ca.certificate();
+  add_extension(raw, issuer, NID_basic_constraints, "critical,CA:FALSE");
+  add_extension(raw, issuer, NID_ext_key_usage, purpose);
+  if (!dns_name.empty()) add_extension(raw, issuer, NID_subject_alt_name, "DNS:" + dns_name);
+  state_->ca.sign(raw);
+  return certificate_der(raw);
 }
 
 // --- FakeAppliance -------------------------------------------------------------------------------

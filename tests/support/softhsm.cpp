@@ -1,7 +1,6 @@
 #include "tests/support/softhsm.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,7 +8,6 @@
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
-#include <iterator>
 #include <map>
 #include <set>
 #include <vector>
@@ -20,6 +18,7 @@
 #include "hsm/x509/csr.h"
 #include "hsm/x509/handles.h"
 #include "protocol/base/bytes.h"
+#include "protocol/base/spawn.h"
 
 namespace linesign::test {
 namespace {
@@ -41,24 +40,18 @@ void write_file(const std::filesystem::path& path, std::string_view text, int mo
   std::filesystem::permissions(path, static_cast<std::filesystem::perms>(mode));
 }
 
-std::string read_text(const std::filesystem::path& path) {
-  std::ifstream stream(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(stream), {}};
-}
-
 void run_utility(std::vector<std::string> arguments, const std::filesystem::path& output) {
   arguments.insert(arguments.begin(), kUtility);
   std::vector<char*> pointers;
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
-  posix_spawn_file_actions_t actions{};
-  posix_spawn_file_actions_init(&actions);
+  SpawnActions actions;
   posix_spawn_file_actions_addopen(
-      &actions, STDOUT_FILENO, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
-  posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+      actions.get(), STDOUT_FILENO, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  posix_spawn_file_actions_adddup2(actions.get(), STDOUT_FILENO, STDERR_FILENO);
   pid_t child = 0;
-  const int spawned = ::posix_spawnp(&child, kUtility, &actions, nullptr, pointers.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
+  const int spawned =
+      ::posix_spawnp(&child, kUtility, actions.get(), nullptr, pointers.data(), environ);
   int status = 0;
   if (spawned != 0 || ::waitpid(child, &status, 0) != child || status != 0)
     give_up(fmt::format("{} failed: {}", kUtility, read_text(output)));

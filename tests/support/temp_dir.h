@@ -1,10 +1,12 @@
-// TempDir: a folder for one test, removed with all that is in it.
+// TempDir: a folder for one test, removed with all that is in it. And what stands in a file there.
 #ifndef LINESIGN_TESTS_SUPPORT_TEMP_DIR_H_
 #define LINESIGN_TESTS_SUPPORT_TEMP_DIR_H_
 
 #include <stdlib.h>
 
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <system_error>
 
@@ -28,6 +30,12 @@ class TempDir final {
  private:
   std::filesystem::path path_;
 };
+
+// All of a file; empty where there is none.
+inline std::string read_text(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
 
 }  // namespace linesign
 

@@ -30,6 +30,8 @@ struct TlsLeafSpec {
   int last_day = 30;
 };
 
+class MemoryCa;
+
 class TlsTestCa final {
  public:
   explicit TlsTestCa(const std::string& common_name = "Test Station CA");
@@ -47,8 +49,7 @@ class TlsTestCa final {
   TlsLeaf issue_server() const;
 
  private:
-  struct Key;
-  std::unique_ptr<Key> key_;
+  std::unique_ptr<MemoryCa> ca_;
   TlsLeaf certificate_;
 };
 

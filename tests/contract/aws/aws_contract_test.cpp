@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <fstream>
-#include <sstream>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -13,6 +12,7 @@
 #include "appliance/cloud/aws/session.h"
 #include "tests/support/aws_double.h"
 #include "tests/support/software_ca.h"
+#include "tests/support/temp_dir.h"
 
 namespace linesign::aws {
 namespace {
@@ -205,9 +205,8 @@ TEST_F(AwsContract, AManifestIsRegisteredInBulkAndItsReportsAreFetched) {
     ASSERT_EQ(links.items.size(), 1U);
     const auto bytes = s3.download(links.items[0], report, 1'000'000);
     ASSERT_TRUE(bytes.has_value()) << bytes.error().to_string();
-    std::ostringstream text;
-    text << std::ifstream(report).rdbuf();
-    EXPECT_NE(text.str().find(expected), std::string::npos) << text.str();
+    const std::string text = read_text(report);
+    EXPECT_NE(text.find(expected), std::string::npos) << text;
   }
   EXPECT_TRUE(iot.list_tasks(TaskStatus::Completed).value().items.size() == 1);
 }

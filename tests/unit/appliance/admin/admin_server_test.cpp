@@ -1,6 +1,5 @@
 #include "appliance/admin/server/admin_server.h"
 
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -20,6 +19,7 @@
 #include "protocol/base/unique_fd.h"
 #include "tests/support/fake_admin_service.h"
 #include "tests/support/loop_thread.h"
+#include "tests/support/temp_dir.h"
 
 namespace linesign {
 namespace {
@@ -30,17 +30,13 @@ using testing::StartsWith;
 class AdminServerTest : public testing::Test {
  protected:
   void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "ls.XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    settings_.socket = folder_ / "admin.sock";
+    settings_.socket = folder_.path() / "admin.sock";
     service_.present_status.version = "9.9.9";
     service_.present_status.producing = true;
   }
 
   void TearDown() override {
     loop_.on_loop([this] { server_.reset(); });
-    std::filesystem::remove_all(folder_);
   }
 
   Result<void> start() {
@@ -87,7 +83,7 @@ class AdminServerTest : public testing::Test {
     }
   }
 
-  std::filesystem::path folder_;
+  TempDir folder_;
   AdminServerSettings settings_;
   FakeAdminService service_;
   LoopThread loop_;
@@ -167,7 +163,7 @@ TEST_F(AdminServerTest, RemovesItsSocketAndStartsAgain) {
 }
 
 TEST_F(AdminServerTest, NamesTheFolderThatIsMissing) {
-  settings_.socket = folder_ / "none" / "admin.sock";
+  settings_.socket = folder_.path() / "none" / "admin.sock";
   const auto started = start();
   ASSERT_FALSE(started.has_value());
   EXPECT_EQ(started.error().code(), ErrorCode::Io);

@@ -1,7 +1,6 @@
 #include "appliance/admin/server/unix_socket.h"
 
 #include <poll.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -14,20 +13,13 @@
 #include <gtest/gtest.h>
 
 #include "protocol/base/unique_fd.h"
+#include "tests/support/temp_dir.h"
 
 namespace linesign {
 namespace {
 
 class UnixSocket : public testing::Test {
  protected:
-  void SetUp() override {
-    std::string name = (std::filesystem::temp_directory_path() / "ls.XXXXXX").string();
-    ASSERT_NE(mkdtemp(name.data()), nullptr);
-    folder_ = name;
-    path_ = folder_ / "s";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   UniqueFd bound() const {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -38,8 +30,8 @@ class UnixSocket : public testing::Test {
     return fd;
   }
 
-  std::filesystem::path folder_;
-  std::filesystem::path path_;
+  TempDir folder_;
+  const std::filesystem::path path_ = folder_.path() / "s";
 };
 
 TEST_F(UnixSocket, AcceptsThatThereIsNone) { EXPECT_TRUE(remove_stale_socket(path_).has_value()); }
@@ -97,7 +89,7 @@ TEST_F(UnixSocket, LeavesTheFileOfASuccessorAlone) {
   const UniqueFd first = bound();
   auto file = SocketFile::take(path_, 0660);
   ASSERT_TRUE(file.has_value());
-  std::filesystem::rename(path_, folder_ / "old");  // keeps its inode in use
+  std::filesystem::rename(path_, folder_.path() / "old");  // keeps its inode in use
   const UniqueFd second = bound();
   { const SocketFile gone = std::move(*file); }
   EXPECT_TRUE(std::filesystem::exists(path_));

@@ -4,7 +4,6 @@
 #include <cstdlib>
 #include <fstream>
 #include <memory>
-#include <sstream>
 #include <string>
 
 #include <fmt/format.h>
@@ -55,12 +54,6 @@ class Program : public testing::Test {
     });
   }
 
-  std::string content(const std::string& name) const {
-    std::ostringstream text;
-    text << std::ifstream(folder_.path() / name).rdbuf();
-    return text.str();
-  }
-
   // REQUIRES: arguments without characters that a shell interprets.
   Outcome run(const std::string& arguments) const {
     const std::string command = fmt::format("'{}' {} >'{}/out' 2>'{}/err'",
@@ -69,7 +62,9 @@ class Program : public testing::Test {
                                             folder_.path().string(),
                                             folder_.path().string());
     const int status = std::system(command.c_str());  // NOLINT(cert-env33-c): our own program
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, content("out"), content("err")};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+            read_text(folder_.path() / "out"),
+            read_text(folder_.path() / "err")};
   }
 
   Outcome run_with_config(const std::string& arguments) const {

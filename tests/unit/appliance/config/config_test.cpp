@@ -1,12 +1,13 @@
 #include "appliance/config/config.h"
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include "tests/support/temp_dir.h"
 
 namespace linesign {
 namespace {
@@ -246,9 +247,8 @@ TEST(Config, NamesAFileThatIsNotThere) {
 }
 
 TEST(Config, MakesEveryPathAbsoluteWhereverTheFileIsNamedFrom) {
-  std::string name = (std::filesystem::temp_directory_path() / "config.XXXXXX").string();
-  ASSERT_NE(mkdtemp(name.data()), nullptr);
-  const std::filesystem::path folder = std::filesystem::canonical(name);
+  const TempDir temp;
+  const std::filesystem::path folder = std::filesystem::canonical(temp.path());
   std::ofstream(folder / "linesign.toml") << kMinimum << kPinFile;
   const std::filesystem::path before = std::filesystem::current_path();
   std::filesystem::current_path(folder);
@@ -260,7 +260,6 @@ TEST(Config, MakesEveryPathAbsoluteWhereverTheFileIsNamedFrom) {
   EXPECT_EQ(config->file, folder / "linesign.toml");
   EXPECT_EQ(config->ledger.directory, folder / "ledger");
   EXPECT_EQ(config->signer.ca_certificate, folder / "ca.pem");
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

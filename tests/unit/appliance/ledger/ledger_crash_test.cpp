@@ -1,7 +1,6 @@
 // kill -9 of a process that writes to the ledger, at many moments.
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include <random>
 #include <set>
 
+#include "protocol/base/spawn.h"
 #include "protocol/base/unique_fd.h"
 #include "tests/unit/appliance/ledger/ledger_fixture.h"
 
@@ -33,16 +33,15 @@ class LedgerCrash : public testing::LedgerTest {
     EXPECT_EQ(::pipe2(pipe_ends.data(), O_CLOEXEC), 0);
     UniqueFd read_end(pipe_ends[0]);
     UniqueFd write_end(pipe_ends[1]);
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, write_end.get(), STDOUT_FILENO);
+    SpawnActions actions;
+    posix_spawn_file_actions_adddup2(actions.get(), write_end.get(), STDOUT_FILENO);
     std::string program = CRASH_WRITER;
     std::string folder = settings().directory.string();
     std::string start = std::to_string(from);
     std::array<char*, 4> arguments = {program.data(), folder.data(), start.data(), nullptr};
     pid_t child = 0;
-    EXPECT_EQ(::posix_spawn(&child, CRASH_WRITER, &actions, nullptr, arguments.data(), environ), 0);
-    posix_spawn_file_actions_destroy(&actions);
+    EXPECT_EQ(
+        ::posix_spawn(&child, CRASH_WRITER, actions.get(), nullptr, arguments.data(), environ), 0);
     write_end.reset();
     std::string text;
     size_t seen = 0;

@@ -1,7 +1,5 @@
 #include "protocol/settings/settings_file.h"
 
-#include <stdlib.h>
-
 #include <array>
 #include <filesystem>
 #include <functional>
@@ -10,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "protocol/base/file.h"
+#include "tests/support/temp_dir.h"
 
 namespace linesign {
 namespace {
@@ -490,9 +489,8 @@ TEST(SettingsFile, NamesAFileThatIsNotThere) {
 }
 
 TEST(SettingsFile, RefusesAFileOfMoreThanOneMebibyte) {
-  std::string folder = (std::filesystem::temp_directory_path() / "settings.XXXXXX").string();
-  ASSERT_NE(mkdtemp(folder.data()), nullptr);
-  const std::filesystem::path path = std::filesystem::path(folder) / "large.toml";
+  const TempDir folder;
+  const std::filesystem::path path = folder.path() / "large.toml";
   const std::string text(1024 * 1024 + 1, '#');
   ASSERT_TRUE(
       write_file_atomic(path, as_bytes(text), 0600, Overwrite::Refuse, Durability::Renamed));
@@ -501,7 +499,6 @@ TEST(SettingsFile, RefusesAFileOfMoreThanOneMebibyte) {
 
   ASSERT_FALSE(file.has_value());
   EXPECT_EQ(file.error().code(), ErrorCode::ConfigUnreadable);
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 
 #include <fstream>
-#include <sstream>
 
 #include <gtest/gtest.h>
 
@@ -23,11 +22,6 @@ constexpr const char* kHelloBase64 = "WJG1tSLV3whtD/CxEPvZ0hu0/HFjrzTQgoai6Eb2vg
 class S3ClientTest : public ::testing::Test {
  protected:
   void SetUp() override { std::ofstream(file_) << "hello\n"; }
-  std::string read(const std::filesystem::path& path) {
-    std::ostringstream text;
-    text << std::ifstream(path).rdbuf();
-    return text.str();
-  }
   HttpRequest& last() { return world_.transport.requests.back(); }
   // What a transport does with a sink and these pieces.
   static test::FakeTransport::Answer body(std::vector<std::string> pieces) {
@@ -130,7 +124,7 @@ TEST_F(S3ClientTest, FetchesAReportWithoutCredentials) {
       })
       .then(body({"line 1\n", "line 2\n"}));
   EXPECT_EQ(s3_.download(url, report_, 1000).value(), 14U);
-  EXPECT_EQ(read(report_), "line 1\nline 2\n");
+  EXPECT_EQ(read_text(report_), "line 1\nline 2\n");
   EXPECT_EQ(to_string(last().url), url);
   EXPECT_TRUE(last().headers.empty());
   EXPECT_EQ(last().max_answer_bytes, 1000U);

@@ -6,7 +6,6 @@
 #include <fstream>
 #include <map>
 #include <optional>
-#include <sstream>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -19,13 +18,6 @@
 #include "tests/support/temp_dir.h"
 
 namespace linesign::test {
-
-inline std::string content_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
 
 inline LedgerCertificate make_certificate(uint64_t number) {
   LedgerCertificate certificate;

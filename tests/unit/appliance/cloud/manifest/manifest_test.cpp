@@ -12,7 +12,6 @@
 namespace linesign {
 namespace {
 
-using test::content_of;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
@@ -60,7 +59,7 @@ TEST(ManifestFileTest, HasItsNameOnlyWhenItIsComplete) {
   const auto written = file.finish();
   ASSERT_TRUE(written.has_value());
   EXPECT_EQ(written->lines, 1U);
-  EXPECT_EQ(content_of(path), "header\n{}\n");
+  EXPECT_EQ(read_text(path), "header\n{}\n");
   EXPECT_EQ(written->sha256, sha256(as_bytes("header\n{}\n")));
 }
 
@@ -74,7 +73,7 @@ TEST(ManifestFileTest, ManyLinesArriveInOrder) {
     ASSERT_TRUE(file.add(line).has_value());
   }
   ASSERT_TRUE(file.finish().has_value());
-  EXPECT_EQ(content_of(folder.path() / "lines"), expected);
+  EXPECT_EQ(read_text(folder.path() / "lines"), expected);
 }
 
 TEST(ManifestFileTest, AFullDiskLeavesNothingBehind) {

@@ -9,7 +9,6 @@
 namespace linesign {
 namespace {
 
-using test::content_of;
 using test::FakeLedger;
 using testing::HasSubstr;
 
@@ -19,7 +18,7 @@ class SignedManifest : public test::ManifestFixture {
     for (const uint64_t number : {1, 2, 4, 5, 6, 8, 9, 10}) ledger_.add(number);
   }
   void replace(const std::string& what, const std::string& with) {
-    std::string text = content_of(out());
+    std::string text = read_text(out());
     const size_t at = text.find(what);
     ASSERT_NE(at, std::string::npos);
     write(out(), text.replace(at, what.size(), with));
@@ -43,13 +42,13 @@ TEST_F(SignedManifest, HoldsARangeAndCanBeChecked) {
 
 TEST_F(SignedManifest, IsTheSameBytesForTheSameRange) {
   ASSERT_TRUE(make().has_value());
-  const std::string first = content_of(out());
+  const std::string first = read_text(out());
   ledger_.add(11);  // production goes on
   plan_.range.last = 10;
   EXPECT_EQ(make().error().code(), ErrorCode::FileExists);
   plan_.may_replace = true;
   ASSERT_TRUE(make().has_value());
-  EXPECT_EQ(content_of(out()), first);
+  EXPECT_EQ(read_text(out()), first);
 }
 
 TEST_F(SignedManifest, HasTheHashThatIsWrittenDown) {
@@ -129,7 +128,7 @@ TEST_F(SignedManifest, OfAnotherKeyIsRefused) {
 // A good signature makes no good manifest.
 TEST_F(SignedManifest, ALineThatIsMissingIsFoundBehindAGoodSignature) {
   ASSERT_TRUE(make().has_value());
-  std::string text = content_of(out());
+  std::string text = read_text(out());
   const size_t begin = text.find(",{\"sequence\":4");
   text.erase(begin, text.find('\n', begin) + 1 - begin);
   write(out(), text);
@@ -139,7 +138,7 @@ TEST_F(SignedManifest, ALineThatIsMissingIsFoundBehindAGoodSignature) {
 
 TEST_F(SignedManifest, WhatIsNotInItsOneFormIsFoundBehindAGoodSignature) {
   ASSERT_TRUE(make().has_value());
-  const std::string good = content_of(out());
+  const std::string good = read_text(out());
   const std::vector<std::pair<std::string, std::string>> changes = {
       {"{\"sequence\":1,", "{\"sequence\": 1,"},
       {"\"linesign_manifest\":1", "\"linesign_manifest\":2"},
@@ -190,7 +189,7 @@ TEST_F(SignedManifest, SeveralMustFollowEachOther) {
 
 TEST_F(SignedManifest, ASignatureThatFailsLeavesTheOldFiles) {
   ASSERT_TRUE(make().has_value());
-  const std::string before = content_of(out());
+  const std::string before = read_text(out());
   ledger_.add(11);
   plan_.may_replace = true;
   const auto made =
@@ -198,7 +197,7 @@ TEST_F(SignedManifest, ASignatureThatFailsLeavesTheOldFiles) {
         return fail(ErrorCode::HsmUnavailable, "gone");
       });
   EXPECT_EQ(made.error().code(), ErrorCode::HsmUnavailable);
-  EXPECT_EQ(content_of(out()), before);
+  EXPECT_EQ(read_text(out()), before);
   EXPECT_TRUE(check(out()).has_value());
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_.path()),
                           std::filesystem::directory_iterator()),
@@ -209,12 +208,12 @@ TEST_F(SignedManifest, TheOtherFormatsHoldTheSameDevices) {
   plan_.range = {4, 5};
   plan_.format = ManifestFormat::Csv;
   ASSERT_TRUE(make().has_value());
-  EXPECT_THAT(content_of(out()),
+  EXPECT_THAT(read_text(out()),
               testing::StartsWith("device_id,order,serial,certificate_id,committed_at\nSN-4,"));
   plan_.format = ManifestFormat::Json;
   plan_.may_replace = true;
   ASSERT_TRUE(make().has_value());
-  EXPECT_EQ(content_of(out()), "{\"ThingName\":\"SN-4\"}\n{\"ThingName\":\"SN-5\"}\n");
+  EXPECT_EQ(read_text(out()), "{\"ThingName\":\"SN-4\"}\n{\"ThingName\":\"SN-5\"}\n");
   plan_.head.order = "no-such";
   EXPECT_EQ(make().error().code(), ErrorCode::OrderUnknown);
 }
