@@ -27,7 +27,7 @@ def bit_string(octets):
     return tlv(0x03, b"\0" + octets)
 
 
-def oid(dotted):
+def oid_content(dotted):
     arcs = [int(arc) for arc in dotted.split(".")]
     content = bytes([arcs[0] * 40 + arcs[1]])
     for arc in arcs[2:]:
@@ -36,7 +36,11 @@ def oid(dotted):
             arc >>= 7
             chunk.append(0x80 | (arc & 0x7F))
         content += bytes(reversed(chunk))
-    return tlv(0x06, content)
+    return content
+
+
+def oid(dotted):
+    return tlv(0x06, oid_content(dotted))
 
 
 NULL = b"\x05\x00"

@@ -11,19 +11,13 @@ import urllib.request
 
 import pytest
 
+from aws_fixtures import aws, client, registered_ca as ca
 from support.appliance import wait_until
-from support.aws.calls import ACCOUNT, OTHER, POLICY, ROLE, bulk_template, register, register_ca
+from support.aws.calls import ACCOUNT, OTHER, POLICY, ROLE, bulk_template, register
 from support.aws.certificates import TestCa, id_of, key_pem, new_key
-from support.aws.running import RunningDouble
 from support.aws.x509_session import create_session
 
 AWS = "/usr/bin/aws"
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory):
-    with RunningDouble(tmp_path_factory.mktemp("aws")) as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)
@@ -64,16 +58,6 @@ def files(tmp_path):
         path.write_text(content)
         return f"file://{path}"
     return write
-
-
-@pytest.fixture
-def ca(aws):
-    """A CA that is registered and ACTIVE."""
-    made = TestCa()
-    client = aws.client()
-    assert register_ca(client, made).status == 200
-    client.close()
-    return made
 
 
 def test_a_ca_is_registered_with_its_proof(aws, cli, files):

@@ -8,33 +8,12 @@ import urllib.request
 
 import pytest
 
+from aws_fixtures import aws, client, registered_ca as ca
 from support.appliance import wait_until
-from support.aws.calls import ACCOUNT, POLICY, REGION, ROLE, bulk_template, register_ca
-from support.aws.certificates import TestCa, new_key
-from support.aws.running import RunningDouble
+from support.aws.calls import ACCOUNT, POLICY, REGION, ROLE, bulk_template
+from support.aws.certificates import new_key
 
 KEY = new_key()
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory):
-    with RunningDouble(tmp_path_factory.mktemp("aws")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(aws):
-    made = aws.client()
-    yield made
-    made.close()
-    aws.reset()
-
-
-@pytest.fixture
-def ca(client):
-    made = TestCa()
-    assert register_ca(client, made).status == 200
-    return made
 
 
 def start_task(client, lines, template=None):

@@ -6,36 +6,16 @@ import time
 
 import pytest
 
-from support.aws.calls import ACCOUNT, REGION, register, register_ca
+from aws_fixtures import aws, client, registered_ca as ca
+from support.aws.calls import ACCOUNT, REGION, register
 from support.aws.certificates import TestCa, id_of, key_pem, new_key
-from support.aws.running import ControlError, RunningDouble
+from support.aws.running import ControlError
 from support.aws.x509_session import create_session
 
 CODE = "/registrationcode"
 KEY = new_key()
 # What a client sees when nobody answers.
 CUT = (http.client.RemoteDisconnected, http.client.IncompleteRead, ConnectionError, ssl.SSLError)
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory):
-    with RunningDouble(tmp_path_factory.mktemp("aws")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(aws):
-    made = aws.client()
-    yield made
-    made.close()
-    aws.reset()
-
-
-@pytest.fixture
-def ca(client):
-    made = TestCa()
-    assert register_ca(client, made).status == 200
-    return made
 
 
 # --- single calls --------------------------------------------------------------------------------

@@ -5,31 +5,12 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from aws_fixtures import aws, client, unknown_ca as ca
 from support.aws.calls import (ACCOUNT, arn_of, register, register_ca,
                                register_ca_with_proof)
 from support.aws.certificates import DAY, TestCa, id_of, new_key
-from support.aws.running import RunningDouble
 
 KEY = new_key()  # one for all devices: making keys is not what is tested
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory):
-    with RunningDouble(tmp_path_factory.mktemp("aws")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(aws):
-    made = aws.client()
-    yield made
-    made.close()
-    aws.reset()
-
-
-@pytest.fixture(scope="module")
-def ca():
-    return TestCa("Device CA")
 
 
 # --- CA certificates -----------------------------------------------------------------------------

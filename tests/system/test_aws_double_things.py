@@ -7,33 +7,14 @@ import zlib
 
 import pytest
 
+from aws_fixtures import aws, client, unknown_ca as ca
 from support.appliance import wait_until
 from support.aws.calls import (ACCOUNT, OTHER, POLICY, REGION, ROLE, arn_of, register, register_ca)
-from support.aws.certificates import TestCa, id_of, name, new_key
+from support.aws.certificates import id_of, name, new_key
 from support.aws.client import Keys
-from support.aws.running import RunningDouble
 
 KEY = new_key()  # one for all devices: making keys is not what is tested
 GONE = f"arn:aws:iot:eu-west-1:{ACCOUNT}:cert/{'0' * 64}"
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory):
-    with RunningDouble(tmp_path_factory.mktemp("aws")) as running:
-        yield running
-
-
-@pytest.fixture
-def client(aws):
-    made = aws.client()
-    yield made
-    made.close()
-    aws.reset()
-
-
-@pytest.fixture(scope="module")
-def ca():
-    return TestCa("Device CA")
 
 
 # --- things, policies, groups --------------------------------------------------------------------

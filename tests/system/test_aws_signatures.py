@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from support.aws.running import RunningDouble
+from aws_fixtures import aws, client
 from support.aws.sigv4 import ALGORITHM, Keys, Signer, split_query
 
 SUITE = Path(__file__).resolve().parent.parent / "data/aws-sig-v4-test-suite"
@@ -134,20 +134,7 @@ def test_a_call_of_linesign_is_signed_as_botocore_signs_it(vector):
 # --- what the double refuses ---------------------------------------------------------------------
 
 CODE = "/registrationcode"
-
-
-@pytest.fixture(scope="module")
-def aws(tmp_path_factory):
-    with RunningDouble(tmp_path_factory.mktemp("aws"), pins=["iot/us-east-1"]) as running:
-        yield running
-
-
-@pytest.fixture
-def client(aws):
-    made = aws.client()
-    yield made
-    made.close()
-    aws.reset()
+PINS = ["iot/us-east-1"]
 
 
 def changed(name, change):

@@ -14,6 +14,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, padding, rsa
 
+from ..der import oid_content
+
 _PEM = re.compile(r"\s*-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)"
                   r"-----END CERTIFICATE-----\s*")
 _HASHES = {"2.16.840.1.101.3.4.2.1": hashes.SHA256, "2.16.840.1.101.3.4.2.2": hashes.SHA384,
@@ -24,19 +26,7 @@ class BadCertificate(Exception):
     pass
 
 
-def oid_bytes(dotted):
-    arcs = [int(each) for each in dotted.split(".")]
-    content = bytearray([arcs[0] * 40 + arcs[1]])
-    for arc in arcs[2:]:
-        chunk = [arc & 0x7F]
-        while arc > 0x7F:
-            arc >>= 7
-            chunk.append(0x80 | (arc & 0x7F))
-        content += bytes(reversed(chunk))
-    return bytes(content)
-
-
-_SIGNATURES = {oid_bytes(dotted): (kind, algorithm) for dotted, kind, algorithm in (
+_SIGNATURES = {oid_content(dotted): (kind, algorithm) for dotted, kind, algorithm in (
     ("1.2.840.113549.1.1.11", "rsa", hashes.SHA256),
     ("1.2.840.113549.1.1.12", "rsa", hashes.SHA384),
     ("1.2.840.113549.1.1.13", "rsa", hashes.SHA512),
@@ -45,10 +35,10 @@ _SIGNATURES = {oid_bytes(dotted): (kind, algorithm) for dotted, kind, algorithm 
     ("1.2.840.10045.4.3.2", "ec", hashes.SHA256),
     ("1.2.840.10045.4.3.3", "ec", hashes.SHA384),
     ("1.2.840.10045.4.3.4", "ec", hashes.SHA512))}
-_RSA_KEYS = {oid_bytes("1.2.840.113549.1.1.1"), oid_bytes("1.2.840.113549.1.1.10")}
-_EC_KEY = oid_bytes("1.2.840.10045.2.1")
-_CURVES = {oid_bytes("1.2.840.10045.3.1.7"): 65, oid_bytes("1.3.132.0.34"): 97,
-           oid_bytes("1.3.132.0.35"): 133}
+_RSA_KEYS = {oid_content("1.2.840.113549.1.1.1"), oid_content("1.2.840.113549.1.1.10")}
+_EC_KEY = oid_content("1.2.840.10045.2.1")
+_CURVES = {oid_content("1.2.840.10045.3.1.7"): 65, oid_content("1.3.132.0.34"): 97,
+           oid_content("1.3.132.0.35"): 133}
 
 
 def element(data, at, end):
@@ -156,7 +146,7 @@ def signature_scheme(algorithm):
     if kind != "pss":
         return kind, algorithm_hash, None
     for dotted, each in _HASHES.items():
-        if oid_bytes(dotted) in algorithm:
+        if oid_content(dotted) in algorithm:
             return kind, each, padding.PSS.AUTO
     raise BadCertificate("The signature algorithm of the certificate is not supported")
 
