@@ -1,9 +1,9 @@
 #include "appliance/daemon/daemon.h"
 
-#include <signal.h>
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <thread>
 #include <utility>
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "appliance/cloud/aws/endpoints.h"
+#include "appliance/cloud/registration/ca_registrar.h"
 #include "appliance/cloud/registration/verdict.h"
 #include "appliance/cloud/targets/text_rules.h"
 #include "protocol/base/bytes.h"
