@@ -71,11 +71,16 @@ Result<pid_t> spawn(std::vector<std::string> words, const std::string& input, in
   if (::write(in.writer.get(), input.data(), input.size()) != static_cast<ssize_t>(input.size()))
     return not_started("write", errno);
   SpawnActions actions;
+  const SpawnAttributes attributes;
   posix_spawn_file_actions_adddup2(actions.get(), in.reader.get(), STDIN_FILENO);
   if (output >= 0) posix_spawn_file_actions_adddup2(actions.get(), output, STDOUT_FILENO);
   pid_t child = 0;
-  const int error = ::posix_spawn(
-      &child, words.front().c_str(), actions.get(), nullptr, to_pointers(words).data(), ::environ);
+  const int error = ::posix_spawn(&child,
+                                  words.front().c_str(),
+                                  actions.get(),
+                                  attributes.get(),
+                                  to_pointers(words).data(),
+                                  ::environ);
   if (error != 0) return not_started(words.front(), error);
   return child;
 }

@@ -20,9 +20,6 @@
 
 namespace linesign {
 
-// libp11 opens at most so many sessions for a slot.
-constexpr int kMaxSessionsOfLibp11 = 16;
-
 class Libp11Token final {
  public:
   static Result<Libp11Token> open(const std::filesystem::path& module, const TokenInfo& wanted);

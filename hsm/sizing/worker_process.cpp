@@ -64,11 +64,12 @@ Result<WorkerProcess> WorkerProcess::spawn(std::vector<std::string> command) {
   for (std::string& argument : command) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
   SpawnActions actions;
+  const SpawnAttributes attributes;
   posix_spawn_file_actions_adddup2(actions.get(), theirs.get(), STDIN_FILENO);
   posix_spawn_file_actions_adddup2(actions.get(), theirs.get(), STDOUT_FILENO);
   pid_t pid = 0;
   const int error = ::posix_spawn(
-      &pid, command.front().c_str(), actions.get(), nullptr, arguments.data(), environ);
+      &pid, command.front().c_str(), actions.get(), attributes.get(), arguments.data(), environ);
   if (error != 0)
     return fail(ErrorCode::Internal, fmt::format("{}: {}", command.front(), errno_text(error)));
   return WorkerProcess(std::move(ours), pid);

@@ -33,13 +33,6 @@ Bytes to_bytes(std::string_view text) { return to_bytes(as_bytes(text)); }
 
 bool equal(ByteView a, ByteView b) { return std::equal(a.begin(), a.end(), b.begin(), b.end()); }
 
-bool equal_constant_time(ByteView a, ByteView b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned>(a[i] ^ b[i]);
-  return difference == 0;
-}
-
 std::string to_hex(ByteView bytes) {
   std::string text;
   text.reserve(bytes.size() * 2);

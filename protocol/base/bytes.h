@@ -26,9 +26,6 @@ Bytes to_bytes(std::string_view text);
 
 bool equal(ByteView a, ByteView b);
 
-// Time depends on the lengths only: for secrets and their hashes.
-bool equal_constant_time(ByteView a, ByteView b);
-
 // Lower-case, two digits a byte.
 std::string to_hex(ByteView bytes);
 
