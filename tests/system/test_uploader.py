@@ -6,8 +6,8 @@ import pty
 import signal
 import subprocess
 
-from support.appliance import (BIN, EX_CONFIG, EX_DATA, EX_TEMPFAIL, EX_UNAVAILABLE, EX_USAGE,
-                               program, wait_until)
+from support.appliance import (BIN, EX_CONFIG, EX_DATA, EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE,
+                               EX_USAGE, program, wait_until)
 from support.aws.calls import ACCOUNT, OTHER, ROLE
 from support.aws.certificates import id_of
 
@@ -118,6 +118,17 @@ def test_files_for_a_plant_without_internet(make_plant):
     assert len(lines) == 30 and len(list((plant.folder / "export").glob("*.csv"))) == 1
     assert plant.status()["plant0"]["handed_over"] == 30
     assert plant.aws.counts() == {}
+
+
+def test_reconciling_leaves_a_target_of_files_out_unless_it_is_named(make_plant):
+    """A plant without internet has no credentials for it."""
+    plant = make_plant({"name": "here"}, {"name": "stick", "way": "file", "profile": None})
+    plant.issue(3)
+    plant.cli("upload")
+    said = plant.cli("reconcile")
+    assert "stick: not compared: way file calls nothing of AWS" in said
+    assert "here: 3 the same" in said
+    assert "AwsCredentialsMissing" in plant.cli("reconcile", "--target", "stick", expect=EX_NOPERM)
 
 
 def test_just_in_time_checks_the_ca_and_calls_nothing_for_a_device(make_plant):
