@@ -20,11 +20,17 @@ class PreflightFindings final {
   void warning(std::string text) { findings_.push_back({Severity::Warning, std::move(text)}); }
   void problem(std::string text) { findings_.push_back({Severity::Problem, std::move(text)}); }
 
-  // `what` is there, or why not.
+  // `what` is there, or why not. `permission`: of a look that only a preflight takes; registering
+  // works without it, so whoever does not have it is told and not stopped.
   template <typename T>
-  bool found(const Result<T>& answer, const std::string& what, const std::string& advice) {
+  bool found(const Result<T>& answer,
+             const std::string& what,
+             const std::string& advice,
+             const std::string& permission = "") {
     if (answer.has_value()) return true;
-    if (answer.error().code() == ErrorCode::AwsNotFound) {
+    if (answer.error().code() == ErrorCode::AwsDenied && !permission.empty()) {
+      warning(fmt::format("{} is not checked: the credentials lack {}.", what, permission));
+    } else if (answer.error().code() == ErrorCode::AwsNotFound) {
       problem(fmt::format("{} is not there: {}", what, advice));
     } else {
       problem(fmt::format("{} cannot be looked at: {}", what, answer.error().to_string()));

@@ -199,7 +199,7 @@ class ResourceCheck final {
 void check_thing_type(const std::string& name, aws::IotClient& iot, PreflightFindings& findings) {
   if (name.empty()) return;
   const auto type = iot.describe_thing_type(name);
-  if (!findings.found(type, "Thing type " + name, "create it")) return;
+  if (!findings.found(type, "Thing type " + name, "create it", "iot:DescribeThingType")) return;
   if (type->is_deprecated)
     findings.problem("Thing type " + name + " is deprecated: no thing can be made of it.");
   else
@@ -209,7 +209,7 @@ void check_thing_type(const std::string& name, aws::IotClient& iot, PreflightFin
 void check_thing_group(const std::string& name, aws::IotClient& iot, PreflightFindings& findings) {
   if (name.empty()) return;
   const auto group = iot.describe_thing_group(name);
-  if (!findings.found(group, "Thing group " + name, "create it")) return;
+  if (!findings.found(group, "Thing group " + name, "create it", "iot:DescribeThingGroup")) return;
   if (group->is_dynamic)
     findings.problem("Thing group " + name + " is dynamic: things cannot be added to it.");
   else
@@ -218,7 +218,7 @@ void check_thing_group(const std::string& name, aws::IotClient& iot, PreflightFi
 
 void check_policy(const std::string& name, aws::IotClient& iot, PreflightFindings& findings) {
   if (name.empty()) return;
-  if (findings.found(iot.get_policy(name), "Policy " + name, "create it"))
+  if (findings.found(iot.get_policy(name), "Policy " + name, "create it", "iot:GetPolicy"))
     findings.good("Policy " + name + " is there.");
 }
 

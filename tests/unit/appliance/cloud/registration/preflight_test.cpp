@@ -137,6 +137,22 @@ TEST_F(PreflightTest, WhatIsMissingIsNamed) {
   EXPECT_THAT(text, HasSubstr("is no role of account"));
 }
 
+TEST_F(PreflightTest, ALookThatIsDeniedIsAWarningThatNamesThePermission) {
+  make_account();
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.direct.thing_group = "line";
+  for (const char* operation : {"GetPolicy", "DescribeThingType", "DescribeThingGroup"})
+    aws_.control("faults",
+                 fmt::format(R"({{"operation":"{}","do":"error","times":null,"status":403,)"
+                             R"("code":"AccessDeniedException","message":"not yours"}})",
+                             operation));
+  EXPECT_EQ(problems(), "");
+  const std::string text = everything();
+  EXPECT_THAT(text, HasSubstr("Policy device is not checked: the credentials lack iot:GetPolicy."));
+  EXPECT_THAT(text, HasSubstr("lack iot:DescribeThingType"));
+  EXPECT_THAT(text, HasSubstr("lack iot:DescribeThingGroup"));
+}
+
 TEST_F(PreflightTest, AnotherCaOfTheSameSubjectMustBeToldApart) {
   make_account();
   const EvpKey key = test::make_key(KeyType::EcP256);
