@@ -13,6 +13,7 @@
 #include "appliance/cli/invocation.h"
 #include "appliance/cli/status_text.h"
 #include "appliance/cli/uploader_program.h"
+#include "appliance/cloud/targets/plan_check.h"
 #include "appliance/config/config.h"
 #include "hsm/ceremony/token_signature.h"
 #include "hsm/ceremony/verification_certificate.h"
@@ -68,6 +69,10 @@ Result<std::vector<std::string>> targets_of(const Config& config, const std::str
   for (const CloudTargetStatus& each : *status)
     for (const CloudFeedStatus& feed : each.feeds)
       if (feed.order_id == order && feed.is_active) names.push_back(each.target.name);
+  // What the file says and linesignd does not do: the uploader tells why.
+  if (order == kDefaultOrder)
+    for (const std::string& each : config.aws.targets_of_default_order)
+      if (std::find(names.begin(), names.end(), each) == names.end()) names.push_back(each);
   if (names.empty()) return fail(ErrorCode::OrderUnknown, order + " goes to no target");
   return names;
 }
@@ -198,13 +203,18 @@ Result<int> run_sign_login(const Invocation& invocation, const OneTargetOptions&
 
 Result<int> run_aws_status(const Invocation& invocation, const TargetsOptions& options) {
   LS_TRY(const Config config, load_config(invocation.config));
-  LS_TRY(std::vector<CloudTargetStatus> status, AdminClient(config.admin.socket).cloud().status());
+  AwsStatus status;
+  LS_TRY(status.targets, AdminClient(config.admin.socket).cloud().status());
+  status.not_known_yet = targets_not_known_yet(config.aws, status.targets);
   const std::vector<std::string>& wanted = options.targets;
-  if (!wanted.empty())
-    std::erase_if(status, [&](const CloudTargetStatus& each) {
-      return std::find(wanted.begin(), wanted.end(), each.target.name) == wanted.end();
-    });
-  if (status.empty() && !wanted.empty()) return fail(ErrorCode::CloudTargetUnknown, wanted.front());
+  const auto is_unwanted = [&](const std::string& name) {
+    return !wanted.empty() && std::find(wanted.begin(), wanted.end(), name) == wanted.end();
+  };
+  std::erase_if(status.targets,
+                [&](const CloudTargetStatus& each) { return is_unwanted(each.target.name); });
+  std::erase_if(status.not_known_yet, is_unwanted);
+  if (status.targets.empty() && status.not_known_yet.empty() && !wanted.empty())
+    return fail(ErrorCode::CloudTargetUnknown, wanted.front());
   const auto activity = read_activity(config.aws.state_dir);
   const UnixTime now = SystemClock().now();
   if (options.json) {
@@ -215,33 +225,43 @@ Result<int> run_aws_status(const Invocation& invocation, const TargetsOptions& o
   return 0;
 }
 
+// An error about this target: what linesignd does not know the file may.
+tl::unexpected<Error> fail_at(const Config& config, const std::string& target, const Error& error) {
+  return fail(explain_unknown_target(config.aws, target, error));
+}
+
 Result<int> run_parked(const Invocation& invocation, const OneTargetOptions& options) {
-  LS_TRY(const AdminClient client, open_admin_client(invocation));
+  LS_TRY(const Config config, load_config(invocation.config));
+  const CloudClient cloud = AdminClient(config.admin.socket).cloud();
   std::vector<CloudRegistration> parked;
   uint64_t after = 0;
   for (bool is_end = false; !is_end && parked.size() < kMostListed;) {
-    LS_TRY(RegistrationPage page,
-           client.cloud().registrations(
-               options.target, RegistrationState::Parked, after, kMaxCertificatePage));
-    after = page.next_after;
-    is_end = page.is_end;
-    std::move(page.registrations.begin(), page.registrations.end(), std::back_inserter(parked));
+    auto page =
+        cloud.registrations(options.target, RegistrationState::Parked, after, kMaxCertificatePage);
+    if (!page.has_value()) return fail_at(config, options.target, page.error());
+    after = page->next_after;
+    is_end = page->is_end;
+    std::move(page->registrations.begin(), page->registrations.end(), std::back_inserter(parked));
   }
   std::cout << (options.json ? parked_json(parked) + '\n' : parked_text(parked));
   return 0;
 }
 
 Result<int> run_release(const Invocation& invocation, const OneTargetOptions& options) {
-  LS_TRY(const AdminClient client, open_admin_client(invocation));
+  LS_TRY(const Config config, load_config(invocation.config));
   const auto code = options.code != 0 ? std::optional(options.code) : std::nullopt;
-  LS_TRY(const uint64_t released, client.cloud().release_all(options.target, code));
-  std::cout << fmt::format("{}: {} wait again\n", options.target, count_text(released));
+  const auto released = AdminClient(config.admin.socket).cloud().release_all(options.target, code);
+  if (!released.has_value()) return fail_at(config, options.target, released.error());
+  std::cout << fmt::format("{}: {} wait again\n", options.target, count_text(*released));
   return 0;
 }
 
 Result<int> run_register(const Invocation& invocation, const OneTargetOptions& options) {
-  LS_TRY(const AdminClient client, open_admin_client(invocation));
-  LS_CHECK(client.cloud().set_feed({options.order, options.target}, !options.stop));
+  LS_TRY(const Config config, load_config(invocation.config));
+  const auto set = AdminClient(config.admin.socket)
+                       .cloud()
+                       .set_feed({options.order, options.target}, !options.stop);
+  if (!set.has_value()) return fail_at(config, options.target, set.error());
   std::cout << options.target << ": "
             << (options.stop ? "devices of this order are no longer registered here\n"
                              : "every device of this order is registered here, from the first\n");

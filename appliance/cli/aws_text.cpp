@@ -10,6 +10,7 @@
 #include "appliance/admin/api/json_fields.h"
 #include "appliance/cli/advice.h"
 #include "appliance/cli/status_text.h"
+#include "appliance/cloud/targets/plan_check.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/file.h"
 
@@ -137,11 +138,12 @@ std::string activity_lines(const CloudTargetStatus& status,
 std::string target_text(const CloudTargetStatus& status,
                         const std::optional<UploaderActivity>& activity,
                         UnixTime now) {
-  std::string text = fmt::format("{}  {} {}{}\n",
-                                 status.target.name,
-                                 status.target.account,
-                                 status.target.region,
-                                 status.is_configured ? "" : "  (no longer in the configuration)");
+  std::string text = fmt::format(
+      "{}  {} {}{}\n",
+      status.target.name,
+      status.target.account,
+      status.target.region,
+      status.is_configured ? "" : "  (not in the configuration that linesignd was started with)");
   std::vector<std::string> orders;
   orders.reserve(status.feeds.size());
   for (const CloudFeedStatus& feed : status.feeds)
@@ -227,12 +229,15 @@ std::optional<UploaderActivity> read_activity(const std::filesystem::path& state
   return std::move(*activity);
 }
 
-std::string aws_status_text(const std::vector<CloudTargetStatus>& targets,
+std::string aws_status_text(const AwsStatus& status,
                             const std::optional<UploaderActivity>& activity,
                             UnixTime now) {
-  if (targets.empty()) return "no [[aws.target]] is configured\n";
+  if (status.targets.empty() && status.not_known_yet.empty())
+    return "no [[aws.target]] is configured\n";
   std::string text;
-  for (const CloudTargetStatus& each : targets) text += target_text(each, activity, now);
+  for (const CloudTargetStatus& each : status.targets) text += target_text(each, activity, now);
+  for (const std::string& each : status.not_known_yet)
+    text += fmt::format("{}: {}\n", each, kNotKnownYet);
   if (!activity) {
     text += "linesign-uploader has not worked here yet, or what it says cannot be read.\n";
   } else if (!activity->is_running(now)) {
@@ -242,16 +247,18 @@ std::string aws_status_text(const std::vector<CloudTargetStatus>& targets,
   return text;
 }
 
-std::string aws_status_json(const std::vector<CloudTargetStatus>& targets,
+std::string aws_status_json(const AwsStatus& status,
                             const std::optional<UploaderActivity>& activity,
                             UnixTime now) {
   json::Object::Ptr object = json::make_object();
   const bool is_running = activity && activity->is_running(now);
   object->set("uploader", !activity ? "unknown" : is_running ? "running" : "not running");
-  object->set("targets", json::list_of(targets, [&](const CloudTargetStatus& status) {
-                return target_json(status,
-                                   is_running ? activity->find(status.target.name) : nullptr);
+  object->set("targets", json::list_of(status.targets, [&](const CloudTargetStatus& each) {
+                return target_json(each, is_running ? activity->find(each.target.name) : nullptr);
               }));
+  Poco::JSON::Array::Ptr not_known_yet = Poco::makeShared<Poco::JSON::Array>();
+  for (const std::string& each : status.not_known_yet) not_known_yet->add(each);
+  object->set("not_known_yet", not_known_yet);
   return json::stringify(*object);
 }
 

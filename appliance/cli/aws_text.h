@@ -38,8 +38,13 @@ struct UploaderActivity {
 // Absent: there is none, or it cannot be read: the uploader works as another user, or never did.
 std::optional<UploaderActivity> read_activity(const std::filesystem::path& state_dir);
 
+struct AwsStatus {
+  std::vector<CloudTargetStatus> targets;  // as linesignd knows them
+  std::vector<std::string> not_known_yet;  // the configuration has them; linesignd needs a restart
+};
+
 // A paragraph for each target. Ends with a newline.
-std::string aws_status_text(const std::vector<CloudTargetStatus>& targets,
+std::string aws_status_text(const AwsStatus& status,
                             const std::optional<UploaderActivity>& activity,
                             UnixTime now);
 
@@ -47,8 +52,8 @@ std::string aws_status_text(const std::vector<CloudTargetStatus>& targets,
 //  "configured", "orders": [{"order", "active"}], "registered", "handed_over", "waiting",
 //  "in_task", "parked", "parked_by_code": [{"code", "name", "count"}], "oldest_waiting_at" or null,
 //  "state", "since" or null, "error", "detail", "per_second", "throttled", "seconds_left" or
-//  null}]}
-std::string aws_status_json(const std::vector<CloudTargetStatus>& targets,
+//  null}], "not_known_yet": ["NAME"]}
+std::string aws_status_json(const AwsStatus& status,
                             const std::optional<UploaderActivity>& activity,
                             UnixTime now);
 

@@ -88,6 +88,37 @@ def test_a_target_that_becomes_another_account_registers_nothing_there(make_plan
     assert plant.status()["moved"]["registered"] == 5
 
 
+def test_a_target_that_linesignd_does_not_know_yet_wants_its_restart(make_plant):
+    plant = make_plant({"name": "production"}, {"name": "staging", "account": OTHER},
+                       default_order=[])
+    everything = plant.targets
+    plant.appliance.configure({"aws.target": everything[:1]})
+    plant.appliance.stop()
+    plant.appliance.start()
+    plant.appliance.configure({"aws": {"targets_of_default_order": ["staging"]},
+                               "aws.target": everything})
+    yet = "linesignd does not know this target yet: restart linesignd"
+    assert f"staging: {yet}" in plant.cli("status")
+    assert json.loads(plant.cli("status", "--json"))["not_known_yet"] == ["staging"]
+    assert f"staging: {yet}" in plant.cli("preflight", "--order", "default", expect=EX_DATA)
+    assert f"staging: {yet}" in plant.cli("upload", "--once", expect=EX_DATA)
+    plant.appliance.stop()
+    plant.appliance.start()
+    assert json.loads(plant.cli("status", "--json"))["not_known_yet"] == []
+    plant.cli("preflight", "--order", "default")
+
+
+def test_a_target_that_linesignd_never_knew_is_not_called_unknown(make_plant):
+    plant = make_plant({"name": "production"})
+    plant.targets.append(plant.target(1, name="new", account=OTHER))
+    plant.appliance.configure({"aws.target": plant.targets})
+    yet = "new: linesignd does not know this target yet: restart linesignd"
+    assert yet in plant.cli("upload", "--once", "--target", "new", expect=EX_DATA)
+    assert yet in plant.cli("register", "--order", "default", "--target", "new", expect=EX_DATA)
+    assert yet in plant.cli("parked", "--target", "new", expect=EX_DATA)
+    assert yet not in plant.cli("parked", "--target", "typo", expect=EX_DATA)
+
+
 def test_bulk_parks_five_bad_lines_in_a_thousand_and_registers_the_others(make_plant):
     devices, bad = 1000, [5, 99, 500, 777, 1000]
     plant = make_plant({"way": "bulk"})

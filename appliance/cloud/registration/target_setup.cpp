@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "appliance/cloud/registration/direct_way.h"
+#include "appliance/cloud/targets/plan_check.h"
 
 namespace linesign {
 
@@ -11,7 +12,10 @@ Result<void> check_target(Outbox& outbox, const TargetSetup& setup) {
   for (const CloudTargetStatus& each : targets) {
     const CloudTarget& known = each.target;
     if (known.name != setup.name) continue;
-    if (known.account == setup.account && known.region == setup.region) return {};
+    if (known.account == setup.account && known.region == setup.region) {
+      if (each.is_configured) return {};
+      break;
+    }
     return fail(ErrorCode::CloudTargetMoved,
                 fmt::format("{} is account {} in {} for the ledger, and {} in {} in the "
                             "configuration: a name stays with its account, so the other one needs "
@@ -22,8 +26,7 @@ Result<void> check_target(Outbox& outbox, const TargetSetup& setup) {
                             setup.account,
                             setup.region));
   }
-  return fail(ErrorCode::CloudTargetUnknown,
-              setup.name + ": linesignd does not know it yet: restart linesignd");
+  return fail(ErrorCode::CloudTargetUnknown, fmt::format("{}: {}", setup.name, kNotKnownYet));
 }
 
 std::unique_ptr<Way> make_way(const TargetSetup& setup,

@@ -45,7 +45,8 @@ struct TargetSetup {
   std::function<Result<aws::SessionOptions>()> session_options;
 };
 
-// Does the ledger mean the same by this name? CloudTargetUnknown; CloudTargetMoved: it was another
+// Does the ledger mean the same by this name? CloudTargetUnknown: linesignd was started before the
+// configuration had it; CloudTargetMoved: it was another
 // account or region before, and what is registered there would count as registered here.
 Result<void> check_target(Outbox& outbox, const TargetSetup& setup);
 

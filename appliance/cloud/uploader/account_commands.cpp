@@ -12,7 +12,6 @@ namespace linesign {
 namespace {
 
 constexpr int kExitDifferent = 65;
-constexpr int kExitConfiguration = 78;
 
 std::string_view to_text(PreflightFinding::Severity severity) {
   switch (severity) {

@@ -16,6 +16,8 @@
 
 namespace linesign {
 
+constexpr int kExitConfiguration = 78;  // a preflight found a problem
+
 struct AccountCommand {
   const TargetSetup* setup = nullptr;  // borrowed, as all below
   const TargetConnection* connection = nullptr;

@@ -1,23 +1,31 @@
 #include "appliance/cloud/uploader/admin_outbox.h"
 
+#include "appliance/cloud/targets/plan_check.h"
+
 namespace linesign {
+
+template <typename T>
+Result<T> AdminOutbox::explain(const std::string& target, Result<T> answer) const {
+  if (answer.has_value()) return answer;
+  return fail(explain_unknown_target(config_, target, answer.error()));
+}
 
 Result<void> AdminOutbox::set_plan(const CloudPlan& plan) { return client_.set_plan(plan); }
 
 Result<std::vector<CloudItem>> AdminOutbox::claim(const std::string& target,
                                                   uint64_t after,
                                                   uint32_t limit) {
-  return client_.claim(target, after, limit);
+  return explain(target, client_.claim(target, after, limit));
 }
 
 Result<CloudBooked> AdminOutbox::book(const std::string& target,
                                       const std::vector<CloudBooking>& bookings) {
-  return client_.book(target, bookings);
+  return explain(target, client_.book(target, bookings));
 }
 
 Result<BulkTask> AdminOutbox::create_task(const std::string& target,
                                           const std::string& object_key) {
-  return client_.create_task(target, object_key);
+  return explain(target, client_.create_task(target, object_key));
 }
 
 Result<BulkTask> AdminOutbox::fill_task(uint64_t task_id, uint32_t lines) {
@@ -39,7 +47,7 @@ Result<uint64_t> AdminOutbox::return_task_items(uint64_t task_id, uint32_t limit
 }
 
 Result<std::vector<BulkTask>> AdminOutbox::open_tasks(const std::string& target) {
-  return client_.open_tasks(target);
+  return explain(target, client_.open_tasks(target));
 }
 
 Result<std::vector<CloudTargetStatus>> AdminOutbox::status() { return client_.status(); }
@@ -48,7 +56,8 @@ Result<std::vector<CloudRegistration>> AdminOutbox::registrations(const std::str
                                                                   uint64_t after,
                                                                   uint32_t limit) {
   for (;;) {
-    LS_TRY(RegistrationPage page, client_.registrations(target, std::nullopt, after, limit));
+    LS_TRY(RegistrationPage page,
+           explain(target, client_.registrations(target, std::nullopt, after, limit)));
     if (!page.registrations.empty() || page.is_end) return std::move(page.registrations);
     after = page.next_after;
   }

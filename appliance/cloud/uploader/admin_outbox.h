@@ -1,5 +1,6 @@
 // AdminOutbox: the outbox of linesignd's ledger, over its admin socket.
 //
+// Errors   as Outbox; CloudTargetUnknown where linesignd must be restarted says so
 // Threads  safe anywhere
 #ifndef LINESIGN_APPLIANCE_CLOUD_UPLOADER_ADMIN_OUTBOX_H_
 #define LINESIGN_APPLIANCE_CLOUD_UPLOADER_ADMIN_OUTBOX_H_
@@ -10,12 +11,14 @@
 
 #include "appliance/admin/client/cloud_client.h"
 #include "appliance/cloud/registration/outbox.h"
+#include "appliance/cloud/targets/target_config.h"
 
 namespace linesign {
 
 class AdminOutbox final : public Outbox {
  public:
-  explicit AdminOutbox(CloudClient client) : client_(std::move(client)) {}
+  AdminOutbox(CloudClient client, const AwsConfig& config)
+      : client_(std::move(client)), config_(config) {}
 
   Result<void> set_plan(const CloudPlan& plan) override;
   Result<std::vector<CloudItem>> claim(const std::string& target,
@@ -41,7 +44,11 @@ class AdminOutbox final : public Outbox {
                                        uint32_t limit) override;
 
  private:
+  template <typename T>
+  Result<T> explain(const std::string& target, Result<T> answer) const;
+
   const CloudClient client_;
+  const AwsConfig& config_;  // borrowed
 };
 
 }  // namespace linesign

@@ -28,6 +28,12 @@ CloudTargetStatus plant() {
   return status;
 }
 
+AwsStatus plant_status() {
+  AwsStatus status;
+  status.targets.push_back(plant());
+  return status;
+}
+
 UploaderActivity activity() {
   UploaderActivity activity;
   activity.written_at = kNow - std::chrono::seconds(1);
@@ -42,7 +48,7 @@ UploaderActivity activity() {
 }
 
 TEST(AwsTextTest, SaysWhatWaitsHowLongItTakesAndWhatIsParked) {
-  const std::string text = aws_status_text({plant()}, activity(), kNow);
+  const std::string text = aws_status_text(plant_status(), activity(), kNow);
   EXPECT_THAT(text, HasSubstr("plant  111122223333 eu-west-1"));
   EXPECT_THAT(text, HasSubstr("1,200, oldest 3 h 0 min"));
   EXPECT_THAT(text, HasSubstr("10.0/s, 2 min left, throttled 4 times"));
@@ -54,7 +60,7 @@ TEST(AwsTextTest, SaysWhatHoldsATargetUpAndWhatToDo) {
   held.targets[0].state = "held";
   held.targets[0].error = "AwsClockSkew";
   held.targets[0].detail = "six hours";
-  const std::string text = aws_status_text({plant()}, held, kNow);
+  const std::string text = aws_status_text(plant_status(), held, kNow);
   EXPECT_THAT(text, HasSubstr("AwsClockSkew for 2 min"));
   EXPECT_THAT(text, HasSubstr("six hours"));
   EXPECT_THAT(text, HasSubstr("Set the system clock right"));
@@ -63,17 +69,29 @@ TEST(AwsTextTest, SaysWhatHoldsATargetUpAndWhatToDo) {
 TEST(AwsTextTest, AnUploaderThatDoesNotRunIsNotQuoted) {
   UploaderActivity old = activity();
   old.written_at = kNow - std::chrono::minutes(5);
-  EXPECT_THAT(aws_status_text({plant()}, old, kNow), HasSubstr("does not run"));
-  EXPECT_THAT(aws_status_text({plant()}, old, kNow), Not(HasSubstr("working")));
-  EXPECT_THAT(aws_status_json({plant()}, old, kNow), HasSubstr(R"("uploader":"not running")"));
+  EXPECT_THAT(aws_status_text(plant_status(), old, kNow), HasSubstr("does not run"));
+  EXPECT_THAT(aws_status_text(plant_status(), old, kNow), Not(HasSubstr("working")));
+  EXPECT_THAT(aws_status_json(plant_status(), old, kNow), HasSubstr(R"("uploader":"not running")"));
   UploaderActivity ended = activity();
   ended.targets[0].state = "ended";
   EXPECT_FALSE(ended.is_running(kNow));
-  EXPECT_THAT(aws_status_text({plant()}, std::nullopt, kNow), HasSubstr("has not worked here"));
+  EXPECT_THAT(aws_status_text(plant_status(), std::nullopt, kNow),
+              HasSubstr("has not worked here"));
+}
+
+TEST(AwsTextTest, ATargetThatLinesigndDoesNotKnowYetIsNamed) {
+  AwsStatus status;
+  EXPECT_THAT(aws_status_text(status, std::nullopt, kNow), HasSubstr("no [[aws.target]]"));
+  status.not_known_yet = {"staging"};
+  const std::string text = aws_status_text(status, std::nullopt, kNow);
+  EXPECT_THAT(text, HasSubstr("staging: linesignd does not know this target yet: restart"));
+  EXPECT_THAT(text, Not(HasSubstr("no [[aws.target]]")));
+  EXPECT_THAT(aws_status_json(status, std::nullopt, kNow),
+              HasSubstr(R"("not_known_yet":["staging"])"));
 }
 
 TEST(AwsTextTest, JsonHasTheSameInNumbers) {
-  const std::string text = aws_status_json({plant()}, activity(), kNow);
+  const std::string text = aws_status_json(plant_status(), activity(), kNow);
   EXPECT_THAT(text, HasSubstr(R"("uploader":"running")"));
   EXPECT_THAT(text, HasSubstr(R"("waiting":1200)"));
   EXPECT_THAT(text, HasSubstr(R"("seconds_left":120)"));

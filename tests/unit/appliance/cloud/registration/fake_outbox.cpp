@@ -101,6 +101,7 @@ Result<std::vector<BulkTask>> FakeOutbox::open_tasks(const std::string& /*target
 Result<std::vector<CloudTargetStatus>> FakeOutbox::status() {
   CloudTargetStatus only;
   only.target = target;
+  only.is_configured = true;
   return std::vector{only};
 }
 
