@@ -22,7 +22,6 @@
 namespace linesign {
 namespace {
 
-constexpr const char* kDefaultOrder = "default";
 constexpr const char* kRegistered = "registered";
 constexpr uint32_t kMostListed = 10'000;
 

@@ -88,6 +88,26 @@ def test_a_target_that_becomes_another_account_registers_nothing_there(make_plan
     assert plant.status()["moved"]["registered"] == 5
 
 
+def test_what_was_stopped_by_hand_stays_off_and_is_told(make_plant):
+    plant = make_plant({"name": "production"})
+    plant.cli("register", "--order", "default", "--target", "production", "--stop")
+    plant.appliance.stop()
+    plant.appliance.start()
+    plant.issue(3)
+    by_hand = "the configuration names it, and it was stopped by hand: linesign aws register " \
+              "--order default --target production"
+    assert by_hand in plant.cli("preflight", "--order", "default")
+    assert by_hand in plant.cli("upload")
+    assert plant.account().get("certificates", {}) == {}
+    plant.cli("register", "--order", "default", "--target", "production")
+    assert "by hand" not in plant.cli("preflight") + plant.cli("upload")
+    assert set(plant.account()["certificates"]) == plant.issued()
+    plant.appliance.configure({"aws": {"targets_of_default_order": []}})
+    plant.appliance.stop()
+    plant.appliance.start()
+    assert "production: ok: the order default goes here by hand" in plant.cli("preflight")
+
+
 def test_a_target_that_linesignd_does_not_know_yet_wants_its_restart(make_plant):
     plant = make_plant({"name": "production"}, {"name": "staging", "account": OTHER},
                        default_order=[])

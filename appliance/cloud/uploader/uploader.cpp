@@ -47,6 +47,28 @@ bool is_one_of(const std::vector<TargetSetup>& setups, const std::string& name) 
       setups.begin(), setups.end(), [&](const TargetSetup& each) { return each.name == name; });
 }
 
+// Null: linesignd was started without it.
+const CloudTargetStatus* find_known(const std::vector<CloudTargetStatus>& all,
+                                    const std::string& target) {
+  const auto found = std::find_if(all.begin(), all.end(), [&](const CloudTargetStatus& each) {
+    return each.is_configured && each.target.name == target;
+  });
+  return found != all.end() ? &*found : nullptr;
+}
+
+std::string_view severity_of(DefaultOrderHere here) {
+  switch (here) {
+    case DefaultOrderHere::AsTheFileSays:
+    case DefaultOrderHere::AddedByHand:
+      return "ok";
+    case DefaultOrderHere::StoppedByHand:
+      return "warning";
+    case DefaultOrderHere::NotKnownYet:
+      break;
+  }
+  return "problem";
+}
+
 class Program final {
  public:
   Program(const Config& config, const UploaderSurroundings& around)
@@ -88,6 +110,7 @@ class Program final {
     if (setups_.empty()) return fail(ErrorCode::CloudTargetUnknown, "no [[aws.target]] at all");
     LS_TRY(const StateLock lock, StateLock::take(config_.aws.state_dir));
     LS_TRY(const StopSignal stop, StopSignal::create());
+    warn_of_stopped();
     ProgressDisplay display(ProgressDisplay::mode_for(STDERR_FILENO), stderr);
     UploadCounts counts;
     UploadParts parts = upload_parts(stop);
@@ -186,15 +209,31 @@ class Program final {
     }
   }
 
-  // False: linesignd must be restarted before anything is registered here. Where it does not answer
-  // nobody knows; a preflight does without it.
+  // False: linesignd must be restarted before the order "default" is registered here.
   bool print_plan(const std::string& target) {
     const auto status = outbox_.status();
     if (!status.has_value()) return true;
-    const auto unknown = targets_not_known_yet(config_.aws, *status);
-    if (std::find(unknown.begin(), unknown.end(), target) == unknown.end()) return true;
-    *around_.out << fmt::format("{}: problem: {}\n", target, kNotKnownYet);
-    return false;
+    const CloudTargetStatus* const known = find_known(*status, target);
+    if (known == nullptr) return true;  // check_target() has seen it a moment ago
+    const DefaultOrderHere here = default_order_at(config_.aws, *known);
+    if (here == DefaultOrderHere::AsTheFileSays) return true;
+    *around_.out << fmt::format(
+        "{}: {}: {}\n", target, severity_of(here), to_sentence(here, target));
+    return here != DefaultOrderHere::NotKnownYet;
+  }
+
+  // Of targets that would wait for devices in vain.
+  void warn_of_stopped() {
+    const auto status = outbox_.status();
+    if (!status.has_value()) return;
+    for (const TargetSetup& setup : setups_) {
+      const CloudTargetStatus* const known = find_known(*status, setup.name);
+      if (known == nullptr) continue;  // its first step says why
+      const auto here = default_order_at(config_.aws, *known);
+      if (here == DefaultOrderHere::NotKnownYet || here == DefaultOrderHere::StoppedByHand)
+        *around_.errors << fmt::format(
+            "{}: warning: {}\n", setup.name, to_sentence(here, setup.name));
+    }
   }
 
   Result<int> run_reconciliation(TargetSetup& setup, AccountCommand& account) {

@@ -50,5 +50,21 @@ TEST(PlanCheck, ExplainsAnUnknownTargetOnlyWhereTheFileNamesIt) {
   EXPECT_EQ(explain_unknown_target(config, "a", other).code(), ErrorCode::AdminUnavailable);
 }
 
+TEST(PlanCheck, TellsWhereAHandDecidedOtherwiseThanTheFile) {
+  AwsConfig config = file_with({"a"});
+  CloudTargetStatus target = known("a");
+  EXPECT_EQ(default_order_at(config, target), DefaultOrderHere::AsTheFileSays);
+  target.feeds = {{"default", true}};
+  EXPECT_EQ(default_order_at(config, target), DefaultOrderHere::AddedByHand);
+  config.targets_of_default_order = {"a"};
+  EXPECT_EQ(default_order_at(config, target), DefaultOrderHere::AsTheFileSays);
+  target.feeds = {{"other", true}, {"default", false}};
+  EXPECT_EQ(default_order_at(config, target), DefaultOrderHere::StoppedByHand);
+  EXPECT_THAT(to_sentence(DefaultOrderHere::StoppedByHand, "a"),
+              HasSubstr("linesign aws register --order default --target a"));
+  target.feeds = {{"other", true}};
+  EXPECT_EQ(default_order_at(config, target), DefaultOrderHere::NotKnownYet);
+}
+
 }  // namespace
 }  // namespace linesign
