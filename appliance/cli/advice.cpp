@@ -84,8 +84,9 @@ constexpr std::array kAdvice = {
            "Set the system clock right (NTP, battery of the clock); it goes on by itself. If the "
            "CA certificate has ended, a new CA is needed."},
     Advice{ErrorCode::AdminUnavailable,
-           "Check that linesignd runs, that --config names its file, and that you are in the group "
-           "that may use its socket."},
+           "Check that linesignd runs, and that --config names its file."},
+    Advice{ErrorCode::AdminNotPermitted,
+           "Have this user put into the group of admin.sock (`ls -l` shows it), and log in again."},
 };
 
 constexpr std::string_view by_kind(ErrorKind kind) {

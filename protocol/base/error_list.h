@@ -117,6 +117,7 @@
   LS_ERROR(Interrupted,           907, Retry,    75, "Stopped before the end, as asked.")                                       \
   LS_ERROR(FolderInUse,           908, Retry,    75, "Another run works in this folder.")                                \
   LS_ERROR(AdminSocketInUse,      909, Operator, 69, "Another linesignd listens on the admin socket.")                   \
+  LS_ERROR(AdminNotPermitted,     910, Operator, 77, "This user may not use the admin socket of linesignd.")             \
   /* 10xx: AWS */                                                                                                        \
   LS_ERROR(AwsUnreachable,        1000, Retry,    69, "AWS cannot be reached.")                                          \
   LS_ERROR(AwsTimeout,            1001, Retry,    69, "AWS did not answer in time.")                                     \

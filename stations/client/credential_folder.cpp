@@ -81,9 +81,11 @@ Result<StationCredential> StationCredential::load(const std::filesystem::path& d
                            client::kStationCertificateFile,
                            client::kApplianceCaFile,
                            client::kApplianceFile}) {
+    // What another user keeps to himself is not missing.
     std::error_code error;
-    if (!std::filesystem::exists(directory / name, error))
-      return client::not_enrolled(directory, std::string(name) + " is missing");
+    if (std::filesystem::exists(directory / name, error)) continue;
+    if (error) return fail(ErrorCode::Io, (directory / name).string() + ": " + error.message());
+    return client::not_enrolled(directory, std::string(name) + " is missing");
   }
   StationCredential credential;
   LS_TRY(const Bytes certificate, read_file(certificate_path, client::kMaxPemBytes));

@@ -1,5 +1,6 @@
 #include "appliance/admin/client/admin_client.h"
 
+#include <cerrno>
 #include <istream>
 
 #include <Poco/Exception.h>
@@ -31,6 +32,12 @@ Result<std::string> read_all(std::istream& in) {
 }
 
 Error unavailable(const std::filesystem::path& socket, const Poco::Exception& exception) {
+  if (exception.code() == EACCES)
+    return Error(ErrorCode::AdminNotPermitted,
+                 fmt::format("{}: {}: you are not in the group of {}",
+                             socket.string(),
+                             errno_text(EACCES),
+                             socket.filename().string()));
   // Poco keeps errno in code(); its own texts for sockets say less.
   const std::string reason =
       exception.code() != 0 ? errno_text(exception.code()) : exception.displayText();

@@ -1,6 +1,7 @@
 // AdminClient: asks linesignd over its admin socket.
 //
-// Errors   AdminUnavailable when nobody answers; otherwise the error that linesignd gave
+// Errors   AdminUnavailable when nobody answers; AdminNotPermitted; otherwise the error that
+//          linesignd gave
 // Threads  one call at a time; each call has a connection of its own
 #ifndef LINESIGN_APPLIANCE_ADMIN_CLIENT_ADMIN_CLIENT_H_
 #define LINESIGN_APPLIANCE_ADMIN_CLIENT_ADMIN_CLIENT_H_

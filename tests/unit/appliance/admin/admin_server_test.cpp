@@ -184,6 +184,21 @@ TEST_F(AdminServerTest, AnswersUnavailableWhenTheLoopIsSilentAndSurvivesTheLateR
   });
 }
 
+// In a process of its own, as a user to whom the folder is closed: to root none is.
+int exit_code_without_rights(const std::filesystem::path& folder) {
+  ::chmod(folder.c_str(), 0);
+  constexpr uid_t kNobody = 65534;
+  if (::geteuid() == 0 && ::setuid(kNobody) != 0) return 1;
+  const auto status = AdminClient(folder / "admin.sock", std::chrono::seconds(20)).status();
+  return status.has_value() ? 0 : status.error().exit_code();
+}
+
+TEST(AdminClientTest, SaysThatTheUserMayNotAskAndNotThatNobodyAnswers) {
+  const TempDir folder;
+  EXPECT_EXIT(std::_Exit(exit_code_without_rights(folder.path())), testing::ExitedWithCode(77), "");
+  ::chmod(folder.path().c_str(), 0700);
+}
+
 TEST_F(AdminServerTest, EndsWaitingCallsWhenItStops) {
   settings_.reply_timeout = std::chrono::minutes(5);
   std::promise<void> kept;

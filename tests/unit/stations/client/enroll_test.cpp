@@ -188,6 +188,15 @@ TEST(Credential, MissingPartsAreNamed) {
   }
 }
 
+TEST(Credential, PartsThatCannotBeLookedAtAreNotCalledMissing) {
+  const TempDir temp;
+  std::filesystem::create_symlink("station.key", temp.path() / "station.key");
+  const auto loaded = StationCredential::load(temp.path());
+  ASSERT_FALSE(loaded.has_value());
+  EXPECT_EQ(loaded.error().code(), ErrorCode::Io);
+  EXPECT_NE(loaded.error().detail().find("station.key: "), std::string::npos);
+}
+
 TEST(Credential, AddressMayBeChangedByHand) {
   FakeAppliance appliance;
   const TempDir temp;
