@@ -95,7 +95,7 @@ HOMES = (
          "one strict reader, so that every file refuses unknown keys alike"),
     Home(r"event2/.*|event\.h", ("protocol/event/",), "one event loop, behind our own interface"),
     Home(r"CLI/.*", ("appliance/cli/", "appliance/cloud/uploader/main.cpp", "appliance/daemon/",
-                     "hsm/signer/", "stations/client/"),
+                     "hsm/signer/", "protocol/usage/", "stations/client/"),
          "command lines belong to programs, not to libraries"),
     Home(r"spdlog/.*",
          ("appliance/daemon/", "appliance/issuance/", "appliance/signers/", "appliance/admin/",

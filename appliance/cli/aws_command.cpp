@@ -251,6 +251,11 @@ Result<int> run_release(const Invocation& invocation, const OneTargetOptions& op
   const auto code = options.code != 0 ? std::optional(options.code) : std::nullopt;
   const auto released = AdminClient(config.admin.socket).cloud().release_all(options.target, code);
   if (!released.has_value()) return fail_at(config, options.target, released.error());
+  if (*released == 0) {
+    std::cout << options.target << ": nothing is parked"
+              << (code ? fmt::format(" for error {}", *code) : std::string()) << '\n';
+    return 0;
+  }
   std::cout << fmt::format("{}: {} wait again\n", options.target, count_text(*released));
   return 0;
 }
@@ -262,8 +267,9 @@ Result<int> run_register(const Invocation& invocation, const OneTargetOptions& o
                        .set_feed({options.order, options.target}, !options.stop);
   if (!set.has_value()) return fail_at(config, options.target, set.error());
   std::cout << options.target << ": "
-            << (options.stop ? "devices of this order are no longer registered here\n"
-                             : "every device of this order is registered here, from the first\n");
+            << (options.stop
+                    ? "devices of this order are no longer registered here\n"
+                    : "every device of this order is registered here, from the first\n");
   return 0;
 }
 

@@ -8,6 +8,7 @@
 #include "appliance/cli/invocation.h"
 #include "protocol/base/core_dumps.h"
 #include "protocol/base/version.h"
+#include "protocol/usage/usage_text.h"
 
 namespace {
 
@@ -24,9 +25,17 @@ void ignore_broken_pipes() {
   ::sigaction(SIGPIPE, &ignore, nullptr);
 }
 
-int run(const linesign::Invocation& invocation) {
+// What is in the way may be replaced by some commands.
+linesign::Error with_advice(const linesign::Error& error, const CLI::App& command) {
+  if (error.code() != linesign::ErrorCode::FileExists ||
+      command.get_option_no_throw("--force") == nullptr)
+    return error;
+  return linesign::Error(error.code(), error.detail() + "; --force replaces it");
+}
+
+int run(const linesign::Invocation& invocation, const CLI::App& command) {
   const linesign::Result<int> exit_code = invocation.run();
-  if (!exit_code.has_value()) return report(exit_code.error());
+  if (!exit_code.has_value()) return report(with_advice(exit_code.error(), command));
   std::cout.flush();
   if (!std::cout) return report(linesign::Error(linesign::ErrorCode::Io, "standard output"));
   return *exit_code;
@@ -61,7 +70,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& help_or_version) {
     return app.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
-    return report(linesign::Error(linesign::ErrorCode::Usage, error.what()));
+    return report(linesign::Error(linesign::ErrorCode::Usage, linesign::usage_text(app, error)));
   }
-  return run(invocation);
+  return run(invocation, linesign::chosen_command(app));
 }

@@ -157,6 +157,18 @@ void print_export(const ExportedManifest& made, bool json) {
   for (const auto& file : made.files) print_row("written", file.string());
 }
 
+Result<ManifestSigner> open_manifest_signer(const Config& config) {
+  auto signer = ManifestSigner::open(config.signer, config.manifest);
+  if (signer.has_value()) return signer;
+  std::error_code ignored;
+  const bool has_certificate = std::filesystem::exists(config.manifest.certificate, ignored);
+  const Error& error = signer.error();
+  if (has_certificate && error.code() != ErrorCode::HsmKeyNotFound) return signer;
+  return fail(
+      error.code(),
+      error.detail() + "; where there is no manifest key yet: run `linesign manifest init`");
+}
+
 Result<int> run_export(const Invocation& invocation, const ManifestExportOptions& options) {
   ManifestPlan plan;
   LS_TRY(plan.format, format_of(options));
@@ -174,7 +186,7 @@ Result<int> run_export(const Invocation& invocation, const ManifestExportOptions
   if (plan.format == ManifestFormat::Signed) {
     LS_TRY(const CaCertificate ca, CaCertificate::load(config.signer.ca_certificate));
     plan.head.ca_certificate_id = to_hex(sha256(ca.der()));
-    LS_TRY(ManifestSigner opened, ManifestSigner::open(config.signer, config.manifest));
+    LS_TRY(ManifestSigner opened, open_manifest_signer(config));
     signer.emplace(std::move(opened));
   }
   const auto exported = export_manifest(

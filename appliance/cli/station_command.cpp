@@ -29,7 +29,8 @@ Result<int> add_station(const Invocation& invocation, const NameOptions& options
   if (decoded.has_value()) {
     std::cerr << fmt::format(
         "This token lets one station enrol as {}, once, until {}, at {}.\n"
-        "On the station: linesign-station enroll TOKEN --dir DIR\n",
+        "Put it into a file on the station, and there: linesign-station enroll --token-file FILE "
+        "--dir DIR\n",
         options.name,
         to_iso8601(decoded->expires_at),
         decoded->address);

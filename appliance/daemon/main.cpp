@@ -12,11 +12,11 @@
 #include "appliance/config/config.h"
 #include "appliance/daemon/daemon.h"
 #include "protocol/base/version.h"
+#include "protocol/usage/usage_text.h"
 
 namespace {
 
 constexpr int kExitOk = 0;
-constexpr int kExitUsage = 64;
 
 void set_up_log() {
   // journald adds its own time; the pattern's serves everybody else.
@@ -54,7 +54,8 @@ int serve(const std::string& file, bool check_only) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  CLI::App app("The linesign appliance: signs device certificates for production lines.");
+  CLI::App app("The linesign appliance: signs device certificates for production lines.",
+               "linesignd");
   std::string file = "/etc/linesign/linesign.toml";
   bool check_only = false;
   app.add_option("--config", file, "Configuration file")->capture_default_str();
@@ -62,8 +63,11 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string(linesign::kSoftware));
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& help_or_version) {
+    return app.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? kExitOk : kExitUsage;
+    set_up_log();
+    return stop(linesign::Error(linesign::ErrorCode::Usage, linesign::usage_text(app, error)));
   }
   set_up_log();
   return serve(file, check_only);

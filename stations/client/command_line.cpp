@@ -10,6 +10,7 @@
 #include "protocol/base/ids.h"
 #include "protocol/base/version.h"
 #include "protocol/settings/units.h"
+#include "protocol/usage/usage_text.h"
 
 namespace linesign::client {
 namespace {
@@ -177,8 +178,10 @@ Command parse_command_line(int argc, const char* const* argv) {
   add_status(app, words);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& help_or_version) {
+    return ExitNow{app.exit(help_or_version)};
   } catch (const CLI::ParseError& error) {
-    return ExitNow{app.exit(error) == 0 ? 0 : kExitUsage};
+    return usage_error(usage_text(app, error));
   }
   if (enroll->parsed()) return finish(words.enroll, words);
   if (request->parsed()) return finish(words.request, words);

@@ -119,6 +119,10 @@ int run(const EnrollCommand& command) {
   options.timeout = command.timeout;
   const auto credential = enroll_station(*token, command.directory, options);
   wipe(std::span(reinterpret_cast<uint8_t*>(token->data()), token->size()));
+  if (!credential.has_value() && credential.error().code() == ErrorCode::FileExists)
+    return report_error(
+        Error(ErrorCode::FileExists, credential.error().detail() + "; --force replaces it"),
+        command.json);
   if (!credential.has_value()) return report_error(credential.error(), command.json);
   if (command.json) {
     describe(*credential).stringify(std::cout);

@@ -138,7 +138,9 @@ def test_a_range_without_rows_is_a_manifest_and_one_that_is_not_finished_is_none
 def test_nothing_is_overwritten_unless_asked(plant, out):
     export(plant, out, "--last", "3")
     before = out.read_bytes()
-    refused(export(plant, out, check=False), EX_DATA, "FileExists")
+    again = export(plant, out, check=False)
+    refused(again, EX_DATA, "FileExists")
+    assert "--force replaces it" in again.stderr
     assert out.read_bytes() == before
     export(plant, out, "--force")
     assert json.loads(out.read_text())["count"] == DEVICES
@@ -180,6 +182,12 @@ def test_the_ca_key_signs_no_manifest(plant, out):
                     "signed", "--out", str(out), check=False)
     refused(run, EX_CONFIG, "ManifestKeyRefused")
     assert not out.exists()
+
+
+def test_without_a_manifest_key_it_is_said_how_to_make_one(make_appliance, tmp_path):
+    appliance = make_appliance().start()
+    run = export(appliance, tmp_path / "manifest.json", check=False)
+    assert run.returncode != 0 and "run `linesign manifest init`" in run.stderr, run.stderr
 
 
 def test_a_certificate_of_another_key_is_refused(plant, out):

@@ -149,12 +149,15 @@ def test_bulk_parks_five_bad_lines_in_a_thousand_and_registers_the_others(make_p
     assert (status["registered"], status["parked"]) == (devices - 5, 5)
     parked = json.loads(plant.cli("parked", "--target", "plant0", "--json"))["parked"]
     assert len(parked) == 5 and all(each["reason"] for each in parked)
-    assert f"{devices - 5} the same, 5 in neither" in plant.cli("reconcile")
+    assert f"{devices - 5} the same, 5 still to come" in plant.cli("reconcile")
     # After the repair they wait again, and go into a task of their own.
+    assert "nothing is parked for error 9999" in plant.cli("release", "--target", "plant0",
+                                                           "--code", "9999")
     assert "5 wait again" in plant.cli("release", "--target", "plant0")
+    assert "plant0: nothing is parked\n" in plant.cli("release", "--target", "plant0")
     plant.cli("upload")
     assert set(plant.account()["certificates"]) == plant.issued()
-    assert f"{devices} the same, 0 in neither" in plant.cli("reconcile")
+    assert f"{devices} the same, 0 still to come" in plant.cli("reconcile")
     counts = plant.aws.counts()
     assert counts["StartThingRegistrationTask"] == 2 and counts["PutObject"] == 2
 
@@ -221,7 +224,7 @@ def test_a_device_registers_itself_with_the_template_that_register_ca_made(make_
     assert list(account["things"]) == [device.stem]
     assert list(account["certificates"]) == [id_of(device.read_text())]
     # The other one has not connected yet: that is no difference.
-    assert "1 the same, 1 in neither" in plant.cli("reconcile")
+    assert "1 the same, 1 still to come" in plant.cli("reconcile")
 
 
 # --- the CA --------------------------------------------------------------------------------------
@@ -244,6 +247,8 @@ def test_a_mode_is_changed_only_when_that_is_said(make_plant):
     plant.targets[0]["mode"] = "DEFAULT"
     plant.appliance.configure({"aws.target": plant.targets})
     assert "--change-mode" in plant.cli("register-ca", expect=EX_DATA)
+    assert "linesign aws register-ca --target plant0 --change-mode" in \
+        plant.cli("preflight", expect=EX_CONFIG)
     assert the_ca(plant)["mode"] == "SNI_ONLY"
     plant.cli("register-ca", "--change-mode", expect=EX_USAGE, stdin=subprocess.DEVNULL)
     assert the_ca(plant)["mode"] == "SNI_ONLY"
@@ -275,7 +280,8 @@ def test_a_second_uploader_is_told_that_there_is_one(make_plant):
     first = plant.start_uploader()
     second = plant.start_uploader(wait=False)
     assert second.wait(10) == EX_TEMPFAIL
-    assert "FolderInUse" in plant.cli("upload", expect=EX_TEMPFAIL)
+    said = plant.cli("upload", expect=EX_TEMPFAIL)
+    assert "FolderInUse" in said and "another linesign-uploader runs in this state_dir" in said
     assert first.poll() is None
     plant.issue(5)
     plant.wait_done()

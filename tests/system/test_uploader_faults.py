@@ -22,7 +22,7 @@ def check_registered(plant, number=0):
     assert len(account["things"]) == len(issued)
     name = plant.targets[number]["name"]
     assert plant.status()[name]["registered"] == len(issued)
-    assert f"{len(issued)} the same, 0 in neither" in plant.cli("reconcile", "--target", name)
+    assert f"{len(issued)} the same, 0 still to come" in plant.cli("reconcile", "--target", name)
 
 
 def wait_held(plant, error, number=0):

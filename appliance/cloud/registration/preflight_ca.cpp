@@ -167,10 +167,11 @@ void check_ca_registration(const TargetSetup& setup,
     findings.problem("The CA is registered and not ACTIVE: " + advice);
   if (ca->mode != setup.ca.mode)
     findings.problem(
-        fmt::format("The CA is registered in mode {}, the configuration says {}: AWS changes no "
-                    "mode; delete-ca, then register-ca.",
+        fmt::format("The CA is registered in mode {}, the configuration says {}: {} "
+                    "--change-mode deletes it and registers it again.",
                     aws::to_string(ca->mode),
-                    aws::to_string(setup.ca.mode)));
+                    aws::to_string(setup.ca.mode),
+                    advice));
   if (setup.way == WayKind::Jit) {
     const auto ready = check_jit_ca(session, setup.ca);
     if (!ready.has_value()) findings.problem(ready.error().to_string());

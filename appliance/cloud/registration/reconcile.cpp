@@ -165,7 +165,7 @@ class Comparison final {
                         to_hex(hash),
                         certificate.issuance_id));
     } else {
-      ++counts_.waiting;
+      ++counts_.still_to_come;
     }
     return {};
   }

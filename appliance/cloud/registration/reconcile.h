@@ -38,7 +38,7 @@ enum class Difference : uint8_t {
 
 struct ReconcileCounts {
   uint64_t same = 0;
-  uint64_t waiting = 0;  // neither here nor there yet; or handed over, and not there yet
+  uint64_t still_to_come = 0;  // waits, is parked, or was handed over; and is not there yet
   uint64_t not_in_account = 0;
   uint64_t not_in_ledger = 0;
   uint64_t not_booked = 0;

@@ -120,11 +120,11 @@ Result<int> print_reconciliation(const AccountCommand& command) {
   LS_TRY(const ReconcileCounts counts, reconcile(*command.outbox, iot, plan, take));
   command.before_line();
   *command.out << fmt::format(
-      "{}: {} the same, {} in neither, {} not in the account, {} not in the ledger, {} not "
+      "{}: {} the same, {} still to come, {} not in the account, {} not in the ledger, {} not "
       "booked, {} not active\n",
       setup.name,
       counts.same,
-      counts.waiting,
+      counts.still_to_come,
       counts.not_in_account,
       counts.not_in_ledger,
       counts.not_booked,

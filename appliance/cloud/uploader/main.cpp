@@ -18,12 +18,12 @@
 #include "appliance/cloud/uploader/uploader.h"
 #include "protocol/base/core_dumps.h"
 #include "protocol/base/version.h"
+#include "protocol/usage/usage_text.h"
 
 namespace {
 
 using What = linesign::UploaderCommand::What;
 
-constexpr int kExitUsage = 64;
 constexpr std::streamsize kMaxProofBytes = 64 * 1024;
 
 struct Arguments {
@@ -177,8 +177,10 @@ int main(int argc, char** argv) {
   add_commands(app, arguments);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::Success& help_or_version) {
+    return app.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kExitUsage;
+    return stop(linesign::Error(linesign::ErrorCode::Usage, linesign::usage_text(app, error)));
   }
   return run(arguments);
 }

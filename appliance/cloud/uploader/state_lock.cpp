@@ -21,7 +21,9 @@ Result<StateLock> StateLock::take(const std::filesystem::path& state_dir) {
   UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kPrivateFile));
   if (!file) return fail(ErrorCode::Io, path.string() + ": " + errno_text(errno));
   if (::flock(file.get(), LOCK_EX | LOCK_NB) == 0) return StateLock(std::move(file));
-  if (errno == EWOULDBLOCK) return fail(ErrorCode::FolderInUse, path.string());
+  if (errno == EWOULDBLOCK)
+    return fail(ErrorCode::FolderInUse,
+                state_dir.string() + ": another linesign-uploader runs in this state_dir");
   return fail(ErrorCode::Io, path.string() + ": " + errno_text(errno));
 }
 

@@ -111,6 +111,12 @@ TEST_F(Program, AnswersWrongUsageWithOneLineAndExit64) {
   }
 }
 
+TEST_F(Program, NamesAnUnknownCommandAndListsWhatThereIs) {
+  EXPECT_THAT(run("aws uplaod").err, HasSubstr("linesign aws has no \"uplaod\"; it has: "));
+  EXPECT_THAT(run("aws uplaod").err, HasSubstr(", upload, "));
+  EXPECT_THAT(run("status --jsn").err, HasSubstr("linesign status has no --jsn; it has: "));
+}
+
 TEST_F(Program, NamesAConfigurationThatIsNotThere) {
   const Outcome outcome = run("status --config /nonexistent/linesign.toml");
   EXPECT_EQ(outcome.exit_code, 78);

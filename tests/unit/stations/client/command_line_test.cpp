@@ -1,5 +1,7 @@
 #include "stations/client/command_line.h"
 
+#include <array>
+#include <string>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -46,6 +48,15 @@ TEST(CommandLine, ExplainsItself) {
   EXPECT_EQ(exit_code({"--help"}), 0);
   EXPECT_EQ(exit_code({"--version"}), 0);
   EXPECT_EQ(exit_code({"request", "--help"}), 0);
+}
+
+TEST(CommandLine, NamesAnUnknownWordAndListsWhatThereIs) {
+  testing::internal::CaptureStderr();
+  const std::array<const char*, 2> words = {"linesign-station", "enrol"};
+  static_cast<void>(parse_command_line(static_cast<int>(words.size()), words.data()));
+  EXPECT_NE(testing::internal::GetCapturedStderr().find(
+                "linesign-station has no \"enrol\"; it has: enroll, request, status"),
+            std::string::npos);
 }
 
 class WrongWords : public testing::TestWithParam<std::vector<const char*>> {};
