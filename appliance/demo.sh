@@ -270,6 +270,7 @@ linesign_aws() {
 register_lot() {
   linesign_aws register-ca
   linesign_aws preflight --order default
+  echo "(the pace above is that of AWS's own quotas; the double has none, and works as fast as it can)"
   linesign_aws upload
   linesign_aws reconcile
 }
@@ -369,12 +370,20 @@ say_what_next() {
 Everything is in $dir:
     linesign.toml       the configuration           linesignd.log  what the appliance said
     ca.pem              the CA's certificate        certs/         one PEM file per device
-    ca-transcript.txt   how its key was made        ledger/        every certificate, written down
-    station/            the station's credential       before it left the appliance
-    bulk-template.json  how AWS makes its things    aws/           what the double of AWS needs
+    ca-transcript.txt   how its key was made        certs-keys/    their keys and CSRs
+    station/            the station's credential    ledger/        every certificate, written down
+    bulk-template.json  how AWS makes its things       before it left the appliance
+    aws/                what the double of AWS needs
 Look at next:
+END
+  # They ask the appliance, which ends with the demo.
+  if ((wait_for_enter)); then
+    cat <<END
     $kBin/linesign --config $dir/linesign.toml status
     $kBin/linesign --config $dir/linesign.toml aws status
+END
+  fi
+  cat <<END
     bash appliance/demo.sh --dir $dir --lot $((lot * 10))
     README.md, docs/architecture.md, docs/operations.md, docs/aws.md
 END

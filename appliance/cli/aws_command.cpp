@@ -269,7 +269,7 @@ Result<int> run_register(const Invocation& invocation, const OneTargetOptions& o
   std::cout << options.target << ": "
             << (options.stop
                     ? "devices of this order are no longer registered here\n"
-                    : "every device of this order is registered here, from the first\n");
+                    : "every device of this order will be registered here, from the first\n");
   return 0;
 }
 

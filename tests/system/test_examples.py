@@ -67,6 +67,9 @@ def test_the_demo_runs_and_goes_on_from_what_is_there(demo_folder):
     first = demo(demo_folder, "--lot", "60")
     assert first.returncode == 0, first.stdout + first.stderr
     assert "60 of 60" in first.stdout
+    assert "the double has none" in first.stdout and "certs-keys/ " in first.stdout
+    # Nobody waits at a terminal, so the appliance is stopped: nothing that asks it is offered.
+    assert "aws status" not in first.stdout[first.stdout.index("Look at next:"):]
     assert "played by a double" in first.stdout and "60 the same, 0 still to come" in first.stdout
     for name in ("linesign.toml", "ca.pem", "station/station.pem", "ledger"):
         assert (demo_folder / name).exists(), name
