@@ -2,8 +2,7 @@
 // enrolment (ledger and station CA), their certificates (issuance).
 //
 // Threads  the event loop's thread; a station's certificate is signed on the ledger's thread, in
-// the
-//          transaction that uses its token up
+//          the transaction that uses its token up
 #ifndef LINESIGN_APPLIANCE_DAEMON_STATION_DESK_H_
 #define LINESIGN_APPLIANCE_DAEMON_STATION_DESK_H_
 

@@ -4,6 +4,8 @@
 // wrong PIN in the configuration costs one try at a time, not one for each signer at once.
 //
 // Errors   Io with path and reason
+// Threads  take() waits on the caller's thread; each call has a file of its own, so two threads
+//          exclude each other too
 // Source   flock(2): the kernel releases it when the process ends, however it ends
 #ifndef LINESIGN_HSM_SIGNER_LOGIN_LOCK_H_
 #define LINESIGN_HSM_SIGNER_LOGIN_LOCK_H_

@@ -1,8 +1,7 @@
 // CSR corpus: some hundred CSRs in a file, made before a measurement so that it measures no keys.
 //
 // Shape    PEM blocks "CERTIFICATE REQUEST", one after another; the common name is the device id,
-// so
-//          that CSRs of real devices can be measured too
+//          so that CSRs of real devices can be measured too
 // Limits   kMaxCorpusBytes, kMaxCorpusCsrs, each CSR kMaxCsrBytes
 // Errors   FileExists; InputInvalid naming the CSR, or Csr*; CryptoFailed; Io
 // Threads  no state, safe anywhere

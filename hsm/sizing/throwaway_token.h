@@ -11,11 +11,9 @@
 //
 // Shape    folder/  softhsm2.conf  tokens/  pin  ceremony.toml  ca.pem  ca-transcript.txt
 // Errors   FileExists (the folder holds a token), HsmModuleLoad, InputInvalid (not an empty
-// SoftHSM),
-//          Hsm*, Ca*, Io
+//          SoftHSM), Hsm*, Ca*, Io
 // Threads  REQUIRES: no other thread, because SOFTHSM2_CONF of this process is set to the new
-// token.
-//          Programs started later inherit it, and so find the token.
+//          token. Programs started later inherit it, and so find the token.
 // Source   PKCS#11 2.40 sections 5.5 (C_InitToken, C_InitPIN), 5.6
 #ifndef LINESIGN_HSM_SIZING_THROWAWAY_TOKEN_H_
 #define LINESIGN_HSM_SIZING_THROWAWAY_TOKEN_H_

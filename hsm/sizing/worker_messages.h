@@ -3,7 +3,7 @@
 // Shape    to the worker: a job, then kStartLine, each ended by a newline
 //          from the worker: ready, then the result; or an error in place of either. FlatJson.
 // Errors   those of the other side, as they were there; InputInvalid for a line that is none of
-// these
+//          these
 #ifndef LINESIGN_HSM_SIZING_WORKER_MESSAGES_H_
 #define LINESIGN_HSM_SIZING_WORKER_MESSAGES_H_
 

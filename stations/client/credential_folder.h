@@ -1,8 +1,8 @@
 // CredentialFolder: the files of a station's credential, how they are read and written.
 //
 // Files    station.key (0400), station.pem, appliance-ca.pem, appliance.toml; .lock while
-// enrolling.
-//          station.key.next exists only while a folder that is enrolled already enrols anew
+//          enrolling. station.key.next exists only while a folder that is enrolled already enrols
+//          anew
 // Errors   NotEnrolled, Io
 // Threads  no state
 #ifndef LINESIGN_STATIONS_CLIENT_CREDENTIAL_FOLDER_H_

@@ -13,7 +13,7 @@
 namespace linesign::client {
 namespace {
 
-// What is fixed for a curve: hex of DER pieces.
+// What is fixed for a curve: pieces of DER, as bytes.
 struct Curve {
   const char* group;
   size_t field_bytes;

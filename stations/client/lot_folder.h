@@ -5,8 +5,9 @@
 // appliance gives the same certificate again.
 //
 // Files    <device>.pem (and <device>.key, <device>.csr in a folder of keys);
-// .linesign-station.lock, held while the object lives Errors   Io; FolderInUse Threads  safe,
-// except open()
+//          .linesign-station.lock, held while the object lives
+// Errors   Io; FolderInUse
+// Threads  safe, except open()
 #ifndef LINESIGN_STATIONS_CLIENT_LOT_FOLDER_H_
 #define LINESIGN_STATIONS_CLIENT_LOT_FOLDER_H_
 

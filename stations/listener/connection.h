@@ -4,8 +4,7 @@
 //
 // Closing    what is left is written: the last answers, Goodbye, the TLS alert
 // Lingering  our side is shut; what still comes is thrown away, because closing a socket with
-// unread
-//            bytes would reset it and the station might never see our Goodbye
+//            unread bytes would reset it and the station might never see our Goodbye
 // Deadlines  check_deadlines(), called periodically
 // Threads    the event loop's thread only
 #ifndef LINESIGN_STATIONS_LISTENER_CONNECTION_H_

@@ -4,8 +4,7 @@
 //             date, EKU clientAuth. ALPN "linesign-enroll/1" asks for none. Any other ALPN, or
 //             none, is refused with the alert no_application_protocol
 // Station     trusts exactly one CA; the appliance's certificate has EKU serverAuth and the DNS
-// name
-//             linesign-appliance
+//             name linesign-appliance
 // Enrolment   the same, but the CA is the one in the appliance's chain with the token's fingerprint
 // Never       session tickets, resumption, early data, older versions
 // Errors      CryptoFailed with OpenSSL's reason: a certificate or key cannot be used

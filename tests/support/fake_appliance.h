@@ -5,8 +5,7 @@
 //
 // Errors   none: what fails here aborts the test program
 // Threads  everything here may be called by the test's thread; a hook is called on the loop's and
-// must
-//          not call back
+//          must not call back
 #ifndef LINESIGN_TESTS_SUPPORT_FAKE_APPLIANCE_H_
 #define LINESIGN_TESTS_SUPPORT_FAKE_APPLIANCE_H_
 

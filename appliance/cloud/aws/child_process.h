@@ -2,8 +2,7 @@
 //
 // Limits   64 KiB of each output; the time given, after which the program is killed
 // Errors   AwsCredentialsFailed: cannot be started, ended with another status than 0 (with the
-// first
-//          line of its standard error), took too long, printed too much
+//          first line of its standard error), took too long, printed too much
 // Threads  safe anywhere
 #ifndef LINESIGN_APPLIANCE_CLOUD_AWS_CHILD_PROCESS_H_
 #define LINESIGN_APPLIANCE_CLOUD_AWS_CHILD_PROCESS_H_

@@ -3,8 +3,7 @@
 //
 // Limits   64 KiB; the time-outs of MetadataSettings; around every proxy
 // Errors   AwsCredentialsMissing: the metadata service is switched off, not there, or knows no
-// role.
-//          AwsCredentialsFailed: it answers and gives none
+//          role. AwsCredentialsFailed: it answers and gives none
 // Threads  see CredentialProvider
 // Source   AWS SDKs and Tools Reference Guide, "IMDS credential provider", "Container credential
 //          provider"

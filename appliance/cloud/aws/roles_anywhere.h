@@ -2,8 +2,7 @@
 // no secret of AWS. The key may be in an HSM: it is used through X509Signer only.
 //
 // Shape    POST /sessions, signed as in Signature Version 4 up to the last step, where the key of
-// the
-//          certificate signs instead of an HMAC
+//          the certificate signs instead of an HMAC
 // Errors   AwsCredentialsFailed: the certificate cannot be read, the key does not sign; of Client
 // Threads  as CredentialProvider; a signer is called by one thread at a time for each provider
 // Source   IAM Roles Anywhere User Guide, "Authentication signing process"

@@ -1,4 +1,6 @@
 // DirectWay: each device by calls of its own, several devices at a time.
+//
+// Threads  step() on one thread; a step starts threads of its own and waits for their end
 #ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_DIRECT_WAY_H_
 #define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_DIRECT_WAY_H_
 

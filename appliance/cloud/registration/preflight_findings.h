@@ -1,4 +1,6 @@
 // PreflightFindings: what a preflight has found so far, each in one line.
+//
+// Threads  one
 #ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_PREFLIGHT_FINDINGS_H_
 #define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_PREFLIGHT_FINDINGS_H_
 

@@ -1,6 +1,7 @@
 // StateLock: one uploader at a time for each state folder.
 //
 // Errors   FolderInUse: another process has it; Io
+// Threads  take() anywhere, also twice in one process: the second one is FolderInUse
 // Source   flock(2): the kernel releases it when the process ends, however it ends
 #ifndef LINESIGN_APPLIANCE_CLOUD_UPLOADER_STATE_LOCK_H_
 #define LINESIGN_APPLIANCE_CLOUD_UPLOADER_STATE_LOCK_H_

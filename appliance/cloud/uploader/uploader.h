@@ -2,8 +2,9 @@
 // an operator asks for.
 //
 // Exit     0 done; 65 devices are parked, or the sides differ; 75 stopped before the end, or
-// another codes    uploader works in this state folder; 78 preflight found a problem; else of the
-// error Threads  one; REQUIRES for Serve and Upload: no other thread has been started
+//          another uploader works in this state folder; 78 preflight found a problem; else of the
+//          error
+// Threads  one; REQUIRES for Serve and Upload: no other thread has been started
 #ifndef LINESIGN_APPLIANCE_CLOUD_UPLOADER_UPLOADER_H_
 #define LINESIGN_APPLIANCE_CLOUD_UPLOADER_UPLOADER_H_
 
