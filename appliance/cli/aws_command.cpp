@@ -200,6 +200,21 @@ Result<int> run_sign_login(const Invocation& invocation, const OneTargetOptions&
 
 // --- what linesignd knows ------------------------------------------------------------------------
 
+Result<std::set<std::string, std::less<>>> find_without_task(
+    const Config& config, const std::vector<CloudTargetStatus>& targets) {
+  std::set<std::string, std::less<>> names;
+  for (const CloudTargetStatus& each : targets) {
+    if (each.in_task == 0) continue;
+    LS_TRY(const std::vector<BulkTask> tasks,
+           AdminClient(config.admin.socket).cloud().open_tasks(each.target.name));
+    const bool has_begun = std::any_of(tasks.begin(), tasks.end(), [](const BulkTask& task) {
+      return task.state >= BulkTaskState::Started;
+    });
+    if (!has_begun) names.insert(each.target.name);
+  }
+  return names;
+}
+
 Result<int> run_aws_status(const Invocation& invocation, const TargetsOptions& options) {
   LS_TRY(const Config config, load_config(invocation.config));
   AwsStatus status;
@@ -214,6 +229,7 @@ Result<int> run_aws_status(const Invocation& invocation, const TargetsOptions& o
   std::erase_if(status.not_known_yet, is_unwanted);
   if (status.targets.empty() && status.not_known_yet.empty() && !wanted.empty())
     return fail(ErrorCode::CloudTargetUnknown, wanted.front());
+  LS_TRY(status.without_task, find_without_task(config, status.targets));
   const auto activity = read_activity(config.aws.state_dir);
   const UnixTime now = SystemClock().now();
   if (options.json) {

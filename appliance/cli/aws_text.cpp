@@ -93,9 +93,11 @@ std::optional<int64_t> seconds_left(const CloudTargetStatus& status,
   return std::llround(static_cast<double>(status.waiting + status.in_task) / activity->per_second);
 }
 
-std::string waiting_value(const CloudTargetStatus& status, UnixTime now) {
+std::string waiting_value(const CloudTargetStatus& status, bool has_task, UnixTime now) {
   std::string value = count_text(status.waiting);
-  if (status.in_task > 0) value += fmt::format(", {} in a task", count_text(status.in_task));
+  if (status.in_task > 0)
+    value += fmt::format(
+        ", {} in a {}", count_text(status.in_task), has_task ? "task" : "file for a task");
   if (status.oldest_waiting_at)
     value += fmt::format(", oldest {}", elapsed_text(now - *status.oldest_waiting_at));
   return value;
@@ -136,6 +138,7 @@ std::string activity_lines(const CloudTargetStatus& status,
 }
 
 std::string target_text(const CloudTargetStatus& status,
+                        bool has_task,
                         const std::optional<UploaderActivity>& activity,
                         UnixTime now) {
   std::string text = fmt::format(
@@ -152,7 +155,7 @@ std::string target_text(const CloudTargetStatus& status,
       field_line("orders", orders.empty() ? "none" : fmt::format("{}", fmt::join(orders, ", ")));
   text += field_line("registered", count_text(status.registered));
   if (status.handed_over > 0) text += field_line("handed over", count_text(status.handed_over));
-  text += field_line("waiting", waiting_value(status, now));
+  text += field_line("waiting", waiting_value(status, has_task, now));
   if (status.parked > 0) text += field_line("parked", parked_value(status));
   const TargetActivity* const doing = activity ? activity->find(status.target.name) : nullptr;
   if (activity && activity->is_running(now) && doing != nullptr)
@@ -235,7 +238,8 @@ std::string aws_status_text(const AwsStatus& status,
   if (status.targets.empty() && status.not_known_yet.empty())
     return "no [[aws.target]] is configured\n";
   std::string text;
-  for (const CloudTargetStatus& each : status.targets) text += target_text(each, activity, now);
+  for (const CloudTargetStatus& each : status.targets)
+    text += target_text(each, !status.without_task.contains(each.target.name), activity, now);
   for (const std::string& each : status.not_known_yet)
     text += fmt::format("{}: {}\n", each, kNotKnownYet);
   if (!activity) {

@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ struct UploaderActivity {
 std::optional<UploaderActivity> read_activity(const std::filesystem::path& state_dir);
 
 struct AwsStatus {
+  // Their devices in a task are in a file for one that AWS has not begun.
+  std::set<std::string, std::less<>> without_task;
   std::vector<CloudTargetStatus> targets;  // as linesignd knows them
   std::vector<std::string> not_known_yet;  // the configuration has them; linesignd needs a restart
 };

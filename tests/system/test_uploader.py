@@ -1,8 +1,10 @@
 """Devices get to AWS: the real appliance and the real uploader, and a double for AWS."""
 
+import contextlib
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 
@@ -339,10 +341,15 @@ def test_a_terminal_shows_a_bar_and_ctrl_c_ends_it(make_plant):
             seen += os.read(parent, 4096)
         upload.send_signal(signal.SIGINT)
         assert upload.wait(10) == EX_TEMPFAIL
+        with contextlib.suppress(OSError):  # the terminal is gone
+            while more := os.read(parent, 4096):
+                seen += more
     os.close(parent)
     assert b"\r[" in seen
     status = plant.status()["plant0"]
     assert status["waiting"] + status["registered"] == 60
+    # The last line counts also what was done when the signal came.
+    assert re.findall(rb"(\d+) of 60", seen)[-1] == b"%d" % status["registered"]
 
 
 def test_mode_default_in_a_second_account_of_the_region_is_explained(make_plant):

@@ -23,9 +23,14 @@ milliseconds hold_time(int holds) {
 
 }  // namespace
 
+TargetLoop::TargetLoop(LoopParts parts) : parts_(std::move(parts)) {
+  progress_.since = parts_.clock->now();  // the first step may take long
+}
+
 std::optional<Error> TargetLoop::run(RunMode mode) {
   for (;;) {
     const WayStep done = step();
+    count(done);  // also of a step that a stop cut short
     if (done.hold && done.hold->code() == ErrorCode::Interrupted) break;
     note(done);
     if (done.hold) {
@@ -61,6 +66,12 @@ bool TargetLoop::wait_held(const Error& error) {
   return parts_.pause->wait(hold_time(holds_ - 1));
 }
 
+void TargetLoop::count(const WayStep& step) {
+  const std::lock_guard lock(mutex_);
+  progress_.registered += step.registered;
+  progress_.parked += step.parked;
+}
+
 void TargetLoop::note(const WayStep& step) {
   // Some of a round may have got through before the others were stopped.
   const bool got_on = step.registered > 0 || step.parked > 0;
@@ -76,12 +87,9 @@ void TargetLoop::note(const WayStep& step) {
     const bool same_hold =
         step.hold && progress_.hold && step.hold->code() == progress_.hold->code();
     is_news = step.hold ? !same_hold : progress_.hold.has_value();
-    if (state != progress_.state || progress_.since == UnixTime{})
-      progress_.since = parts_.clock->now();
+    if (state != progress_.state) progress_.since = parts_.clock->now();
     progress_.state = state;
     progress_.hold = step.hold;
-    progress_.registered += step.registered;
-    progress_.parked += step.parked;
   }
   if (is_news) parts_.on_hold(step.hold);
 }

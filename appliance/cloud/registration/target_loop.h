@@ -45,7 +45,7 @@ struct LoopParts {
 
 class TargetLoop final {
  public:
-  explicit TargetLoop(LoopParts parts) : parts_(std::move(parts)) {}
+  explicit TargetLoop(LoopParts parts);
 
   // Nothing: it came to its end or was stopped. An error: Once, and something still waits.
   std::optional<Error> run(RunMode mode);
@@ -55,6 +55,7 @@ class TargetLoop final {
  private:
   WayStep step();
   bool wait_held(const Error& error);
+  void count(const WayStep& step);
   void note(const WayStep& step);
 
   const LoopParts parts_;

@@ -79,6 +79,14 @@ TEST(AwsTextTest, AnUploaderThatDoesNotRunIsNotQuoted) {
               HasSubstr("has not worked here"));
 }
 
+TEST(AwsTextTest, ATaskIsNamedOnlyWhereAwsHasOne) {
+  AwsStatus status = plant_status();
+  status.targets[0].in_task = 50;
+  EXPECT_THAT(aws_status_text(status, std::nullopt, kNow), HasSubstr("1,200, 50 in a task"));
+  status.without_task = {"plant"};
+  EXPECT_THAT(aws_status_text(status, std::nullopt, kNow), HasSubstr("50 in a file for a task"));
+}
+
 TEST(AwsTextTest, ATargetThatLinesigndDoesNotKnowYetIsNamed) {
   AwsStatus status;
   EXPECT_THAT(aws_status_text(status, std::nullopt, kNow), HasSubstr("no [[aws.target]]"));

@@ -87,6 +87,20 @@ TEST_F(TargetLoopTest, WhatFailsAgainAfterEachBeginningIsBegunLaterAndLater) {
   EXPECT_GE(*std::max_element(time_.waits.begin(), time_.waits.end()), std::chrono::seconds(30));
 }
 
+TEST_F(TargetLoopTest, ItWorksSinceItWasMadeAlsoBeforeTheFirstStepIsDone) {
+  EXPECT_EQ(loop_.progress().since, time_.now());
+}
+
+TEST_F(TargetLoopTest, WhatWasDoneBeforeAStopCounts) {
+  WayStep cut = held(ErrorCode::Interrupted);
+  cut.registered = 3;
+  cut.parked = 1;
+  way_.steps = {done(500), cut};
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(loop_.progress().registered, 503U);
+  EXPECT_EQ(loop_.progress().parked, 1U);
+}
+
 TEST_F(TargetLoopTest, OnceEndsWithWhatHolds) {
   way_.steps = {done(1), held(ErrorCode::AwsThrottled)};
   const auto error = run(RunMode::Once);
