@@ -268,6 +268,12 @@ def test_a_ca_is_deactivated_and_deleted(make_plant):
     assert "nothing to do" in plant.cli("delete-ca", "--target", "plant0", "--yes")
 
 
+def test_an_account_may_be_looked_at_before_there_is_a_linesignd(make_plant):
+    plant = make_plant({})
+    plant.appliance.stop()
+    assert "The credentials belong to account" in plant.cli("preflight", "--target", "plant0")
+
+
 def test_preflight_says_what_is_missing_before_the_first_device(make_plant):
     plant = make_plant({"policy": "device", "thing_group": "line"}, ready=False)
     said = plant.cli("preflight", "--order", "default", expect=EX_CONFIG)

@@ -1,8 +1,8 @@
 // Outbox: what the work in the cloud asks of the ledger. The ledger belongs to linesignd; the
 // uploader reaches it over the admin socket.
 //
-// Errors   AdminUnavailable when nobody answers; else the ledger's own
-// (appliance/ledger/ledger_cloud.h) Threads  safe anywhere
+// Errors   AdminUnavailable when nobody answers; else the ledger's own (ledger/ledger_cloud.h)
+// Threads  safe anywhere
 #ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_OUTBOX_H_
 #define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_OUTBOX_H_
 

@@ -38,6 +38,38 @@ Result<void> check_default_order(const SettingsTable& aws, const AwsConfig& conf
   return {};
 }
 
+bool uses_ca(const TargetConfig& target) {
+  return target.way != TargetWay::File && !target.register_without_ca;
+}
+
+// The CA is registered once in an account and region, whichever target uses it there.
+Result<void> check_ca_neighbours(const SettingsTable& table,
+                                 const AwsConfig& config,
+                                 const TargetConfig& target) {
+  for (const TargetConfig& other : config.targets) {
+    const bool is_neighbour = uses_ca(other) && uses_ca(target) &&
+                              other.account == target.account && other.region == target.region;
+    if (!is_neighbour) continue;
+    if (other.mode != target.mode)
+      return fail(table.error_at(
+          "mode",
+          ErrorCode::ConfigConflict,
+          fmt::format(R"(target "{}" of the same account and region says "{}", and the CA has one)",
+                      other.name,
+                      to_string(other.mode))));
+    const bool are_jit = other.way == TargetWay::Jit && target.way == TargetWay::Jit;
+    if (are_jit && (other.template_name != target.template_name ||
+                    other.template_file != target.template_file))
+      return fail(table.error_at(
+          "template_name",
+          ErrorCode::ConfigConflict,
+          fmt::format(R"(target "{}" of the same account and region names another template, and )"
+                      "the CA has one",
+                      other.name)));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string_view to_string(TargetWay way) { return kWays.at(static_cast<size_t>(way)); }
@@ -65,6 +97,7 @@ Result<AwsConfig> read_aws_config(const SettingsTable& root) {
     if (config.find(target.name) != nullptr)
       return fail(
           table.error_at("name", ErrorCode::ConfigConflict, "another target has this name"));
+    LS_CHECK(check_ca_neighbours(table, config, target));
     config.targets.push_back(std::move(target));
   }
   LS_CHECK(check_default_order(aws, config));

@@ -31,6 +31,12 @@ std::string target(const std::string& way, const std::string& more = "") {
          way + "\"\n\n" + more;
 }
 
+// A second one in the same account and region.
+std::string neighbour(const std::string& way, const std::string& more = "") {
+  std::string text = target(way, more);
+  return text.replace(text.find("production-eu"), 13, "neighbour-eu2");
+}
+
 TEST(TargetConfig, IsAbsentByDefault) {
   const auto config = read("");
   ASSERT_TRUE(config.has_value()) << config.error().to_string();
@@ -228,6 +234,12 @@ constexpr const char* kBulk =
     "template_file = \"b.json\"\nbucket = \"bucket\"\n"
     "role_arn_bulk = \"arn:aws:iam::123456789012:role/b\"\n";
 
+TEST(TargetConfig, WhoeverRegistersNoCaMayHaveAnotherMode) {
+  EXPECT_TRUE(read(target("direct", "mode = \"DEFAULT\"\n") +
+                   neighbour("direct", "register_without_ca = true\n"))
+                  .has_value());
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Identity,
     TargetError,
@@ -244,6 +256,17 @@ INSTANTIATE_TEST_SUITE_P(
                   target("direct") + target("direct"),
                   ErrorCode::ConfigConflict,
                   ":8: aws.target.name: another target has this name"},
+        BadTarget{"TwoModesOfOneCa",
+                  target("direct", "mode = \"DEFAULT\"\n") + neighbour("jit"),
+                  ErrorCode::ConfigConflict,
+                  ":8: aws.target.mode: target \"production-eu\" of the same account and region "
+                  "says \"DEFAULT\""},
+        BadTarget{
+            "TwoTemplatesOfOneCa",
+            target("jit", "template_name = \"a\"\n") + neighbour("jit", "template_name = \"b\"\n"),
+            ErrorCode::ConfigConflict,
+            ":14: aws.target.template_name: target \"production-eu\" of the same account and "
+            "region names another template"},
         BadTarget{"AccountAsNumber",
                   "[[aws.target]]\nname = \"a\"\naccount = 123456789012\n",
                   ErrorCode::ConfigType,
