@@ -11,6 +11,9 @@ namespace linesign::test {
 
 TestStation::TestStation(uint16_t port, const TlsContext* context)
     : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  // A fixed one: by itself the kernel may take tens of megabytes for a station that does not read.
+  const int receive_bytes = 256 * 1024;
+  ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port);
