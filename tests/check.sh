@@ -23,6 +23,7 @@ readonly kTools=(fill_ledger) # of the system tests
 readonly kPython=/usr/bin/python3
 readonly kLogs=build/check
 jobs=$(nproc)
+test_jobs=$((jobs + 1)) # tests wait for timers and other programs now and then
 
 usage() { sed -n '3,/^# code/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
@@ -126,7 +127,7 @@ run_ctest() { # PRESET CTEST-ARGUMENT...
   local junit=$PWD/$kLogs/ctest-$preset.xml filter=()
   if [[ -n $name_filter ]]; then filter=(-R "$name_filter"); fi
   rm -f "$junit"
-  ctest --preset "$preset" --parallel "$jobs" --output-junit "$junit" "${filter[@]}" "$@" || true
+  ctest --preset "$preset" --parallel "$test_jobs" --output-junit "$junit" "${filter[@]}" "$@" || true
   $kPython tests/support/count_junit.py "$junit"
 }
 
@@ -159,7 +160,7 @@ stage_system() {
   if ((long_runs)); then filter+=(--long); fi
   rm -f "$junit"
   LINESIGN_BIN=$PWD/build/release/bin $kPython -m pytest -p no:cacheprovider -v --durations=15 \
-    --numprocesses "$jobs" --dist loadfile --junitxml="$junit" "${filter[@]}" tests/system || true
+    --numprocesses "$test_jobs" --dist loadfile --junitxml="$junit" "${filter[@]}" tests/system || true
   $kPython tests/support/count_junit.py "$junit"
 }
 
