@@ -25,7 +25,7 @@ class FixedAuthenticator final : public Authenticator {
 
 Result<Credentials> AccountCredentials::fetch() {
   LS_TRY(Credentials fresh, base_->fetch());
-  if (fresh.access_key_id == checked_id_) return fresh;
+  if (!checked_id_.empty() && fresh.access_key_id == checked_id_) return fresh;
   LS_CHECK(check(fresh));
   checked_id_ = fresh.access_key_id;
   return fresh;

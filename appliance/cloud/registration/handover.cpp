@@ -179,8 +179,9 @@ Result<bool> FileWay::write_files(const std::vector<uint64_t>& ids) {
   ManifestFile table(plan_.export_dir / (name + kTableSuffix));
   LS_CHECK(table.add_header(csv_header()));
   const auto add = [&](const CloudItem& item) -> Result<void> {
-    LS_TRY(const std::string line, device_line(plan_.parameters, item));
-    LS_CHECK(lines.add(line));
+    const auto line = device_line(plan_.parameters, item);
+    if (!line.has_value()) return {};  // of a list from before: sorted out anew
+    LS_CHECK(lines.add(*line));
     return table.add(csv_line(item));
   };
   LS_CHECK(for_each(ids, add));

@@ -52,7 +52,7 @@ class FileWay final : public Way {
   void remove_list() const;
   Result<uint64_t> sort_out(const std::vector<CloudItem>& items, std::vector<uint64_t>& ids);
   Result<std::vector<uint64_t>> list_waiting(WayStep& step);
-  // False: some of them do not wait any more.
+  // False: some of them do not wait any more, or have no line under the present parameters.
   Result<bool> write_files(const std::vector<uint64_t>& ids);
   Result<void> name_files(ManifestFile& lines, ManifestFile& table, const std::string& name) const;
   Result<uint64_t> book(const std::vector<uint64_t>& ids);

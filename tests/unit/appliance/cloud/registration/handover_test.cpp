@@ -93,6 +93,18 @@ TEST_F(FileWayTest, FilesThatAKilledProcessHadNotFinishedAreWrittenWithTheSameDe
   EXPECT_EQ(first_line("plant-1-1000.csv"), table);
 }
 
+TEST_F(FileWayTest, AListOfAKilledProcessThatTheParametersNoLongerFitIsMadeAnew) {
+  write_list("writing", 1000);
+  FileWay way(outbox_,
+              "plant",
+              {.export_dir = out(),
+               .work_dir = folder_.path(),
+               .parameters = {{"ThingName", "{nothing}"}}});
+  EXPECT_FALSE(way.step().hold.has_value());
+  EXPECT_EQ(way.step().parked, 1200U);
+  EXPECT_TRUE(names().empty());
+}
+
 TEST_F(FileWayTest, ReleasedDevicesGetNewFilesAndTheOldOnesStay) {
   FileWay first = make();
   ASSERT_EQ(first.step().registered, 1000U);
