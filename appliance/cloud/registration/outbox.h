@@ -21,7 +21,6 @@ class Outbox {
   virtual ~Outbox() = default;
 
   // See LedgerCloud for each.
-  virtual Result<void> set_plan(const CloudPlan& plan) = 0;
   virtual Result<std::vector<CloudItem>> claim(const std::string& target,
                                                uint64_t after,
                                                uint32_t limit) = 0;

@@ -10,8 +10,6 @@ Result<T> AdminOutbox::explain(const std::string& target, Result<T> answer) cons
   return fail(explain_unknown_target(config_, target, answer.error()));
 }
 
-Result<void> AdminOutbox::set_plan(const CloudPlan& plan) { return client_.set_plan(plan); }
-
 Result<std::vector<CloudItem>> AdminOutbox::claim(const std::string& target,
                                                   uint64_t after,
                                                   uint32_t limit) {

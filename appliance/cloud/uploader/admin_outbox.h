@@ -20,7 +20,6 @@ class AdminOutbox final : public Outbox {
   AdminOutbox(CloudClient client, const AwsConfig& config)
       : client_(std::move(client)), config_(config) {}
 
-  Result<void> set_plan(const CloudPlan& plan) override;
   Result<std::vector<CloudItem>> claim(const std::string& target,
                                        uint64_t after,
                                        uint32_t limit) override;

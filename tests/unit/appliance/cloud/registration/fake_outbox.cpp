@@ -18,8 +18,6 @@ FakeOutbox::FakeOutbox(uint64_t devices) {
   for (uint64_t id = 1; id <= devices; ++id) items[id] = make_item(id);
 }
 
-Result<void> FakeOutbox::set_plan(const CloudPlan& /*plan*/) { return {}; }
-
 Result<std::vector<CloudItem>> FakeOutbox::claim(const std::string& /*target*/,
                                                  uint64_t after,
                                                  uint32_t limit) {

@@ -16,7 +16,6 @@ class FakeOutbox final : public Outbox {
  public:
   explicit FakeOutbox(uint64_t devices);
 
-  Result<void> set_plan(const CloudPlan& plan) override;
   Result<std::vector<CloudItem>> claim(const std::string& target,
                                        uint64_t after,
                                        uint32_t limit) override;

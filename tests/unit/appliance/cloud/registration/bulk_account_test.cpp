@@ -1,0 +1,189 @@
+// Way bulk against the double of AWS.
+#include <thread>
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/appliance/cloud/registration/account_fixture.h"
+
+namespace linesign {
+namespace {
+
+using test::AwsDouble;
+using testing::HasSubstr;
+
+class BulkAccountTest : public test::AccountTest {
+ protected:
+  BulkAccountTest() { setup_.way = WayKind::Bulk; }
+};
+
+TEST_F(BulkAccountTest, TheBulkWayBooksEveryLineAndParksTheBadOnes) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(60);
+  aws_.control("settings", R"({"bulk_bad_lines":[3,9,27,28,60],"bulk_bad_tasks":1})");
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 55U);
+  EXPECT_EQ(count(RegistrationState::Parked), 5U);
+  EXPECT_EQ(outbox_.items.at(27).state, RegistrationState::Parked);
+  EXPECT_EQ(in_account("certificates"), 55U);
+}
+
+TEST_F(BulkAccountTest, TheBulkWayWaitsForATaskOfSomebodyElse) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(4);
+  const std::string where =
+      fmt::format(R"({{"account":"{}","region":"{}"}})", AwsDouble::kAccount, AwsDouble::kRegion);
+  aws_.control("foreign-task", where);
+  {
+    const std::jthread mender([this, where] {
+      pause_.wait(std::chrono::milliseconds(1200));
+      aws_.control("end-foreign-task", where);
+    });
+    EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  }
+  EXPECT_EQ(count(RegistrationState::Registered), 4U);
+}
+
+TEST_F(BulkAccountTest, ALineAtWhichAwsFailsIsTriedLaterAndLaterAndTold) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(3);
+  aws_.control("settings", R"({"bulk_bad_lines":[1],"bulk_bad_code":"InternalFailureException"})");
+  const auto held = run(RunMode::Once);
+  ASSERT_TRUE(held.has_value()) << "a task with this line alone";
+  EXPECT_EQ(held->code(), ErrorCode::AwsUnavailable);
+  EXPECT_EQ(count(RegistrationState::Registered), 2U);
+  EXPECT_EQ(count(RegistrationState::Waiting), 1U);
+  EXPECT_EQ(outbox_.items.at(1).attempts, 1U) << "others got through in the first task";
+  EXPECT_EQ(in_account("tasks"), 2U);
+  aws_.control("settings", R"({"bulk_bad_lines":[],"bulk_bad_code":""})");
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 3U);
+}
+
+TEST_F(BulkAccountTest, ABulkTaskOfWhichEveryLineIsRefusedParksNobody) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(12);
+  aws_.control("settings", R"({"bulk_bad_lines":[1,2,3,4,5,6,7,8,9,10,11,12]})");
+  const auto held = run(RunMode::Once);
+  aws_.control("settings", R"({"bulk_bad_lines":[]})");
+  ASSERT_TRUE(held.has_value());
+  EXPECT_THAT(held->detail(), HasSubstr("all 12 lines"));
+  EXPECT_EQ(count(RegistrationState::Parked), 0U);
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 12U);
+}
+
+TEST_F(BulkAccountTest, ReportsThatCountFromZeroAreBookedRightly) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(6);
+  aws_.control("settings", R"({"bulk_first_line":0,"bulk_bad_lines":[3],"bulk_bad_tasks":1})");
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  aws_.control("settings", R"({"bulk_first_line":1})");
+  EXPECT_EQ(outbox_.items.at(3).state, RegistrationState::Parked);
+  EXPECT_EQ(count(RegistrationState::Registered), 5U);
+}
+
+TEST_F(BulkAccountTest, ALostStartOfABulkTaskStartsNoSecondOne) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(4);
+  aws_.control("faults", R"({"operation":"StartThingRegistrationTask","do":"lose_reply"})");
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 4U);
+  EXPECT_EQ(in_account("tasks"), 1U);
+}
+
+TEST_F(BulkAccountTest, ANewProcessAfterEachStepOfABulkTaskGoesOn) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(10);
+  bool is_idle = false;
+  for (int steps = 0; steps < 100 && !is_idle; ++steps) {
+    const WayStep step = make_way(setup_, outbox_, connection_.get(), clock_)->step();
+    ASSERT_FALSE(step.hold.has_value()) << step.hold->to_string();
+    pause_.wait(step.again_after);
+    is_idle = step.is_idle;
+  }
+  EXPECT_EQ(count(RegistrationState::Registered), 10U);
+  EXPECT_EQ(in_account("tasks"), 1U);
+  EXPECT_EQ(outbox_.tasks.size(), 1U);
+}
+
+TEST_F(BulkAccountTest, LinksThatExpiredAreAskedForAgain) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(4);
+  aws_.control("settings", R"({"expired_reports":1})");
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 4U);
+}
+
+TEST_F(BulkAccountTest, ReportsWithoutPositionsAreBookedByCertificate) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(20);
+  aws_.control("settings", R"({"report_positions":false,"report_lines_per_link":7})");
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  aws_.control("settings", R"({"report_positions":true,"report_lines_per_link":10000})");
+  EXPECT_EQ(count(RegistrationState::Registered), 20U);
+}
+
+TEST_F(BulkAccountTest, ADeviceThatNoReportOfACompletedTaskNamesIsParked) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(6);
+  // An error without the number of its line names nobody.
+  aws_.control("settings",
+               R"({"report_positions":false,"bulk_bad_lines":[2],"bulk_bad_tasks":100})");
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  aws_.control("settings", R"({"report_positions":true,"bulk_bad_lines":[],"bulk_bad_tasks":0})");
+  EXPECT_EQ(count(RegistrationState::Registered), 5U);
+  EXPECT_EQ(outbox_.items.at(2).state, RegistrationState::Parked);
+  EXPECT_THAT(outbox_.booked.at(2).reason, HasSubstr("do not name"));
+  EXPECT_EQ(outbox_.tasks.size(), 1U) << "another task would say no more";
+}
+
+TEST_F(BulkAccountTest, AnUploadWhoseAnswerIsLostIsTakenForOurs) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(4);
+  aws_.control("faults", R"({"operation":"PutObject","do":"lose_reply"})");
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 4U);
+  EXPECT_EQ(outbox_.tasks.size(), 1U);
+}
+
+TEST_F(BulkAccountTest, ABulkTaskIsNotStartedWithoutTheCa) {
+  make_devices(20);
+  const auto missing = run(RunMode::Once);
+  ASSERT_TRUE(missing.has_value());
+  EXPECT_THAT(missing->detail(), HasSubstr("not registered"));
+  ASSERT_TRUE(register_ca().has_value());
+  auto iot = connection_->session().iot();
+  ASSERT_TRUE(CaRegistrar(*iot).deactivate(setup_.ca.id).has_value());
+  EXPECT_THAT(run(RunMode::Once)->detail(), HasSubstr("not ACTIVE"));
+  EXPECT_EQ(count(RegistrationState::Parked), 0U);
+  ASSERT_TRUE(register_ca().has_value());
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 20U);
+}
+
+TEST_F(BulkAccountTest, ABulkTaskWaitsForTheNewestOfItsCertificatesWhereverItStands) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(6);
+  outbox_.items.at(2).committed_at = clock_.now() + std::chrono::hours(24);
+  const auto held = run(RunMode::Once);
+  ASSERT_TRUE(held.has_value());
+  EXPECT_EQ(held->code(), ErrorCode::AwsClockSkew);
+  EXPECT_EQ(run(RunMode::Once)->code(), ErrorCode::AwsClockSkew) << "by a new process as well";
+  EXPECT_EQ(count(RegistrationState::Parked), 0U);
+}
+
+TEST_F(BulkAccountTest, AFinishedTaskThatAwsHasForgottenIsRegisteredAgain) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(4);
+  const BulkTask task = outbox_.create_task("plant", "linesign/old.ndjson").value();
+  ASSERT_TRUE(outbox_.fill_task(task.id, 10).has_value());
+  BulkTaskChange change;
+  change.state = BulkTaskState::Finished;
+  change.aws_task_id = "11111111-2222-3333-4444-555555555555";
+  ASSERT_TRUE(outbox_.update_task(task.id, change).has_value());
+  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 4U);
+}
+
+}  // namespace
+}  // namespace linesign
