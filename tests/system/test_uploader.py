@@ -7,6 +7,7 @@ import pty
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 from support.appliance import (BIN, EX_CONFIG, EX_DATA, EX_NOPERM, EX_TEMPFAIL, EX_UNAVAILABLE,
                                EX_USAGE, program, wait_until)
@@ -282,6 +283,13 @@ def test_preflight_says_what_is_missing_before_the_first_device(make_plant):
 
 
 # --- who works where -----------------------------------------------------------------------------
+
+def test_the_uploader_leaves_no_core_file_with_keys_in_it(make_plant):
+    plant = make_plant({})
+    process = Path(f"/proc/{plant.start_uploader().pid}")
+    limits = (process / "limits").read_text()
+    assert re.search(r"^Max core file size\s+0\s+0\s", limits, re.M)
+
 
 def test_a_second_uploader_is_told_that_there_is_one(make_plant):
     plant = make_plant({})
