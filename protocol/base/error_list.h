@@ -28,6 +28,7 @@
   LS_ERROR(PeerNotTrusted,        114, Refuse,   77, "The other side is not the appliance that the token names.")        \
   LS_ERROR(OutputStalled,         115, Refuse,   75, "The station does not read its answers.")                           \
   LS_ERROR(CertificateWrong,      116, Bug,      70, "The certificate that came back does not fit the request.")         \
+  LS_ERROR(StationClockWrong,     117, Operator, 69, "The clock of this station appears to be wrong.")                   \
   LS_ERROR(StationUnknown,        120, Refuse,   77, "This station is not enrolled here.")                               \
   LS_ERROR(StationRevoked,        121, Refuse,   77, "This station has been revoked.")                                   \
   LS_ERROR(TokenInvalid,          122, Refuse,   77, "The join token is not known or is damaged.")                       \
@@ -61,6 +62,7 @@
   LS_ERROR(KeyExists,             305, Refuse,   65, "This public key has a certificate.")                               \
   LS_ERROR(OrderExhausted,        306, Refuse,   77, "The order's quantity is used up.")                                 \
   LS_ERROR(DeviceUnknown,         307, Refuse,   65, "This device id has no certificate in this order.")                 \
+  LS_ERROR(DeviceIdNotAllowed,    308, Refuse,   65, "The device id does not fit the rules of an AWS target of this order.")\
   /* 4xx: try later */                                                                                                   \
   LS_ERROR(Busy,                  400, Retry,    75, "The appliance is at its limit; try again after the stated time.")  \
   LS_ERROR(Unavailable,           401, Retry,    69, "The appliance does not produce at the moment; try again later.")   \
@@ -118,6 +120,7 @@
   LS_ERROR(FolderInUse,           908, Retry,    75, "Another run works in this folder.")                                \
   LS_ERROR(AdminSocketInUse,      909, Operator, 69, "Another linesignd listens on the admin socket.")                   \
   LS_ERROR(AdminNotPermitted,     910, Operator, 77, "This user may not use the admin socket of linesignd.")             \
+  LS_ERROR(ListenFailed,          911, Operator, 69, "The program cannot listen on a configured address.")               \
   /* 10xx: AWS */                                                                                                        \
   LS_ERROR(AwsUnreachable,        1000, Retry,    69, "AWS cannot be reached.")                                          \
   LS_ERROR(AwsTimeout,            1001, Retry,    69, "AWS did not answer in time.")                                     \
@@ -129,6 +132,7 @@
   LS_ERROR(AwsAnswerInvalid,      1007, Operator, 69, "An answer of AWS cannot be understood.")                          \
   LS_ERROR(AwsClockSkew,          1008, Operator, 69, "AWS does not accept the time of the clock here.")                 \
   LS_ERROR(AwsTaskRunning,        1009, Retry,    75, "AWS works on another bulk task of this account.")                     \
+  LS_ERROR(AwsAnswerUnreadable,   1010, Retry,    69, "An answer of AWS cannot be read.")                                \
   LS_ERROR(AwsCredentialsMissing, 1020, Operator, 77, "There are no AWS credentials.")                                   \
   LS_ERROR(AwsCredentialsFailed,  1021, Operator, 77, "A configured source of AWS credentials gives none.")              \
   LS_ERROR(AwsCredentialsExpired, 1022, Operator, 77, "The AWS credentials have expired.")                               \
@@ -140,6 +144,7 @@
   LS_ERROR(AwsConflict,           1033, Refuse,   65, "AWS cannot do this in the present state of what it concerns.")    \
   LS_ERROR(AwsQuota,              1034, Operator, 77, "A limit of the AWS account is reached.")                          \
   LS_ERROR(AwsWrongRegion,        1035, Operator, 78, "The bucket lies in another region.")                              \
+  LS_ERROR(AwsThingForeign,       1036, Refuse,   65, "AWS has a thing of this name that linesign did not create.")      \
   LS_ERROR(AwsSettings,           1040, Operator, 78, "An AWS setting cannot be used.")                                  \
   LS_ERROR(CloudTargetUnknown,    1050, Refuse,   65, "There is no AWS target of this name.")                            \
   LS_ERROR(CloudTargetMoved,      1051, Refuse,   78, "An AWS target of this name was another account or region before.") \
