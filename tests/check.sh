@@ -19,7 +19,7 @@ source tests/support/packages.sh
 
 readonly kStages=(format floors shell links tidy build linkage unit threads commands system)
 readonly kPrograms=(linesignd linesign-signer linesign linesign-station linesign-uploader)
-readonly kTools=(fill_ledger) # of the system tests
+readonly kTools=(fill_ledger linesign_fat_medium) # of the system tests
 readonly kPython=/usr/bin/python3
 readonly kLogs=build/check
 jobs=$(nproc)

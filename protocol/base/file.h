@@ -1,4 +1,5 @@
-// Files: bounded reading and atomic writing.
+// Files: bounded reading and atomic writing, also on removable media (FAT, exFAT) and network
+// shares, which have no hard links, no modes, or cannot sync a folder.
 //
 // Errors   Io with path and reason; InputInvalid when a file is larger than allowed; FileExists
 // Threads  no state, safe anywhere
@@ -28,13 +29,26 @@ enum class Durability : uint8_t {
   Synced,   // file and folder are fsynced before this returns
 };
 
-// Writes to a hidden temporary file in the same folder and renames it into place. With
-// Overwrite::Refuse an existing target is FileExists, decided atomically (link, not rename).
+// Writes to a hidden temporary file in the same folder and moves it into place. A mode that the
+// file system refuses is not an error: there all files have the mode of the mount.
 Result<void> write_file_atomic(const std::filesystem::path& path,
                                ByteView content,
                                mode_t mode,
                                Overwrite overwrite,
                                Durability durability);
+
+// Gives a finished file its final name in the same folder. With Overwrite::Refuse an existing `to`
+// is FileExists, decided atomically: by RENAME_NOREPLACE, else by a hard link, else by creating
+// `to` exclusively and replacing that. After a failure `from` is still there.
+Result<void> move_into_place(const std::filesystem::path& from,
+                             const std::filesystem::path& to,
+                             Overwrite overwrite);
+
+// fsync of a folder, if its file system can do that.
+Result<void> sync_directory(const std::filesystem::path& directory);
+
+// Io for a file that could not be created; says when its name is what the file system refuses.
+Error creation_failure(const std::filesystem::path& path, int error_number);
 
 // Makes the folder and its parents. REQUIRES: mode applies to folders made here only.
 Result<void> make_directories(const std::filesystem::path& path, mode_t mode);

@@ -4,11 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 
 #include <fmt/format.h>
-
-#include "protocol/base/file.h"
 
 namespace linesign::aws {
 
@@ -28,7 +25,7 @@ Result<void> FileSink::begin() {
   fd_ = UniqueFd(
       ::open(hidden_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
   size_bytes_ = 0;
-  if (!fd_) return failed(errno);
+  if (!fd_) return fail(creation_failure(path_, errno));
   return {};
 }
 
@@ -50,26 +47,17 @@ Result<std::filesystem::path> FileSink::settle() {
   return hidden_;
 }
 
-Result<uint64_t> FileSink::finish() { return rename_to(path_, 0); }
+Result<uint64_t> FileSink::finish() { return move_to(path_, Overwrite::Replace); }
 
 Result<uint64_t> FileSink::finish_new(const std::filesystem::path& path) {
-  return rename_to(path, RENAME_NOREPLACE);
+  return move_to(path, Overwrite::Refuse);
 }
 
-Result<uint64_t> FileSink::rename_to(const std::filesystem::path& path, unsigned int flags) {
+Result<uint64_t> FileSink::move_to(const std::filesystem::path& path, Overwrite overwrite) {
   LS_CHECK(settle());
-  int done = ::renameat2(AT_FDCWD, hidden_.c_str(), AT_FDCWD, path.c_str(), flags);
-  // A file system of a stick may not know the flag: then a look before is all there is.
-  if (done != 0 && errno == EINVAL && flags != 0) {
-    if (::access(path.c_str(), F_OK) == 0) return fail(ErrorCode::FileExists, path.string());
-    done = ::rename(hidden_.c_str(), path.c_str());
-  }
-  if (done != 0)
-    return errno == EEXIST ? fail(ErrorCode::FileExists, path.string()) : failed(errno);
+  LS_CHECK(move_into_place(hidden_, path, overwrite));
   fd_.reset();
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-  const UniqueFd directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!directory || ::fsync(directory.get()) != 0) return failed(errno);
+  LS_CHECK(sync_directory(path.has_parent_path() ? path.parent_path() : "."));
   return size_bytes_;
 }
 

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "protocol/base/file.h"
 #include "protocol/base/result.h"
 #include "protocol/base/unique_fd.h"
 
@@ -34,7 +35,7 @@ class FileSink final {
  private:
   tl::unexpected<Error> failed(int error_number) const;
   Result<void> begin();
-  Result<uint64_t> rename_to(const std::filesystem::path& path, unsigned int flags);
+  Result<uint64_t> move_to(const std::filesystem::path& path, Overwrite overwrite);
 
   const std::filesystem::path path_;
   const std::filesystem::path hidden_;

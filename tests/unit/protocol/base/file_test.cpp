@@ -1,8 +1,11 @@
 #include "protocol/base/file.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 
 #include <gtest/gtest.h>
 
@@ -77,6 +80,56 @@ TEST(File, SecretLosesOneNewlineOnly) {
   const auto secret = read_secret_file(path, 100);
   ASSERT_TRUE(secret);
   EXPECT_EQ(as_text(secret->reveal()), "12\n");
+}
+
+// --- Removable media: tests/support/fat_medium.cpp ----------------------------------------------
+
+class FileOnFat : public testing::Test {
+ protected:
+  void SetUp() override { ::setenv("LINESIGN_FAT", folder_.path().c_str(), 1); }
+  void TearDown() override { ::unsetenv("LINESIGN_FAT"); }
+  Result<void> write(const std::string& name, Overwrite overwrite = Overwrite::Refuse) {
+    return write_file_atomic(folder_.path() / name, kContent, 0400, overwrite, Durability::Synced);
+  }
+  TempDir folder_;
+};
+
+TEST_F(FileOnFat, HasNoHardLinksAndIsWrittenAllTheSame) {
+  ASSERT_NE(::link("/dev/null", (folder_.path() / "link").c_str()), 0);
+  const auto written = write("file");
+  ASSERT_TRUE(written) << written.error().to_string();
+  EXPECT_EQ(read_file(folder_.path() / "file", 100).value(), kContent);
+  EXPECT_TRUE(write("file", Overwrite::Replace));
+  EXPECT_EQ(files_in(folder_.path()), 1U);
+}
+
+TEST_F(FileOnFat, IsNotReplacedUnlessTold) {
+  std::ofstream(folder_.path() / "file") << "mine";
+  for (const char* name : {"file", "FILE"}) {
+    const auto refused = write(name);
+    ASSERT_FALSE(refused) << name;
+    EXPECT_EQ(refused.error().code(), ErrorCode::FileExists);
+  }
+  EXPECT_EQ(read_text(folder_.path() / "file"), "mine");
+  EXPECT_EQ(files_in(folder_.path()), 1U);
+}
+
+TEST_F(FileOnFat, AFailedMoveLeavesNoEmptyFile) {
+  ::setenv("LINESIGN_FAT_BAD_NAME", "file", 1);
+  const auto failed = write("file");
+  ::unsetenv("LINESIGN_FAT_BAD_NAME");
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code(), ErrorCode::Io);
+  EXPECT_EQ(files_in(folder_.path()), 0U);
+}
+
+TEST_F(FileOnFat, SaysWhichCharacterTheMediumRefuses) {
+  const auto refused = write("unit:1.pem");
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::Io);
+  EXPECT_NE(refused.error().detail().find("unit:1.pem: this file system does not allow ':'"),
+            std::string::npos)
+      << refused.error().detail();
 }
 
 TEST(File, MakesFoldersWithParentsAndAcceptsExistingOnes) {
