@@ -6,7 +6,8 @@
 #   -u            only the unit and contract tests
 #   -s            only the system tests
 #   -f NAME       only the stage NAME (see --list), or only the tests whose name contains NAME
-#   --long        longer runs: 200 kills of each program, a lot of 100,000
+#   --long        longer runs: 200 kills of each program, a lot of 100,000; and the stage debian:
+#                 both commands in chroots of Debian 12 and 13, which only root can make
 #   --no-install  do not install Debian packages
 #   --list        print the stages and stop
 #
@@ -18,6 +19,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 source tests/support/packages.sh
 
 readonly kStages=(format floors shell links tidy build linkage unit threads commands system)
+readonly kLongStages=(debian)
+readonly kReleases=(bookworm trixie)
 readonly kPrograms=(linesignd linesign-signer linesign linesign-station linesign-uploader)
 readonly kTools=(fill_ledger linesign_fat_medium) # of the system tests
 readonly kPython=/usr/bin/python3
@@ -29,15 +32,19 @@ usage() { sed -n '3,/^# code/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; }
 
 # --- stages: each writes to standard output and ends with "N passed, N failed" ------------------
 
-tree_files() { # GLOB...
-  if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
-    git ls-files --cached --others --exclude-standard -- "$@" | sort -u | while IFS= read -r file; do
-      if [[ -f $file ]]; then echo "$file"; fi
-    done
-  else
-    local glob
-    for glob in "$@"; do find . -path ./build -prune -o -name "$glob" -type f -print; done
-  fi
+tree_files() { $kPython tests/support/tree.py "$@"; } # PATTERN...
+
+# The first of the tools that is here: releases of Debian have different ones (packages.txt).
+first_tool() { # NAME...
+  local name
+  for name in "$@"; do
+    if command -v "$name" >/dev/null; then
+      echo "$name"
+      return 0
+    fi
+  done
+  echo "none of these is installed: $*" >&2
+  return 1
 }
 
 # Runs a command on each file and counts files.
@@ -57,13 +64,15 @@ count_files() { # COMMAND... -- FILE...
 configure() { # PRESET
   local launcher=()
   if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
-  cmake --preset "$1" "${launcher[@]}"
+  cmake --preset "$1" -DLINESIGN_WERROR=ON "${launcher[@]}"
 }
 
+# Both versions lay this tree out alike; 18 and later do not (docs/decisions/0016).
 stage_format() {
-  local files
+  local files tool
+  tool=$(first_tool clang-format-14 clang-format-17)
   mapfile -t files < <(tree_files '*.cpp' '*.h')
-  count_files clang-format-14 --dry-run -Werror -- "${files[@]}"
+  count_files "$tool" --dry-run -Werror -- "${files[@]}"
 }
 
 stage_floors() { $kPython tests/floors.py; }
@@ -81,7 +90,8 @@ stage_links() { $kPython tests/docs.py links; }
 stage_tidy() {
   configure dev >/dev/null
   cmake --build --preset dev --parallel "$jobs" --target linesign_messages
-  $kPython tests/support/tidy.py build/dev --jobs "$jobs"
+  $kPython tests/support/tidy.py build/dev --jobs "$jobs" \
+    --tool "$(first_tool clang-tidy-16 clang-tidy-17)"
 }
 
 # The programs, and what system tests need: the other tests are built once, with the sanitizers.
@@ -164,6 +174,19 @@ stage_system() {
   $kPython tests/support/count_junit.py "$junit"
 }
 
+# On new machines, from a source archive (tests/support/debian.sh).
+stage_debian() {
+  local passed=0 failed=0 release count
+  for release in "${kReleases[@]}"; do
+    bash tests/support/debian.sh "$release" "$PWD/$kLogs/$release" | tee "$kLogs/$release.log" || true
+    count=$(tail -n 1 "$kLogs/$release.log")
+    passed=$((passed + ${count%% passed*}))
+    count=${count##*, }
+    failed=$((failed + ${count%% failed}))
+  done
+  echo "$passed passed, $failed failed"
+}
+
 # --- running them -------------------------------------------------------------------------------
 
 total_passed=0
@@ -213,7 +236,7 @@ main() {
       --long) long_runs=1 ;;
       --no-install) install=0 ;;
       --list)
-        printf '%s\n' "${kStages[@]}"
+        printf '%s\n' "${kStages[@]}" "${kLongStages[@]}"
         exit 0
         ;;
       -h | --help)
@@ -228,7 +251,7 @@ main() {
     shift
   done
   if [[ -n $name_filter ]]; then
-    for stage in "${kStages[@]}"; do
+    for stage in "${kStages[@]}" "${kLongStages[@]}"; do
       if [[ $stage == "$name_filter" ]]; then
         stages=("$stage")
         name_filter=
@@ -238,8 +261,12 @@ main() {
     if [[ -n $name_filter && ${#stages[@]} == "${#kStages[@]}" ]]; then stages=(build unit system); fi
   fi
 
+  if ((long_runs && ${#stages[@]} == ${#kStages[@]})); then stages+=("${kLongStages[@]}"); fi
+
   mkdir -p "$kLogs"
-  if ((install)); then install_packages appliance/packages.txt build demo test; fi
+  local sections=(build demo test)
+  if [[ " ${stages[*]} " == *" debian "* ]]; then sections+=(long); fi
+  if ((install)); then install_packages appliance/packages.txt "${sections[@]}"; fi
   for stage in "${stages[@]}"; do run_stage "$stage"; done
   echo "$total_passed passed, $total_failed failed"
   if ((total_failed > 0)); then exit 1; fi

@@ -7,12 +7,11 @@ breach and ends with "N passed, N failed", one count per row.
 """
 
 import re
-import subprocess
 import sys
-from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+from support.tree import ROOT, files_of_tree
+
 PRODUCT = ("protocol/", "hsm/", "stations/", "appliance/")
 
 # --- our own includes ---------------------------------------------------------------------------
@@ -182,19 +181,6 @@ NAMED = re.compile(
     r"^(?:class|struct|enum class) (?P<type>\w+)(?: final)?(?: : ?[^{;]*)? ?\{", re.M)
 TOKENS = re.compile(
     r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.S)
-
-
-def files_of_tree():
-    """Tracked files and new ones that are not ignored."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, check=False)
-    if listed.returncode == 0:
-        names = listed.stdout.decode().split("\0")
-    else:  # an unpacked archive
-        names = [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file()]
-    return sorted(name for name in set(names)
-                  if name and not name.startswith("build/") and (ROOT / name).is_file())
 
 
 def code_only(text):

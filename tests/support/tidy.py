@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs clang-tidy on the product's sources, in parallel, and remembers what was clean.
 
-  tidy.py BUILD_DIR [--jobs N] [FILE...]
+  tidy.py BUILD_DIR [--jobs N] [--tool clang-tidy-16] [FILE...]
 
 Most of the time goes into the headers of libraries. So many files of a floor are read as one unit,
 which includes them; a file whose names clash with another's goes into a later unit. Named files are
@@ -25,8 +25,6 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 PRODUCT = ("protocol/", "hsm/", "stations/", "appliance/")
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
-TIDY = "clang-tidy-16"
-COMPILER = "clang++-16"
 MAX_FILES_PER_UNIT = 20
 # The analyzer gives up a function's paths soon: most of its findings for a third of the time.
 ANALYZER = ["-Xclang", "-analyzer-config", "-Xclang", "max-nodes=30000"]
@@ -37,9 +35,9 @@ UNIT_FLAGS = ["-Wno-shadow"]
 class Unit(collections.namedtuple("Unit", "name files flags")):
     """`name` is the file that clang-tidy reads, `files` are those of ours in it."""
 
-    def fingerprint(self, known):
+    def fingerprint(self, tool, known):
         digest = hashlib.sha256((ROOT / ".clang-tidy").read_bytes() + Path(__file__).read_bytes())
-        digest.update(repr(self.flags).encode())
+        digest.update(repr((tool, self.flags)).encode())
         for name in self.files:
             for each in closure(name, known):
                 digest.update(f"{each} {known[each][0]}\n".encode())
@@ -86,9 +84,9 @@ def read_flags(build_dir):
     return sorted(names), tuple(flags)
 
 
-def clashing(text, files, flags):
+def clashing(compiler, text, files, flags):
     """The files that cannot be read after those before them."""
-    run = subprocess.run([COMPILER, *flags, "-fsyntax-only", "-w", "-ferror-limit=0", "-x", "c++",
+    run = subprocess.run([compiler, *flags, "-fsyntax-only", "-w", "-ferror-limit=0", "-x", "c++",
                           "-"], input=text, cwd=ROOT, capture_output=True, text=True, check=False)
     wrong = set()
     for line in run.stderr.split("\n"):
@@ -101,12 +99,12 @@ def include_all(files):
     return "".join(f'#include "{name}"\n' for name in files)
 
 
-def make_units(floor, files, flags, into):
+def make_units(compiler, floor, files, flags, into):
     units, waiting = [], sorted(files)
     while waiting:
         chosen, rest = waiting[:MAX_FILES_PER_UNIT], waiting[MAX_FILES_PER_UNIT:]
         while len(chosen) > 1:
-            wrong = clashing(include_all(chosen), chosen, flags)
+            wrong = clashing(compiler, include_all(chosen), chosen, flags)
             if not wrong:
                 break
             if wrong == set(chosen):
@@ -123,9 +121,9 @@ def make_units(floor, files, flags, into):
     return units
 
 
-def run_tidy(unit):
+def run_tidy(tool, unit):
     started = time.monotonic()
-    run = subprocess.run([TIDY, "--quiet", unit.name, "--", *unit.flags, *ANALYZER, *UNIT_FLAGS], cwd=ROOT,
+    run = subprocess.run([tool, "--quiet", unit.name, "--", *unit.flags, *ANALYZER, *UNIT_FLAGS], cwd=ROOT,
                          capture_output=True, text=True, check=False)
     return unit, run, time.monotonic() - started
 
@@ -134,12 +132,13 @@ def plan(options, pool):
     names, flags = read_flags(options.build_dir)
     if options.files:
         return [Unit(name, [name], flags) for name in options.files]
+    compiler = options.tool.replace("clang-tidy", "clang++")
     into = options.build_dir / "tidy-units"
     into.mkdir(exist_ok=True)
     floors = collections.defaultdict(list)
     for name in names:
         floors["_".join(name.split("/")[:2])].append(name)
-    made = [pool.submit(make_units, floor, files, flags, into)
+    made = [pool.submit(make_units, compiler, floor, files, flags, into)
             for floor, files in sorted(floors.items())]
     return [unit for future in made for unit in future.result()]
 
@@ -148,6 +147,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build_dir", type=Path)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--tool", default="clang-tidy-16")
     parser.add_argument("files", nargs="*")
     options = parser.parse_intermixed_args()
     options.build_dir = options.build_dir.resolve()
@@ -158,10 +158,10 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         units = plan(options, pool)
         total = sum(len(unit.files) for unit in units)
-        stamps = {unit.name: remembered / unit.fingerprint(known) for unit in units}
+        stamps = {unit.name: remembered / unit.fingerprint(options.tool, known) for unit in units}
         work = sorted((unit for unit in units if not stamps[unit.name].exists()),
                       key=lambda unit: -len(unit.files))  # the longest first
-        for future in concurrent.futures.as_completed([pool.submit(run_tidy, u) for u in work]):
+        for future in concurrent.futures.as_completed([pool.submit(run_tidy, options.tool, u) for u in work]):
             unit, run, seconds = future.result()
             word = "clean" if run.returncode == 0 else "NOT clean"
             print(f"{' '.join(unit.files)}: {word} ({seconds:.1f} s)", flush=True)

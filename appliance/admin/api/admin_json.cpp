@@ -113,11 +113,11 @@ LedgerSummary read_ledger(const Object& object) {
 // Absent also where an older linesignd does not know the member.
 std::optional<CloudBacklog> read_backlog(const Object& object) {
   if (object.isNull("cloud")) return std::nullopt;
-  const Object& member = object_of(object, "cloud");
+  const Object::Ptr member = object_of(object, "cloud");
   CloudBacklog backlog;
-  backlog.waiting = number_of<uint64_t>(member, "waiting");
-  backlog.parked = number_of<uint64_t>(member, "parked");
-  backlog.oldest_waiting_at = optional_time_of(member, "oldest_waiting_at");
+  backlog.waiting = number_of<uint64_t>(*member, "waiting");
+  backlog.parked = number_of<uint64_t>(*member, "parked");
+  backlog.oldest_waiting_at = optional_time_of(*member, "oldest_waiting_at");
   return backlog;
 }
 
@@ -129,19 +129,19 @@ ApplianceStatus read_status(const Object& object) {
   status.since = time_of(object, "since");
   for_each_object(object, "obstacles", [&](const Object& obstacle) {
     status.obstacles.push_back(
-        {read_error(object_of(obstacle, "error")), time_of(obstacle, "since")});
+        {read_error(*object_of(obstacle, "error")), time_of(obstacle, "since")});
   });
-  const Object& ca = object_of(object, "ca");
-  status.ca_subject = text_of(ca, "subject");
-  status.ca_not_after = time_of(ca, "not_after");
+  const Object::Ptr ca = object_of(object, "ca");
+  status.ca_subject = text_of(*ca, "subject");
+  status.ca_not_after = time_of(*ca, "not_after");
   status.token = text_of(object, "token");
   status.station_port = number_of<uint16_t>(object, "station_port");
   status.sessions = number_of<uint32_t>(object, "sessions");
   status.in_flight = number_of<uint32_t>(object, "in_flight");
-  status.ledger = read_ledger(object_of(object, "ledger"));
-  const Object& commits = object_of(object, "commits");
-  status.commits = {number_of<uint64_t>(commits, "transactions"),
-                    number_of<uint64_t>(commits, "writes")};
+  status.ledger = read_ledger(*object_of(object, "ledger"));
+  const Object::Ptr commits = object_of(object, "commits");
+  status.commits = {number_of<uint64_t>(*commits, "transactions"),
+                    number_of<uint64_t>(*commits, "writes")};
   status.issued = number_of<uint64_t>(object, "issued");
   status.refused = number_of<uint64_t>(object, "refused");
   status.busy = number_of<uint64_t>(object, "busy");
@@ -268,7 +268,7 @@ std::string error_to_json(const Error& error) {
 
 Result<Error> error_from_json(std::string_view json) {
   return parse_as<Error>(
-      json, [](const Object& object) { return read_error(object_of(object, "error")); });
+      json, [](const Object& object) { return read_error(*object_of(object, "error")); });
 }
 
 }  // namespace linesign

@@ -112,10 +112,10 @@ Bytes base64_of(const Object& object, const std::string& key) {
   return bytes;
 }
 
-const Object& object_of(const Object& object, const std::string& key) {
-  const Object::Ptr member = object.getObject(key);
+Object::Ptr object_of(const Object& object, const std::string& key) {
+  Object::Ptr member = object.getObject(key);
   if (member.isNull()) wrong("an object is expected", key);
-  return *member;
+  return member;
 }
 
 void expect_members(const Object& object, std::initializer_list<std::string_view> names) {

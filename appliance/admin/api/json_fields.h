@@ -63,7 +63,7 @@ std::optional<UnixTime> optional_time_of(const Object& object, const std::string
 Sha256 hash_of(const Object& object, const std::string& key);
 std::optional<Sha256> optional_hash_of(const Object& object, const std::string& key);
 Bytes base64_of(const Object& object, const std::string& key);
-const Object& object_of(const Object& object, const std::string& key);
+Object::Ptr object_of(const Object& object, const std::string& key);
 
 // Calls `read` with each object of a list.
 template <typename Read>
