@@ -6,24 +6,17 @@
 #include <system_error>
 
 #include <CLI/CLI.hpp>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include "appliance/config/config.h"
 #include "appliance/daemon/daemon.h"
 #include "protocol/base/version.h"
+#include "protocol/log/log.h"
 #include "protocol/usage/usage_text.h"
 
 namespace {
 
 constexpr int kExitOk = 0;
-
-void set_up_log() {
-  // journald adds its own time; the pattern's serves everybody else.
-  auto logger = spdlog::stderr_logger_mt("linesignd");
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-  spdlog::set_default_logger(std::move(logger));
-}
 
 int stop(const linesign::Error& error) {
   spdlog::error("linesignd cannot run error={}", error.to_string());
@@ -66,9 +59,9 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& help_or_version) {
     return app.exit(help_or_version);
   } catch (const CLI::ParseError& error) {
-    set_up_log();
+    const linesign::Log log({});
     return stop(linesign::Error(linesign::ErrorCode::Usage, linesign::usage_text(app, error)));
   }
-  set_up_log();
+  const linesign::Log log({});
   return serve(file, check_only);
 }

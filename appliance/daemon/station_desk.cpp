@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 namespace linesign {
@@ -40,7 +41,8 @@ StationDesk::StationDesk(const Clock& clock,
       issuance_(issuance),
       registry_(registry),
       station_ca_(std::move(station_ca)),
-      certificate_validity_(certificate_validity) {
+      certificate_validity_(certificate_validity),
+      refusals_(clock) {
   issuer_chain_.push_back(to_bytes(ca.der()));
   issuer_chain_.insert(issuer_chain_.end(), ca.chain_der().begin(), ca.chain_der().end());
 }
@@ -78,9 +80,10 @@ void StationDesk::enroll(const EnrollCall& call, EnrollReply reply) {
        validity = certificate_validity_](Ledger& ledger) {
         return redeem(ledger, *station_ca, csr, secret_hash, now, validity);
       },
-      [this, reply = std::move(reply)](Result<StationRecord> redeemed) {
+      [this, peer = std::string(call.peer_host), reply = std::move(reply)](
+          Result<StationRecord> redeemed) {
         if (!redeemed) {
-          spdlog::warn("enrolment refused error={}", redeemed.error().to_string());
+          log_refusal(redeemed.error(), peer);
           reply(fail(redeemed.error()));
           return;
         }
@@ -90,6 +93,16 @@ void StationDesk::enroll(const EnrollCall& call, EnrollReply reply) {
                        .certificate_der = redeemed->certificate_der,
                        .ca_certificate_der = station_ca_->certificate_der()});
       });
+}
+
+// Nobody needs a credential to be refused, so nobody may fill the log with it.
+void StationDesk::log_refusal(const Error& error, const std::string& peer) {
+  const auto left_out = refusals_.admit(error_info(error.code()).name, peer);
+  if (!left_out) return;
+  spdlog::warn("enrolment rejected from={} error={}{}",
+               peer,
+               error.to_string(),
+               *left_out == 0 ? "" : fmt::format(" left_out={}", *left_out));
 }
 
 }  // namespace linesign

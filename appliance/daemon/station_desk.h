@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "appliance/daemon/station_registry.h"
@@ -15,6 +16,7 @@
 #include "appliance/issuance/issuance.h"
 #include "appliance/ledger/group_commit.h"
 #include "hsm/x509/ca_certificate.h"
+#include "protocol/log/log_limit.h"
 #include "stations/listener/station_service.h"
 
 namespace linesign {
@@ -44,6 +46,8 @@ class StationDesk final : public StationService {
   void enroll(const EnrollCall& call, EnrollReply reply) override;
 
  private:
+  void log_refusal(const Error& error, const std::string& peer);
+
   const Clock& clock_;
   GroupCommit& ledger_;
   Issuance& issuance_;
@@ -51,6 +55,7 @@ class StationDesk final : public StationService {
   std::shared_ptr<const StationCa> station_ca_;
   std::vector<Bytes> issuer_chain_;
   std::chrono::seconds certificate_validity_;
+  LogLimit refusals_;
 };
 
 }  // namespace linesign

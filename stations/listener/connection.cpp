@@ -86,7 +86,7 @@ void Connection::open_session() {
     if (!in_turn_) host_.on_dirty(*this);
   };
   if (tls_->alpn() == TlsEngine::Alpn::Enrollment) {
-    session_ = Session::for_enrollment(host_.sessions, on_output);
+    session_ = Session::for_enrollment(host_.sessions, peer_host(socket_.get()), on_output);
     return;
   }
   auto station = host_.sessions.service.identify(tls_->peer_certificate_hash());

@@ -45,8 +45,9 @@ struct ConfirmCall {
 };
 
 struct EnrollCall {
-  ByteView secret;   // checked: 1 to 64 bytes
-  ByteView csr_der;  // checked: 1 to kMaxCsrBytes
+  ByteView secret;             // checked: 1 to 64 bytes
+  ByteView csr_der;            // checked: 1 to kMaxCsrBytes
+  std::string_view peer_host;  // for the log: whoever asks has not shown yet who it is
 };
 
 struct Enrolled {

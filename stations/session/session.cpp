@@ -123,8 +123,11 @@ std::shared_ptr<Session> Session::for_station(SessionHost& host,
 }
 
 std::shared_ptr<Session> Session::for_enrollment(SessionHost& host,
+                                                 std::string peer_host,
                                                  std::function<void()> on_output) {
-  return std::shared_ptr<Session>(new Session(host, State::WaitEnroll, {}, std::move(on_output)));
+  std::shared_ptr<Session> session(new Session(host, State::WaitEnroll, {}, std::move(on_output)));
+  session->peer_host_ = std::move(peer_host);
+  return session;
 }
 
 std::shared_ptr<Session> Session::for_goodbye(SessionHost& host,
@@ -269,7 +272,8 @@ void Session::on_enroll(const ToAppliance& message) {
   state_ = State::Enrolling;
   ++unanswered_;
   const EnrollCall call{.secret = as_bytes(request.secret()),
-                        .csr_der = as_bytes(request.csr_der())};
+                        .csr_der = as_bytes(request.csr_der()),
+                        .peer_host = peer_host_};
   host_.service.enroll(call, [weak = weak_from_this()](const Result<Enrolled>& outcome) {
     const auto self = weak.lock();
     if (self == nullptr || self->state_ != State::Enrolling) return;

@@ -69,6 +69,7 @@ class Session final : public std::enable_shared_from_this<Session> {
                                               StationIdentity station,
                                               std::function<void()> on_output);
   static std::shared_ptr<Session> for_enrollment(SessionHost& host,
+                                                 std::string peer_host,
                                                  std::function<void()> on_output);
   // Only says Goodbye: for a station that TLS knows and the service does not want.
   static std::shared_ptr<Session> for_goodbye(SessionHost& host,
@@ -144,6 +145,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   SessionHost& host_;
   State state_;
   StationIdentity station_;
+  std::string peer_host_;  // of an enrolment
   std::function<void()> on_output_;
   FrameReader reader_;
   ByteQueue output_;

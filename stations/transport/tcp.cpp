@@ -111,6 +111,18 @@ Transfer write_socket(int fd, ByteView from) {
   }
 }
 
+std::string peer_host(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  auto* const generic = reinterpret_cast<sockaddr*>(&address);
+  if (::getpeername(fd, generic, &size) != 0) return "unknown";
+  try {
+    return Poco::Net::SocketAddress(generic, size).host().toString();
+  } catch (const Poco::Exception&) {
+    return "unknown";  // of a family that it does not know
+  }
+}
+
 bool is_hung_up(int fd) {
   tcp_info info{};
   socklen_t size = sizeof info;

@@ -40,6 +40,9 @@ struct Transfer {
 Transfer read_socket(int fd, std::span<uint8_t> into);
 Transfer write_socket(int fd, ByteView from);  // never raises SIGPIPE
 
+// The other side's host without its port; "unknown" if it is gone.
+std::string peer_host(int fd);
+
 // The other side has closed or reset the connection, also behind bytes that were not read yet.
 bool is_hung_up(int fd);
 

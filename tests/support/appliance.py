@@ -207,11 +207,12 @@ class Appliance:
 
     # --- the daemon ---------------------------------------------------------------------------
 
-    def start(self, wait=True, preexec=None, restore_signals=True):
+    def start(self, wait=True, preexec=None, restore_signals=True, stderr=None):
         with self.log.open("ab") as log:
             self.daemon = subprocess.Popen(
-                [program("linesignd"), "--config", str(self.config_file)], stdout=log, stderr=log,
-                env=softhsm_env(self.folder), preexec_fn=preexec, restore_signals=restore_signals)
+                [program("linesignd"), "--config", str(self.config_file)], stdout=log,
+                stderr=log if stderr is None else stderr, env=softhsm_env(self.folder),
+                preexec_fn=preexec, restore_signals=restore_signals)
         if wait:
             self.wait_producing()
         return self

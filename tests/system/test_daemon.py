@@ -11,7 +11,7 @@ import pytest
 
 from support import csr
 from support.appliance import (EX_CONFIG, EX_OK, PIN, limit_file_size, program, wait_until)
-from support.raw_station import messages
+from support.raw_station import enroll, messages
 
 
 def names(status):
@@ -304,3 +304,39 @@ def full_by_limit(appliance, check_ledger):
     appliance.stop()
     appliance.start()
     finish_lot_after_full_disk(appliance, client, 6000, check_ledger)
+
+
+# --- the log ------------------------------------------------------------------------------------
+
+
+def test_a_log_that_nobody_reads_stops_nothing(make_appliance):
+    """The reader of the pipe hangs, as a journal does on a full disk."""
+    appliance = make_appliance(config={"daemon": {"log_level": "debug"}})
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    try:
+        appliance.start(stderr=writer)
+        token = appliance.join_token("press-1")
+        for _ in range(20):
+            assert enroll(token, csr.make("x", csr.new_key()), secret=b"wrong").failure.name
+        assert appliance.status()["producing"]
+        appliance.stop()
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_strangers_do_not_fill_the_log(appliance):
+    token = appliance.join_token("press-1")
+    request = csr.make("x", csr.new_key())
+    for number in range(200):
+        reply = enroll(token, request, secret=b"guess %d" % number)
+        assert reply.failure.name == "TokenInvalid"
+    appliance.stop()
+    lines = [line for line in appliance.log.read_text().splitlines() if "TokenInvalid" in line]
+    assert 0 < len(lines) <= 10, lines
+    assert "enrolment rejected from=127.0.0.1" in lines[0]

@@ -12,12 +12,12 @@
 #include <vector>
 
 #include <CLI/CLI.hpp>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include "appliance/cloud/uploader/uploader.h"
 #include "protocol/base/core_dumps.h"
 #include "protocol/base/version.h"
+#include "protocol/log/log.h"
 #include "protocol/usage/usage_text.h"
 
 namespace {
@@ -31,14 +31,6 @@ struct Arguments {
   linesign::UploaderCommand command;
   bool reads_proof = false;
 };
-
-void set_up_log(const std::string& level) {
-  // journald adds its own time; the pattern's serves everybody else.
-  auto logger = spdlog::stderr_logger_mt("linesign-uploader");
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v", spdlog::pattern_time_type::utc);
-  spdlog::set_default_logger(std::move(logger));
-  spdlog::set_level(spdlog::level::from_str(level));
-}
 
 // What the service says of its work: parked devices at once, because somebody must look; what is
 // registered once a minute, where it has become more.
@@ -129,7 +121,8 @@ linesign::Result<std::string> read_proof() {
 int run(Arguments& arguments) {
   const auto config = linesign::load_config(arguments.config);
   if (!config) return stop(config.error());
-  set_up_log(config->daemon.log_level);
+  const linesign::Log log({});
+  spdlog::set_level(spdlog::level::from_str(config->daemon.log_level));
   if (arguments.reads_proof) {
     auto proof = read_proof();
     if (!proof) return stop(proof.error());
