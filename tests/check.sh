@@ -88,10 +88,11 @@ stage_links() { $kPython tests/docs.py links; }
 # The messages and everything else that is generated must exist before clang-tidy can read. The
 # preset dev, because there each file has a compile command of its own.
 stage_tidy() {
+  local tool
+  tool=$(first_tool clang-tidy-16 clang-tidy-17)
   configure dev >/dev/null
   cmake --build --preset dev --parallel "$jobs" --target linesign_messages
-  $kPython tests/support/tidy.py build/dev --jobs "$jobs" \
-    --tool "$(first_tool clang-tidy-16 clang-tidy-17)"
+  $kPython tests/support/tidy.py build/dev --jobs "$jobs" --tool "$tool"
 }
 
 # The programs, and what system tests need: the other tests are built once, with the sanitizers.
