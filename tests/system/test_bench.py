@@ -70,7 +70,7 @@ def test_other_keys_a_lone_station_and_a_file_of_csrs(folder, tmp_path):
     assert run.returncode == EX_OK, run.stdout + run.stderr
     report = json.loads(run.stdout)
     assert report["setup"]["ca_key"] == "P-384"
-    assert report["lone"]["latency"]["count"] > 5
+    assert report["lone"]["latency"]["count"] > 0
     assert report["ledger_certificates"] >= report["all_certificates"] > report["certificates"] > 0
     assert report["ratios"] == {"per_cpu_second": None, "wall": None}
     assert cache.read_text().count("BEGIN CERTIFICATE REQUEST") >= report["all_certificates"]

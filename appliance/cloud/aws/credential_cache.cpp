@@ -58,7 +58,7 @@ Result<CredentialsPtr> CredentialCache::get() {
   }
   const bool may_wait = is_fetching_ || clock_.steady() < next_try_;
   if (freshness() == Freshness::Fresh || may_wait) return current_;
-  const CredentialsPtr old = current_;
+  CredentialsPtr old = current_;
   if (auto fresh = fetch(lock); fresh.has_value()) return fresh;
   next_try_ = clock_.steady() + kNextTry;
   return old;
@@ -68,7 +68,7 @@ Result<bool> CredentialCache::renew(std::string_view access_key_id) {
   std::unique_lock lock(mutex_);
   wait_for_fetch(lock);
   if (current_ && current_->access_key_id != access_key_id) return true;
-  const CredentialsPtr old = current_;
+  CredentialsPtr old = current_;
   LS_TRY(const CredentialsPtr fresh, fetch(lock));
   return !old || !is_same_key(*old, *fresh);
 }

@@ -104,6 +104,8 @@ class Connection(asyncio.Protocol):
         self.listener.world.log.connected()
         if self.listener.world.settings.away == "close" and self.listener.service != "control":
             transport.abort()
+        elif self.buffer:
+            self.advance()
 
     def connection_lost(self, _):
         self.busy = True
@@ -112,7 +114,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data):
         self.buffer += data
-        self.advance()
+        if self.transport is not None:  # start_tls() may hand data over before it returns
+            self.advance()
 
     def advance(self):
         """Serves what has arrived whole, one request after the other."""
