@@ -13,6 +13,7 @@
 #include "appliance/bench/parallel.h"
 #include "appliance/bench/rsa_key_pool.h"
 #include "hsm/x509/csr.h"
+#include "hsm/x509/distinguished_name.h"
 #include "protocol/base/file.h"
 #include "stations/client/der.h"
 #include "stations/client/key_maker.h"
@@ -90,7 +91,8 @@ Result<IssueRequest> read_request(std::string_view base64, const LotSpec& spec) 
         ErrorCode::InputInvalid,
         fmt::format(
             "has keys of type {}, not {}", to_string(csr.key_type), to_string(spec.device_key)));
-  const std::string device_id = csr.common_name.value_or("");
+  LS_TRY(const auto common_name, read_common_name(DerReader(csr.subject)));
+  const std::string device_id = common_name.value_or("");
   LS_CHECK(check_device_id(device_id));
   return IssueRequest::make(device_id, der, spec.order);
 }

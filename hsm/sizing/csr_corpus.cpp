@@ -9,6 +9,7 @@
 #include <openssl/rsa.h>
 
 #include "hsm/x509/csr.h"
+#include "hsm/x509/distinguished_name.h"
 #include "hsm/x509/handles.h"
 #include "hsm/x509/openssl_error.h"
 #include "protocol/base/file.h"
@@ -86,7 +87,8 @@ Result<Bytes> read_block(BIO* in) {
 
 Result<CorpusCsr> name_csr(Bytes der, size_t number) {
   LS_TRY(const Csr csr, parse_csr(der));
-  CorpusCsr named{csr.common_name.value_or(fmt::format("device-{}", number)), {}};
+  LS_TRY(const auto common_name, read_common_name(DerReader(csr.subject)));
+  CorpusCsr named{common_name.value_or(fmt::format("device-{}", number)), {}};
   LS_CHECK(check_device_id(named.device_id));
   named.der = std::move(der);
   return named;

@@ -8,6 +8,7 @@
 
 #include "hsm/x509/der_reader.h"
 #include "hsm/x509/der_writer.h"
+#include "hsm/x509/distinguished_name.h"
 #include "hsm/x509/openssl_error.h"
 #include "hsm/x509/profile_encoding.h"
 #include "hsm/x509/tbs_template.h"
@@ -37,7 +38,13 @@ Bytes make_subject(ByteView fields, std::string_view device_id) {
   return out;
 }
 
-bool is_empty_name(ByteView name) { return name.size() == 2; }
+tl::unexpected<Error> common_name_differs(const std::string& common_name, bool is_kept) {
+  std::string detail = fmt::format(
+      "it is '{}'; send it as the device id, or make the CSR with the device id as its common name",
+      common_name);
+  if (!is_kept) detail += ", or set csr_common_name = \"ignore\" in the appliance's [profile]";
+  return fail(ErrorCode::CsrSubjectMismatch, std::move(detail));
+}
 
 }  // namespace
 
@@ -63,6 +70,7 @@ struct CertificateBuilder::State {
 
   UnixTime not_before(UnixTime issued_at) const;
   UnixTime not_after(UnixTime issued_at) const;
+  Result<void> check_subject(const Csr& csr, std::string_view device_id) const;
 };
 
 UnixTime CertificateBuilder::State::not_before(UnixTime issued_at) const {
@@ -72,6 +80,25 @@ UnixTime CertificateBuilder::State::not_before(UnixTime issued_at) const {
 UnixTime CertificateBuilder::State::not_after(UnixTime issued_at) const {
   const UnixTime wanted = profile.no_expiry ? kNoExpiryTime : issued_at + profile.validity;
   return std::min({wanted, ca.not_after(), kNoExpiryTime});
+}
+
+Result<void> CertificateBuilder::State::check_subject(const Csr& csr,
+                                                      std::string_view device_id) const {
+  const bool is_kept = profile.subject_source == SubjectSource::Csr;
+  if (!is_kept && profile.csr_common_name == CommonNameRule::Ignore) return {};
+  const DerReader name(csr.subject);
+  const auto common_name = is_kept ? check_name(name) : read_common_name(name);
+  if (!common_name) {
+    return fail(common_name.error().with_context(
+        is_kept ? "subject = \"csr\" in the profile keeps it"
+                : "csr_common_name = \"must-match\" in the profile reads it"));
+  }
+  if (is_kept && csr.subject.content.empty()) {
+    return fail(ErrorCode::CsrSubjectInvalid, "it is empty, and the profile keeps it as it is");
+  }
+  const std::optional<std::string>& found = *common_name;
+  if (found && *found != device_id) return common_name_differs(*found, is_kept);
+  return {};
 }
 
 CertificateBuilder::CertificateBuilder(std::shared_ptr<const State> state)
@@ -110,12 +137,7 @@ Result<void> CertificateBuilder::check(const Csr& csr, std::string_view device_i
   if (equal(csr.spki, state_->ca.spki())) {
     return fail(ErrorCode::KeyExists, "it is the key of the CA itself");
   }
-  if (csr.common_name && *csr.common_name != device_id) {
-    return fail(ErrorCode::CsrSubjectMismatch);
-  }
-  if (state_->profile.subject_source == SubjectSource::Csr && is_empty_name(csr.subject)) {
-    return fail(ErrorCode::CsrSubjectInvalid, "it is empty, and the profile keeps it as it is");
-  }
+  LS_CHECK(state_->check_subject(csr, device_id));
   for (const AltNameTemplate& name : state_->alt_names) {
     LS_CHECK(check_alt_name(name.kind, name.text(device_id)));
   }
@@ -143,7 +165,7 @@ Result<Bytes> CertificateBuilder::build_tbs(const Csr& csr,
   parts.serial = request.serial;
   parts.not_before = state_->not_before(request.issued_at);
   parts.not_after = state_->not_after(request.issued_at);
-  parts.subject = own_subject ? ByteView(subject) : csr.subject;
+  parts.subject = own_subject ? ByteView(subject) : csr.subject.whole;
   parts.spki = csr.spki;
   parts.subject_key_id = make_key_id(csr.public_key);
   parts.alt_names = alt_names;

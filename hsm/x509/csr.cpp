@@ -6,7 +6,7 @@
 #include "hsm/x509/algorithm_ids.h"
 #include "hsm/x509/der_reader.h"
 #include "hsm/x509/digest.h"
-#include "hsm/x509/distinguished_name.h"
+#include "hsm/x509/name_text.h"
 #include "hsm/x509/public_key_info.h"
 
 namespace linesign {
@@ -16,16 +16,20 @@ constexpr size_t kMaxCsrDepth = 16;
 
 struct SignatureRow {
   CsrSignature signature;
-  ByteView algorithm;  // AlgorithmIdentifier, whole: the only form that RFC 5758 and 4055 allow
+  ByteView object_id;  // whole
 };
 
+constexpr ByteView object_id_of(ByteView algorithm) {
+  return algorithm.subspan(2, 2U + algorithm[3]);
+}
+
 constexpr std::array<SignatureRow, 6> kSignatures = {{
-    {CsrSignature::EcdsaSha256, algorithm_id::kEcdsaSha256},
-    {CsrSignature::EcdsaSha384, algorithm_id::kEcdsaSha384},
-    {CsrSignature::EcdsaSha512, algorithm_id::kEcdsaSha512},
-    {CsrSignature::RsaSha256, algorithm_id::kRsaSha256},
-    {CsrSignature::RsaSha384, algorithm_id::kRsaSha384},
-    {CsrSignature::RsaSha512, algorithm_id::kRsaSha512},
+    {CsrSignature::EcdsaSha256, object_id_of(algorithm_id::kEcdsaSha256)},
+    {CsrSignature::EcdsaSha384, object_id_of(algorithm_id::kEcdsaSha384)},
+    {CsrSignature::EcdsaSha512, object_id_of(algorithm_id::kEcdsaSha512)},
+    {CsrSignature::RsaSha256, object_id_of(algorithm_id::kRsaSha256)},
+    {CsrSignature::RsaSha384, object_id_of(algorithm_id::kRsaSha384)},
+    {CsrSignature::RsaSha512, object_id_of(algorithm_id::kRsaSha512)},
 }};
 
 bool is_rsa_signature(CsrSignature signature) { return signature >= CsrSignature::RsaSha256; }
@@ -44,28 +48,15 @@ Result<void> check_encoding(ByteView der) {
   DerReader reader(der);
   LS_TRY(const DerElement outer, reader.read(der::kSequence, "a CertificationRequest"));
   if (!reader.empty()) return fail(ErrorCode::CsrTrailingBytes);
-  return check_der(outer.whole, kMaxCsrDepth);
-}
-
-// Attributes are neither used nor copied; their shape is checked all the same.
-Result<void> check_attributes(DerReader attributes) {
-  while (!attributes.empty()) {
-    LS_TRY(DerReader attribute, attributes.enter(der::kSequence, "an attribute"));
-    LS_TRY([[maybe_unused]] const DerElement type,
-           attribute.read(der::kObjectId, "the type of an attribute"));
-    LS_TRY(const DerElement values, attribute.read(der::kSet, "the values of an attribute"));
-    if (values.content.empty()) return fail(attribute.malformed("an attribute without values"));
-    LS_CHECK(attribute.finish("an attribute"));
-  }
-  return {};
+  return check_der_structure(outer.whole, kMaxCsrDepth);
 }
 
 Result<void> read_info(DerReader info, Csr& csr) {
   LS_TRY(const DerElement version, info.read(der::kInteger, "a version"));
-  if (version.content.size() != 1 || version.content[0] != 0) return fail(ErrorCode::CsrVersion);
-  LS_TRY(const DerElement subject, info.read(der::kSequence, "a subject"));
-  csr.subject = subject.whole;
-  LS_TRY(csr.common_name, check_name(DerReader(subject)));
+  if (version.content.size() != 1 || version.content[0] != 0) {
+    return fail(ErrorCode::CsrVersion, "with wolfSSL, set Cert.version to 0");
+  }
+  LS_TRY(csr.subject, info.read(der::kSequence, "a subject"));
   LS_TRY(const PublicKeyInfo key, read_public_key_info(info));
   csr.spki = key.whole;
   csr.public_key = key.public_key;
@@ -73,25 +64,31 @@ Result<void> read_info(DerReader info, Csr& csr) {
   // RFC 2986 demands the field even when it is empty; some encoders leave it out then (OpenSSL's
   // x_req.c notes them, Bouncy Castle offers it), and nothing depends on it.
   if (!info.empty()) {
-    LS_TRY(const DerReader attributes, info.enter(der::context_constructed(0), "attributes"));
-    LS_CHECK(check_attributes(attributes));
+    LS_TRY([[maybe_unused]] const DerElement attributes,
+           info.read(der::context_constructed(0), "attributes"));
   }
   return info.finish("the CertificationRequestInfo");
 }
 
-Result<CsrSignature> find_signature(ByteView algorithm, KeyType key) {
+Result<CsrSignature> read_signature_algorithm(DerReader algorithm, KeyType key) {
+  LS_TRY(const DerElement id, algorithm.read(der::kObjectId, "a signature algorithm"));
   const auto* const row = std::find_if(kSignatures.begin(), kSignatures.end(), [&](const auto& r) {
-    return equal(r.algorithm, algorithm);
+    return equal(r.object_id, id.whole);
   });
-  if (row == kSignatures.end()) return fail(ErrorCode::CsrAlgorithm);
+  if (row == kSignatures.end()) return fail(ErrorCode::CsrAlgorithm, object_id_text(id.whole));
   if (is_rsa_signature(row->signature) != is_rsa(key)) {
     return fail(ErrorCode::CsrAlgorithm, "it does not go with the kind of key");
+  }
+  if (algorithm.empty()) return row->signature;
+  LS_TRY(const DerElement parameters, algorithm.any());
+  if (parameters.tag != der::kNull || !parameters.content.empty() || !algorithm.empty()) {
+    return fail(ErrorCode::CsrAlgorithm, "its parameters are neither NULL nor absent");
   }
   return row->signature;
 }
 
-// Ecdsa-Sig-Value ::= SEQUENCE { r INTEGER, s INTEGER }, which check_der does not see inside its
-// BIT STRING. Strict, so that a signature has one encoding only.
+// Ecdsa-Sig-Value ::= SEQUENCE { r INTEGER, s INTEGER }, which no check of the whole sees inside
+// its BIT STRING. Strict, so that a signature has one encoding only.
 Result<void> check_ecdsa_signature(ByteView signature) {
   DerReader outer(signature);
   LS_TRY(DerReader reader, outer.enter(der::kSequence, "an ECDSA signature"));
@@ -111,8 +108,8 @@ Result<Csr> parse_csr(ByteView der) {
   LS_TRY(const DerElement info, request.read(der::kSequence, "a CertificationRequestInfo"));
   csr.info = info.whole;
   LS_CHECK(read_info(DerReader(info), csr));
-  LS_TRY(const DerElement algorithm, request.read(der::kSequence, "a signature algorithm"));
-  LS_TRY(csr.signature_algorithm, find_signature(algorithm.whole, csr.key_type));
+  LS_TRY(const DerReader algorithm, request.enter(der::kSequence, "a signature algorithm"));
+  LS_TRY(csr.signature_algorithm, read_signature_algorithm(algorithm, csr.key_type));
   LS_TRY(csr.signature, request.bit_string("a signature"));
   LS_CHECK(request.finish("the CertificationRequest"));
   if (!is_rsa(csr.key_type)) LS_CHECK(check_ecdsa_signature(csr.signature));

@@ -1,16 +1,20 @@
 // Csr: a PKCS#10 certification request, checked as far as that goes without cryptography.
 //
-// Shape    CertificationRequest ::= SEQUENCE { info, signatureAlgorithm, signature } in strict DER
+// What a certificate is made of has one form only. What nobody uses (the attributes; the subject,
+// which CertificateBuilder::check judges if the profile keeps it) needs sound lengths and no more,
+// and the signature algorithm may have NULL parameters or none, whatever it is: tools write both.
+//
+// Shape    CertificationRequest ::= SEQUENCE { info, signatureAlgorithm, signature }, DER lengths
 // Limits   kMaxCsrBytes, nesting 16; every length is checked before it is used
 // Errors   Csr*; no error reveals more than position and kind
 // Threads  no state, safe anywhere
-// Source   RFC 2986 section 4, X.690 (DER), RFC 5480 (EC keys), RFC 8017 appendix A (RSA keys)
+// Source   RFC 2986 section 4, X.690 (DER), RFC 5480 (EC keys), RFC 8017 appendix A (RSA keys); RFC
+//          5758 section 3.2 (ECDSA without parameters; Mbed TLS before 2.28.5 and 3.5 writes NULL),
+//          RFC 4055 section 5 (RSA: both forms are accepted)
 #ifndef LINESIGN_HSM_X509_CSR_H_
 #define LINESIGN_HSM_X509_CSR_H_
 
-#include <optional>
-#include <string>
-
+#include "hsm/x509/der_reader.h"
 #include "hsm/x509/key_type.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/ids.h"
@@ -30,18 +34,16 @@ enum class CsrSignature : uint8_t {
 // All views point into the DER that parse_csr was given.
 struct Csr {
   ByteView info;        // CertificationRequestInfo: the bytes that the CSR's signature covers
-  ByteView subject;     // Name, header included
+  DerElement subject;   // Name
   ByteView spki;        // SubjectPublicKeyInfo, header included
   ByteView public_key;  // the BIT STRING's octets: 04||X||Y, or an RSAPublicKey
   ByteView signature;   // the BIT STRING's octets
   KeyType key_type = KeyType::EcP256;
   CsrSignature signature_algorithm = CsrSignature::EcdsaSha256;
-  std::optional<std::string> common_name;  // of the subject, as UTF-8, if it has one
 };
 
-// Structure, subject (no NUL or control characters, common name at most 64 characters, at most one
-// of them) and shape of the key (uncompressed point; RSA size, odd modulus, odd exponent >= 65537).
-// That a point is on its curve is checked by ProofVerifier. PEM text gives CsrNotDer.
+// Structure, and shape of the key (uncompressed point; RSA size, odd modulus, odd exponent >=
+// 65537). That a point is on its curve is checked by ProofVerifier. PEM text gives CsrNotDer.
 Result<Csr> parse_csr(ByteView der);
 
 // SHA-256 over the SubjectPublicKeyInfo: by this a key is the same key.

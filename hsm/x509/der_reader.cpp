@@ -152,6 +152,32 @@ class OpenElements final {
   size_t max_depth_;
 };
 
+// `find_element_problem` says what is wrong with an element by itself. Null: nothing.
+template <typename FindProblem>
+Result<void> walk(ByteView der,
+                  size_t max_depth,
+                  size_t offset,
+                  const FindProblem& find_element_problem) {
+  OpenElements open(der.size(), max_depth);
+  size_t position = 0;
+  while (position < der.size()) {
+    const ByteView rest = der.subspan(position, open.leave(position) - position);
+    const char* problem = nullptr;
+    const Header header = read_header(rest, &problem);
+    if (problem != nullptr) return fail_at(offset + position, problem);
+    const ByteView content = rest.subspan(header.header_bytes, header.content_bytes);
+    problem = find_element_problem(header, content);
+    if (problem != nullptr) return fail_at(offset + position, problem);
+    const bool constructed = (header.tag & kConstructed) != 0;
+    const size_t content_at = position + header.header_bytes;
+    if (constructed && !open.enter(content_at + header.content_bytes)) {
+      return fail(ErrorCode::CsrTooDeep, fmt::format("byte {}", offset + position));
+    }
+    position = constructed ? content_at : content_at + header.content_bytes;
+  }
+  return {};
+}
+
 }  // namespace
 
 Error DerReader::malformed(std::string_view what) const {
@@ -205,25 +231,12 @@ Result<void> DerReader::finish(std::string_view what) const {
   return {};
 }
 
-Result<void> check_der(ByteView der, size_t max_depth) {
-  OpenElements open(der.size(), max_depth);
-  size_t position = 0;
-  while (position < der.size()) {
-    const ByteView rest = der.subspan(position, open.leave(position) - position);
-    const char* problem = nullptr;
-    const Header header = read_header(rest, &problem);
-    if (problem != nullptr) return fail_at(position, problem);
-    const ByteView content = rest.subspan(header.header_bytes, header.content_bytes);
-    problem = find_problem(header, content);
-    if (problem != nullptr) return fail_at(position, problem);
-    const bool constructed = (header.tag & kConstructed) != 0;
-    const size_t content_at = position + header.header_bytes;
-    if (constructed && !open.enter(content_at + header.content_bytes)) {
-      return fail(ErrorCode::CsrTooDeep, fmt::format("byte {}", position));
-    }
-    position = constructed ? content_at : content_at + header.content_bytes;
-  }
-  return {};
+Result<void> check_der_structure(ByteView der, size_t max_depth) {
+  return walk(der, max_depth, 0, [](const Header&, ByteView) { return nullptr; });
+}
+
+Result<void> check_der(ByteView der, size_t max_depth, size_t offset) {
+  return walk(der, max_depth, offset, find_problem);
 }
 
 }  // namespace linesign

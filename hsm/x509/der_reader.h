@@ -48,6 +48,8 @@ struct DerElement {
   ByteView content;
   ByteView whole;             // header included
   size_t content_offset = 0;  // in what the first reader was made from, for messages
+
+  size_t offset() const { return content_offset - (whole.size() - content.size()); }
 };
 
 class DerReader final {
@@ -81,9 +83,13 @@ class DerReader final {
   size_t offset_ = 0;  // of rest_, for messages
 };
 
-// Is `der` a series of well-formed DER elements down to `max_depth` levels? Checks all lengths and
-// tags, and the content of the primitive universal types whose encoding DER restricts.
-Result<void> check_der(ByteView der, size_t max_depth);
+// Is `der` a series of elements down to `max_depth` levels? Checks all lengths and tags: what
+// nobody reads further, or who reads it checks himself.
+Result<void> check_der_structure(ByteView der, size_t max_depth);
+
+// The same, and the content of the primitive universal types whose encoding DER restricts. `offset`
+// is where `der` begins, for messages.
+Result<void> check_der(ByteView der, size_t max_depth, size_t offset = 0);
 
 }  // namespace linesign
 

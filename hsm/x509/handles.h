@@ -22,6 +22,7 @@ struct FreeWith {
   }
 };
 
+using Asn1Object = std::unique_ptr<ASN1_OBJECT, FreeWith<ASN1_OBJECT_free>>;
 using Bio = std::unique_ptr<BIO, FreeWith<BIO_free_all>>;
 using BigNumber = std::unique_ptr<BIGNUM, FreeWith<BN_free>>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, FreeWith<EVP_MD_CTX_free>>;

@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::array<std::string_view, 1> kPresets = {"aws-iot-device"};
 constexpr std::array<std::string_view, 2> kSubjectSources = {"device-id", "csr"};  // as the enum
+constexpr std::array<std::string_view, 2> kCommonNameRules = {"must-match",
+                                                              "ignore"};  // as the enum
 constexpr std::string_view kNoExpiry = "no-expiry";
 constexpr std::string_view kDefaultValidity = "20y";
 
@@ -26,6 +28,15 @@ Result<void> at_key(const SettingsTable& table, std::string_view key, const Resu
 Result<void> read_subject(const SettingsTable& table, Profile& profile) {
   LS_TRY(const size_t source, table.choice("subject", kSubjectSources, 0));
   profile.subject_source = static_cast<SubjectSource>(source);
+  LS_TRY(const size_t rule, table.choice("csr_common_name", kCommonNameRules, 0));
+  profile.csr_common_name = static_cast<CommonNameRule>(rule);
+  const bool is_kept = profile.subject_source == SubjectSource::Csr;
+  if (is_kept && profile.csr_common_name == CommonNameRule::Ignore) {
+    return fail(table.error_at("csr_common_name",
+                               ErrorCode::ConfigConflict,
+                               "with subject = \"csr\" the common name stands in the certificate "
+                               "and must be the device id"));
+  }
   LS_TRY(const std::vector<std::string> fields, table.text_list("subject_fields", {}));
   for (const std::string& field : fields) {
     const size_t equals = field.find('=');
@@ -35,7 +46,7 @@ Result<void> read_subject(const SettingsTable& table, Profile& profile) {
     }
     profile.subject_fields.emplace_back(field.substr(0, equals), field.substr(equals + 1));
   }
-  if (profile.subject_source == SubjectSource::Csr && !profile.subject_fields.empty()) {
+  if (is_kept && !profile.subject_fields.empty()) {
     return fail(table.error_at("subject_fields",
                                ErrorCode::ConfigConflict,
                                "with subject = \"csr\" the CSR's subject is kept as it is"));
@@ -141,6 +152,10 @@ std::string canonical_text(const Profile& profile) {
   std::string text = "linesign profile 1\n";
   text += line("preset", profile.preset);
   text += line("subject", kSubjectSources[static_cast<size_t>(profile.subject_source)]);
+  // Left out where it is the default, so that profiles from before it keep their hash.
+  if (profile.csr_common_name != CommonNameRule::MustMatch) {
+    text += line("csr_common_name", kCommonNameRules[static_cast<size_t>(profile.csr_common_name)]);
+  }
   for (const auto& [name, value] : profile.subject_fields) {
     text += line("subject_field", fmt::format("{}={}", name, value));
   }

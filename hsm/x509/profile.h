@@ -22,9 +22,13 @@ enum class SubjectSource : uint8_t {
   Csr        // the CSR's subject as it is
 };
 
+// What the common name of a CSR, if it has one, says about the device id.
+enum class CommonNameRule : uint8_t { MustMatch, Ignore };
+
 struct Profile {
   std::string preset = "aws-iot-device";
   SubjectSource subject_source = SubjectSource::DeviceId;
+  CommonNameRule csr_common_name = CommonNameRule::MustMatch;  // a subject that is kept: always
   // In the order in which they stand in the subject, before CN: {"C", "DE"}, {"O", "Example"}.
   std::vector<std::pair<std::string, std::string>> subject_fields;
   std::chrono::seconds backdate = std::chrono::minutes(5);

@@ -74,6 +74,11 @@ Result<KeyType> key_type(ByteView algorithm, ByteView public_key) {
   if (equal(algorithm, kEcP256)) return check_point(public_key, KeyType::EcP256, 32);
   if (equal(algorithm, kEcP384)) return check_point(public_key, KeyType::EcP384, 48);
   if (equal(algorithm, kRsa)) return rsa_key_type(public_key);
+  if (algorithm.size() == kRsa.size() - 2 &&
+      equal(algorithm.subspan(2), ByteView(kRsa).subspan(2, 11))) {
+    return fail(ErrorCode::CsrKeyUnsupported,
+                "rsaEncryption without the NULL parameters that RFC 8017 appendix A.1 demands");
+  }
   return fail(ErrorCode::CsrKeyUnsupported, "neither P-256, P-384 nor RSA in its usual encoding");
 }
 

@@ -1,6 +1,8 @@
 // PublicKeyInfo: a SubjectPublicKeyInfo in the one form that linesign accepts for each key type.
 //
-// One form per key means that equal keys have equal bytes, so that a hash finds them again.
+// One form per key means that equal keys have equal bytes, so that a hash finds them again, and
+// that a certificate, into which these bytes are copied, is one that everybody reads: rsaEncryption
+// without parameters, explicit curves and compressed points are read by some only.
 //
 // Shape    SEQUENCE { AlgorithmIdentifier, BIT STRING }; EC: named curve and 04||X||Y; RSA: NULL
 //          parameters and SEQUENCE { modulus, publicExponent }

@@ -4,6 +4,7 @@
 
 #include "hsm/x509/certificate_builder.h"
 #include "hsm/x509/der_reader.h"
+#include "hsm/x509/distinguished_name.h"
 #include "hsm/x509/proof_verifier.h"
 #include "tests/support/software_ca.h"
 
@@ -20,17 +21,17 @@ bool is_inside(ByteView part, ByteView whole) {
   return part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size();
 }
 
-CertificateBuilder make_builder(SubjectSource source) {
+CertificateBuilder make_builder(SubjectSource source, CommonNameRule rule) {
   const test::SoftwareCa ca;
   Profile profile;
   profile.subject_source = source;
+  profile.csr_common_name = rule;
   auto builder = CertificateBuilder::create(profile, ca.certificate());
   require(builder.has_value());
   return *std::move(builder);
 }
 
-void build(const CertificateBuilder& builder, const Csr& csr) {
-  const std::string device_id = csr.common_name.value_or("dev-1");
+void build(const CertificateBuilder& builder, const Csr& csr, const std::string& device_id) {
   if (!builder.check(csr, device_id)) return;
   CertificateRequest request;
   request.device_id = device_id;
@@ -42,14 +43,23 @@ void build(const CertificateBuilder& builder, const Csr& csr) {
 }
 
 void check_accepted(const Csr& csr, ByteView der) {
-  for (const ByteView part : {csr.info, csr.subject, csr.spki, csr.public_key, csr.signature}) {
+  for (const ByteView part :
+       {csr.info, csr.subject.whole, csr.spki, csr.public_key, csr.signature}) {
     require(is_inside(part, der));
   }
-  require(!csr.common_name || csr.common_name->find('\0') == std::string::npos);
-  static const CertificateBuilder kOwnSubject = make_builder(SubjectSource::DeviceId);
-  static const CertificateBuilder kKeptSubject = make_builder(SubjectSource::Csr);
-  build(kOwnSubject, csr);
-  build(kKeptSubject, csr);
+  static const CertificateBuilder kMatching =
+      make_builder(SubjectSource::DeviceId, CommonNameRule::MustMatch);
+  static const CertificateBuilder kIgnoring =
+      make_builder(SubjectSource::DeviceId, CommonNameRule::Ignore);
+  static const CertificateBuilder kKeeping =
+      make_builder(SubjectSource::Csr, CommonNameRule::MustMatch);
+  const auto common_name = read_common_name(DerReader(csr.subject));
+  const std::string device_id = common_name ? common_name->value_or("dev-1") : "dev-1";
+  require(device_id.find('\0') == std::string::npos);
+  require(kIgnoring.check(csr, "dev-1").has_value());
+  build(kMatching, csr, device_id);
+  build(kIgnoring, csr, device_id);
+  build(kKeeping, csr, device_id);
 }
 
 }  // namespace

@@ -33,12 +33,14 @@ def assemble(info, algorithm, signature):
     return der.sequence(info, algorithm, der.bit_string(signature))
 
 
-def make(subject, key, attributes=b"", spki=None, version=0):
-    """A CSR signed by `key`; `subject` is a common name or the DER of a Name."""
+def make(subject, key, attributes=b"", spki=None, version=0, algorithm=None):
+    """A CSR signed by `key`; `subject` is a common name or the DER of a Name. `algorithm` stands in
+    place of the AlgorithmIdentifier that is due."""
     if isinstance(subject, str):
         subject = der.common_name(subject)
     info = info_of(subject, spki or spki_of(key), attributes, version)
-    return assemble(info, *signature_of(key, info))
+    usual, signature = signature_of(key, info)
+    return assemble(info, algorithm or usual, signature)
 
 
 def extension(oid, value, critical=False):

@@ -98,6 +98,18 @@ def sha1_signature():
     return csr.assemble(info, der.sequence(der.oid("1.2.840.10045.4.1")), signature)
 
 
+def ecdsa_with_other_parameters():
+    algorithm = der.sequence(der.oid("1.2.840.10045.4.3.2"), der.sequence())
+    return csr.make(DEVICE, csr.new_key(), algorithm=algorithm)
+
+
+def rsa_key_without_null():
+    key = rsa.generate_private_key(65537, 2048)
+    bits = der.Reader(csr.spki_of(key)).children()[1].whole
+    spki = der.sequence(der.sequence(der.oid("1.2.840.113549.1.1.1")), bits)
+    return csr.make(DEVICE, key, spki=spki)
+
+
 def named(text, tag=der.UTF8):
     return csr.make(der.common_name(text, tag), csr.new_key())
 
@@ -118,6 +130,8 @@ BAD = [
     ("version 2", lambda: csr.make(DEVICE, csr.new_key(), version=1), {"CsrVersion"}),
     ("signed by another key", signed_by_another_key, {"CsrProofWrong"}),
     ("signed with SHA-1", sha1_signature, {"CsrAlgorithm"}),
+    ("signed with ECDSA and its parameters", ecdsa_with_other_parameters, {"CsrAlgorithm"}),
+    ("RSA key without NULL parameters", rsa_key_without_null, {"CsrKeyUnsupported"}),
     ("point off the curve", off_the_curve, {"CsrKeyInvalid"}),
     ("point (0, 0)", point_at_zero, {"CsrKeyInvalid"}),
     ("compressed point", compressed_point, {"CsrKeyInvalid", "CsrKeyUnsupported"}),

@@ -1,6 +1,7 @@
-"""CSRs as four independent tools make them: all get certificates that OpenSSL and GnuTLS accept."""
+"""CSRs as six independent tools make them: all get certificates that OpenSSL and GnuTLS accept."""
 
 import base64
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -10,9 +11,11 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from support import csr, der
+from support.odd_csrs import odd_csrs
 from support.raw_station import messages
 
 KEYS = ("P-256", "RSA-2048")
+SUPPORT = Path(__file__).parents[1] / "support"
 
 
 def tool(*command, folder):
@@ -67,7 +70,25 @@ def strongswan(folder, device, key, asks):
         f"C=DE, O=Example AG, CN={device}", *more, folder=folder))
 
 
-TOOLS = (openssl, certtool, botan, strongswan)
+def library(folder, device, key, asks, *, name, subject, libraries):
+    """A library of devices, by a program that is compiled where it is used first."""
+    if not (folder / name).exists():
+        tool("c++", "-std=c++17", str(SUPPORT / f"{name}_csr.cpp"), "-o", name, *libraries,
+             folder=folder)
+    tool(f"./{name}", "ec" if key == "P-256" else "rsa", subject, f"{device}.csr",
+         *(["asks"] if asks else []), folder=folder)
+
+
+def mbedtls(folder, device, key, asks):
+    library(folder, device, key, asks, name="mbedtls", subject=f"C=DE,O=Example AG,CN={device}",
+            libraries=["-lmbedx509", "-lmbedcrypto"])
+
+
+def wolfssl(folder, device, key, asks):
+    library(folder, device, key, asks, name="wolfssl", subject=device, libraries=["-lwolfssl"])
+
+
+TOOLS = (openssl, certtool, botan, strongswan, mbedtls, wolfssl)
 
 
 def read_csr(path):
@@ -84,13 +105,18 @@ def verify(appliance, path):
     assert b"Verified. The certificate is trusted." in out
 
 
+def write_pem(path, certificate_der):
+    path.write_bytes(b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(certificate_der)
+                     + b"-----END CERTIFICATE-----\n")
+
+
 def certificate_of(path):
     return x509.load_pem_x509_certificate(path.read_bytes())
 
 
 @pytest.mark.parametrize("ca_key", KEYS, ids=lambda key: f"CA {key}")
 @pytest.mark.parametrize("subject", ["device-id", "csr"])
-def test_csrs_of_four_tools_are_certified(make_appliance, subject, ca_key):
+def test_csrs_of_six_tools_are_certified(make_appliance, subject, ca_key):
     appliance = make_appliance(key_type=ca_key, config={"profile": {"subject": subject}}).start()
     csrs = appliance.folder / "csrs"
     csrs.mkdir()
@@ -169,10 +195,56 @@ def test_odd_but_legal_subjects_are_certified(make_appliance, subject_source):
             assert got_key == wanted_key, what
             assert got_subject == (wanted_subject if subject_source == "csr"
                                    else der.common_name(device)), what
-            path = folder / f"{device}.pem"
-            path.write_bytes(b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(
-                reply.certificate_der) + b"-----END CERTIFICATE-----\n")
-            verify(appliance, path)
+            write_pem(folder / f"{device}.pem", reply.certificate_der)
+            verify(appliance, folder / f"{device}.pem")
+
+
+def test_what_only_odd_encoders_write_gets_a_canonical_certificate(shared, tmp_path):
+    with shared.open_station() as station:
+        for number, what in enumerate(odd_csrs("none")):
+            device = f"quirk-{number}-{os.urandom(4).hex()}"
+            request = odd_csrs(device)[what]
+            reply = station.issue(device, request)
+            assert reply.status == messages.STATUS_OK, f"{what}: {reply.failure}"
+            subject, key = der.certificate_parts(reply.certificate_der)
+            assert subject == der.common_name(device), what
+            assert key == der.csr_parts(request)[1], what
+            tbs, algorithm, _ = der.Reader(reply.certificate_der).children()
+            assert algorithm.whole == tbs.children()[2].whole == csr.ECDSA_SHA256, what
+            write_pem(tmp_path / f"{device}.pem", reply.certificate_der)
+            verify(shared, tmp_path / f"{device}.pem")
+
+
+def test_an_odd_subject_that_would_be_kept_is_refused_by_attribute_and_byte(make_appliance):
+    appliance = make_appliance(config={"profile": {"subject": "csr"}}).start()
+    faults = {"made-p256-odd-name-empty": "OU: byte ", "made-p256-odd-name-printable": "O: byte ",
+              "made-p256-odd-name-unordered": "C: byte "}
+    with appliance.open_station() as station:
+        for what, request in odd_csrs("odd-1").items():
+            reply = station.issue("odd-1", request)
+            if what not in faults:
+                assert reply.status == messages.STATUS_OK or reply.failure.name == "DeviceExists"
+                continue
+            assert reply.status == messages.STATUS_REFUSED, what
+            assert faults[what] in reply.failure.message, reply.failure
+
+
+def test_devices_that_all_write_one_common_name_are_told_apart_by_the_station(make_appliance):
+    name = "AWS IoT Certificate"
+    appliance = make_appliance(config={"profile": {"csr_common_name": "ignore"}}).start()
+    with appliance.open_station() as station:
+        for device in ("first", "second"):
+            reply = station.issue(device, csr.make(name, csr.new_key()))
+            assert reply.status == messages.STATUS_OK, reply.failure
+            assert der.certificate_parts(reply.certificate_der)[0] == der.common_name(device)
+
+
+def test_another_common_name_is_refused_with_what_can_be_done(shared):
+    with shared.open_station() as station:
+        reply = station.issue("unit-1", csr.make("AWS IoT Certificate", csr.new_key()))
+    assert reply.failure.name == "CsrSubjectMismatch"
+    for part in ("'AWS IoT Certificate'", "as the device id", 'csr_common_name = "ignore"'):
+        assert part in reply.failure.message
 
 
 @pytest.mark.parametrize("key_type", ["P-384", "RSA-3072", "RSA-4096"])

@@ -115,4 +115,17 @@ for kind in 'EC secp256r1 p256' 'RSA 2048 rsa2048'; do
   keytool -certreq "${store[@]}" -ext san=dns:dev-1.example 2> /dev/null |
     to_der > "keytool-$name.der"
 done
+
+# device_tool NAME LIBRARY...: a program of tests/support that is linked with a library of devices.
+device_tool() {
+  c++ -std=c++17 "../../support/$1_csr.cpp" -o "$keys/$1" "${@:2}"
+}
+device_tool mbedtls -lmbedx509 -lmbedcrypto
+device_tool wolfssl -lwolfssl
+"$keys/mbedtls" ec C=DE,O=Example,CN=dev-1 mbedtls-p256.der
+"$keys/mbedtls" rsa C=DE,O=Example,CN=dev-1 mbedtls-rsa2048.der asks
+"$keys/mbedtls" ec C=DE,serialNumber=SN_0001,CN=dev-1 mbedtls-p256-odd-name.der asks
+"$keys/wolfssl" ec dev-1 wolfssl-p256.der
+"$keys/wolfssl" rsa dev-1 wolfssl-rsa2048.der asks
+PYTHONPATH=../.. python3 -m support.odd_csrs dev-1 .
 chmod 644 ./*.der

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "hsm/x509/csr.h"
+#include "hsm/x509/distinguished_name.h"
 #include "hsm/x509/proof_verifier.h"
 #include "protocol/base/file.h"
 #include "tests/support/temp_dir.h"
@@ -27,7 +28,7 @@ void expect_good(const std::vector<IssueRequest>& lot, KeyType key) {
     const auto csr = parse_csr(request.csr_der);
     ASSERT_TRUE(csr.has_value()) << csr.error().to_string();
     EXPECT_EQ(csr->key_type, key);
-    EXPECT_EQ(csr->common_name, request.device_id);
+    EXPECT_EQ(*read_common_name(DerReader(csr->subject)), request.device_id);
     EXPECT_TRUE(verifier.verify(*csr).has_value());
     keys.insert(public_key_hash(*csr));
     ids.insert(request.request_id);

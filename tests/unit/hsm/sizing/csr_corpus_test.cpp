@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <openssl/pem.h>
 
+#include "hsm/x509/distinguished_name.h"
 #include "hsm/x509/proof_verifier.h"
 #include "tests/support/software_ca.h"
 #include "tests/support/temp_dir.h"
@@ -46,7 +47,7 @@ TEST_F(CsrCorpus, HoldsCsrsOfDistinctDevicesThatProveTheirKeys) {
     const auto csr = parse_csr(each.der);
     ASSERT_TRUE(csr.has_value());
     EXPECT_EQ(csr->key_type, KeyType::EcP256);
-    EXPECT_EQ(csr->common_name, each.device_id);
+    EXPECT_EQ(*read_common_name(DerReader(csr->subject)), each.device_id);
     EXPECT_TRUE(verifier.verify(*csr).has_value());
     ids.insert(each.device_id);
     keys.insert(public_key_hash(*csr));

@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 
 #include "hsm/x509/der_reader.h"
+#include "hsm/x509/der_writer.h"
 #include "tests/support/software_ca.h"
 #include "tests/unit/hsm/x509/csr_forge.h"
 
@@ -276,7 +277,7 @@ TEST_F(Builder, KeepsTheSubjectOfTheCsrByteForByte) {
   const auto tbs = make(profile).build_tbs(csr_, request_for("dev-1"));
   ASSERT_TRUE(tbs);
   const std::string_view text = as_text(*tbs);
-  EXPECT_NE(text.find(as_text(csr_.subject)), std::string_view::npos);
+  EXPECT_NE(text.find(as_text(csr_.subject.whole)), std::string_view::npos);
 }
 
 TEST_F(Builder, IsAFunctionOfItsInputs) {
@@ -360,6 +361,99 @@ TEST_F(Builder, ChecksTheCommonNameAgainstTheDeviceId) {
   EXPECT_TRUE(builder.check(csr_, "dev-1"));
   EXPECT_EQ(builder.check(csr_, "dev-2").error().code(), ErrorCode::CsrSubjectMismatch);
   EXPECT_EQ(builder.check(csr_, "dev-1 ").error().code(), ErrorCode::DeviceIdInvalid);
+}
+
+TEST_F(Builder, SaysHowAnotherCommonNameCanBeMended) {
+  const std::string detail = make(Profile{}).check(csr_, "dev-2").error().detail();
+  for (const char* part : {"'dev-1'", "send it as the device id", "csr_common_name = \"ignore\""}) {
+    EXPECT_NE(detail.find(part), std::string::npos) << detail;
+  }
+  Profile kept;
+  kept.subject_source = SubjectSource::Csr;
+  const auto checked = make(kept).check(csr_, "dev-2");
+  EXPECT_EQ(checked.error().code(), ErrorCode::CsrSubjectMismatch);
+  EXPECT_EQ(checked.error().detail().find("ignore"), std::string::npos);
+}
+
+TEST_F(Builder, IgnoresTheCommonNameWhereTheProfileSaysSo) {
+  Profile profile;
+  profile.csr_common_name = CommonNameRule::Ignore;
+  const CertificateBuilder builder = make(profile);
+  EXPECT_TRUE(builder.check(csr_, "dev-2"));
+  EXPECT_NE(builder.profile_hash(), make(Profile{}).profile_hash());
+  const auto tbs = builder.build_tbs(csr_, request_for("dev-2"));
+  ASSERT_TRUE(tbs);
+  EXPECT_EQ(as_text(*tbs).find("Somewhere"), std::string_view::npos);
+  // Made in code, past the check of the configuration: what stands in the certificate must match.
+  profile.subject_source = SubjectSource::Csr;
+  EXPECT_EQ(make(profile).check(csr_, "dev-2").error().code(), ErrorCode::CsrSubjectMismatch);
+}
+
+// A CSR of this subject, and what each kind of profile says to it for dev-1.
+class BuilderSubject : public Builder {
+ protected:
+  void take(ByteView subject) {
+    test::CsrParts parts = test::usual_parts(key_.get());
+    parts.subject = to_bytes(subject);
+    der_ = test::forge_csr(parts, key_.get());
+    const auto csr = parse_csr(der_);
+    ASSERT_TRUE(csr) << csr.error().to_string();
+    csr_ = *csr;
+  }
+  Result<void> check(SubjectSource source, CommonNameRule rule = CommonNameRule::MustMatch) {
+    Profile profile;
+    profile.subject_source = source;
+    profile.csr_common_name = rule;
+    return make(profile).check(csr_, "dev-1");
+  }
+
+  Bytes der_;
+};
+
+Bytes subject_with(std::string_view oid, uint8_t tag, std::string_view text) {
+  const Bytes type = *encode_object_id(oid);
+  const Bytes value = make_element(tag, as_bytes(text));
+  const Bytes other = make_element(der::kSet, make_element(der::kSequence, {type, value}));
+  const Bytes common_name = test::common_name_subject(der::kUtf8String, "dev-1");
+  return make_element(der::kSequence, {other, ByteView(common_name).subspan(2)});
+}
+
+TEST_F(BuilderSubject, IsJudgedOnlyWhereItIsKept) {
+  struct Row {
+    Bytes subject;
+    const char* fault;
+  };
+  const Row rows[] = {
+      {subject_with("2.5.4.5", der::kPrintableString, "SN_1"), "serialNumber: byte "},
+      {subject_with("2.5.4.10", der::kPrintableString, "A & B"), "O: byte "},
+      {subject_with("2.5.4.11", der::kUtf8String, ""), "OU: byte "},
+      {subject_with("1.3.6.1.4.1.55555.1", der::kBoolean, "\x01"), "1.3.6.1.4.1.55555.1: byte "}};
+  for (const Row& row : rows) {
+    take(row.subject);
+    EXPECT_TRUE(check(SubjectSource::DeviceId)) << row.fault;
+    EXPECT_TRUE(check(SubjectSource::DeviceId, CommonNameRule::Ignore)) << row.fault;
+    const auto kept = check(SubjectSource::Csr);
+    ASSERT_FALSE(kept) << row.fault;
+    EXPECT_NE(kept.error().detail().find(row.fault), std::string::npos) << kept.error().detail();
+    EXPECT_NE(kept.error().detail().find("subject = \"csr\""), std::string::npos);
+  }
+}
+
+TEST_F(BuilderSubject, IsCountedFromTheStartOfTheCsr) {
+  take(subject_with("2.5.4.11", der::kUtf8String, ""));
+  const std::string detail = check(SubjectSource::Csr).error().detail();
+  const size_t at = as_text(der_).find(std::string_view("\x0c\0", 2));
+  EXPECT_NE(detail.find("byte " + std::to_string(at) + ":"), std::string::npos) << detail;
+}
+
+TEST_F(BuilderSubject, WithoutUsableCommonNameIsForProfilesThatIgnoreIt) {
+  take(test::common_name_subject(der::kUtf8String, "secret\n"));
+  const auto read = check(SubjectSource::DeviceId);
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code(), ErrorCode::CsrSubjectInvalid);
+  EXPECT_NE(read.error().detail().find("csr_common_name"), std::string::npos);
+  EXPECT_EQ(read.error().to_string().find("secret"), std::string::npos);
+  EXPECT_TRUE(check(SubjectSource::DeviceId, CommonNameRule::Ignore));
 }
 
 TEST_F(Builder, AcceptsACsrWithoutCommonName) {

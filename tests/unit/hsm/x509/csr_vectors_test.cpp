@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "hsm/x509/certificate_builder.h"
+#include "hsm/x509/distinguished_name.h"
 #include "hsm/x509/proof_verifier.h"
 #include "protocol/base/file.h"
 #include "tests/support/software_ca.h"
@@ -37,6 +38,12 @@ class CsrVectors : public testing::TestWithParam<std::string> {
     return KeyType::EcP256;
   }
   bool has_name() const { return GetParam().find("no-subject") == std::string::npos; }
+  // Its subject can stand in a certificate.
+  bool is_name_kept() const {
+    return has_name() && GetParam().find("odd-name") == std::string::npos;
+  }
+
+  void expect_certificate(SubjectSource source);
 };
 
 TEST_P(CsrVectors, AreReadAndProved) {
@@ -44,25 +51,28 @@ TEST_P(CsrVectors, AreReadAndProved) {
   const auto csr = parse_csr(der);
   ASSERT_TRUE(csr) << csr.error().to_string();
   EXPECT_EQ(csr->key_type, key_type());
-  EXPECT_EQ(csr->common_name.value_or("none"), has_name() ? "dev-1" : "none");
+  const auto common_name = read_common_name(DerReader(csr->subject));
+  ASSERT_TRUE(common_name) << common_name.error().to_string();
+  EXPECT_EQ(common_name->value_or("none"), has_name() ? "dev-1" : "none");
   auto verifier = ProofVerifier::create();
   ASSERT_TRUE(verifier);
   const auto proof = verifier->verify(*csr);
   EXPECT_TRUE(proof) << proof.error().to_string();
 }
 
-// The subject kept, the key copied, and nothing that the CSR asked for.
-TEST_P(CsrVectors, GiveCertificatesThatVerify) {
+// The subject as the profile says, the key copied, and nothing that the CSR asked for: strict DER,
+// whatever came in.
+void CsrVectors::expect_certificate(SubjectSource source) {
   const Bytes der = load();
   const auto csr = parse_csr(der);
   ASSERT_TRUE(csr);
   const test::SoftwareCa ca;
   Profile profile;
-  profile.subject_source = SubjectSource::Csr;
+  profile.subject_source = source;
   const auto builder = CertificateBuilder::create(profile, ca.certificate());
   ASSERT_TRUE(builder);
-  ASSERT_EQ(builder->check(*csr, "dev-1").has_value(), has_name());
-  if (!has_name()) return;  // there is no subject to keep
+  const auto checked = builder->check(*csr, "dev-1");
+  ASSERT_TRUE(checked) << checked.error().to_string();
   CertificateRequest request;
   request.device_id = "dev-1";
   request.serial = *make_serial();
@@ -71,6 +81,7 @@ TEST_P(CsrVectors, GiveCertificatesThatVerify) {
   ASSERT_TRUE(tbs);
   const Bytes certificate_der =
       assemble_certificate(*tbs, signature_algorithm_der(KeyType::EcP256), ca.sign(*tbs));
+  EXPECT_TRUE(check_der(certificate_der, 16));
   const unsigned char* position = certificate_der.data();
   const X509Certificate certificate{
       d2i_X509(nullptr, &position, static_cast<long>(certificate_der.size()))};
@@ -79,14 +90,36 @@ TEST_P(CsrVectors, GiveCertificatesThatVerify) {
   const unsigned char* request_position = der.data();
   const X509Request parsed{d2i_X509_REQ(nullptr, &request_position, static_cast<long>(der.size()))};
   ASSERT_NE(parsed, nullptr);
-  EXPECT_EQ(X509_NAME_cmp(X509_get_subject_name(certificate.get()),
-                          X509_REQ_get_subject_name(parsed.get())),
-            0);
+  if (source == SubjectSource::Csr) {
+    EXPECT_EQ(X509_NAME_cmp(X509_get_subject_name(certificate.get()),
+                            X509_REQ_get_subject_name(parsed.get())),
+              0);
+  }
   EXPECT_EQ(EVP_PKEY_eq(X509_get0_pubkey(certificate.get()), X509_REQ_get0_pubkey(parsed.get())),
             1);
   EXPECT_EQ(X509_get_ext_by_NID(certificate.get(), NID_subject_alt_name, -1), -1);
   EXPECT_EQ(X509_check_ca(certificate.get()), 0);
   EXPECT_EQ(X509_get_key_usage(certificate.get()), static_cast<uint32_t>(KU_DIGITAL_SIGNATURE));
+}
+
+TEST_P(CsrVectors, GiveCertificatesNamedAfterTheDevice) {
+  expect_certificate(SubjectSource::DeviceId);
+}
+
+TEST_P(CsrVectors, GiveCertificatesOfTheirSubjectIfItIsSound) {
+  if (is_name_kept()) {
+    expect_certificate(SubjectSource::Csr);
+    return;
+  }
+  const Bytes der = load();
+  const auto csr = parse_csr(der);
+  ASSERT_TRUE(csr);
+  const test::SoftwareCa ca;
+  Profile profile;
+  profile.subject_source = SubjectSource::Csr;
+  const auto checked = CertificateBuilder::create(profile, ca.certificate())->check(*csr, "dev-1");
+  ASSERT_FALSE(checked);
+  EXPECT_TRUE(checked.error().detail().find("byte ") != std::string::npos || !has_name());
 }
 
 INSTANTIATE_TEST_SUITE_P(Tools,
@@ -98,9 +131,10 @@ INSTANTIATE_TEST_SUITE_P(Tools,
                            return name;
                          });
 
-TEST(CsrVectorFolder, HoldsFourToolsWithBothKinds) {
+TEST(CsrVectorFolder, HoldsSixToolsWithBothKinds) {
   const std::vector<std::string> names = vector_names();
-  for (const std::string tool : {"openssl", "certtool", "botan", "strongswan"}) {
+  for (const std::string tool :
+       {"openssl", "certtool", "botan", "strongswan", "mbedtls", "wolfssl"}) {
     for (const std::string kind : {"-p256", "-rsa2048"}) {
       EXPECT_EQ(std::count(names.begin(), names.end(), tool + kind), 1) << tool << kind;
     }

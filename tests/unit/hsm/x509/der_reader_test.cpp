@@ -103,6 +103,24 @@ INSTANTIATE_TEST_SUITE_P(Cases,
                                                  "01"}),
                          [](const auto& tested) { return tested.param.name; });
 
+// Only lengths and tags: the content is for who reads it.
+TEST_P(BadDer, HasSoundStructureIfOnlyItsContentIsWrong) {
+  const Bytes der = *from_hex(GetParam().hex);
+  const bool is_content = check_der_structure(der, kDepth).has_value();
+  const std::string_view name = GetParam().name;
+  const bool is_expected = name.find("Constructed") == 0 || name.find("Primitive") == 0 ||
+                           name.find("Boolean") == 0 || name.find("Integer") != name.npos ||
+                           name.find("ObjectId") != name.npos || name.find("Null") == 0 ||
+                           name.find("BitString") != name.npos || name.find("Unused") != name.npos;
+  EXPECT_EQ(is_content, is_expected);
+}
+
+TEST(DerCheck, CountsFromTheGivenOffset) {
+  const auto checked = check_der(*from_hex("3003010101"), kDepth, 100);
+  ASSERT_FALSE(checked);
+  EXPECT_EQ(checked.error().detail(), "byte 102: not a BOOLEAN");
+}
+
 Bytes nested(size_t levels) {
   Bytes der = {5, 0};
   for (size_t i = 0; i < levels; ++i) der = make_element(der::kSequence, der);

@@ -73,6 +73,22 @@ TEST(ReadProfile, KeepsTheSubjectOfTheCsr) {
   EXPECT_EQ(profile->subject_source, SubjectSource::Csr);
 }
 
+TEST(ReadProfile, IgnoresTheCommonNameWhenToldTo) {
+  const auto profile = read("[profile]\ncsr_common_name = \"ignore\"\n");
+  ASSERT_TRUE(profile);
+  EXPECT_EQ(profile->csr_common_name, CommonNameRule::Ignore);
+  EXPECT_NE(canonical_text(*profile).find("subject=device-id\ncsr_common_name=ignore\n"),
+            std::string::npos);
+}
+
+// Its hash is in ledgers: what profiles said before the key existed must not change.
+TEST(ReadProfile, SaysNothingOfTheCommonNameThatMustMatch) {
+  const auto profile = read("[profile]\ncsr_common_name = \"must-match\"\n");
+  ASSERT_TRUE(profile);
+  EXPECT_EQ(canonical_text(*profile), canonical_text(Profile{}));
+  EXPECT_EQ(canonical_text(*profile).find("common_name"), std::string::npos);
+}
+
 struct BadProfile {
   const char* name;
   const char* line;
@@ -98,6 +114,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         BadProfile{"UnknownKey", "validty = \"1y\"", ErrorCode::ConfigUnknownKey},
         BadProfile{"UnknownPreset", "preset = \"azure\"", kRange},
+        BadProfile{"UnknownCommonNameRule", "csr_common_name = \"any\"", kRange},
         BadProfile{"KeyCertSign", "key_usage = [\"keyCertSign\"]", kRange},
         BadProfile{"CrlSign", "key_usage = [\"digitalSignature\", \"cRLSign\"]", kRange},
         BadProfile{"NoKeyUsage", "key_usage = []", kRange},
@@ -142,6 +159,14 @@ TEST(ReadProfile, RefusesFieldsWithTheSubjectOfTheCsr) {
   const auto profile = read("[profile]\nsubject = \"csr\"\nsubject_fields = [\"O=Example\"]\n");
   ASSERT_FALSE(profile);
   EXPECT_EQ(profile.error().code(), ErrorCode::ConfigConflict);
+}
+
+TEST(ReadProfile, RefusesToIgnoreACommonNameThatItKeeps) {
+  const auto profile = read("[profile]\nsubject = \"csr\"\ncsr_common_name = \"ignore\"\n");
+  ASSERT_FALSE(profile);
+  EXPECT_EQ(profile.error().code(), ErrorCode::ConfigConflict);
+  EXPECT_NE(profile.error().detail().find("linesign.toml:3"), std::string::npos)
+      << profile.error().detail();
 }
 
 TEST(CanonicalText, KeepsOneLinePerValue) {
