@@ -1,6 +1,7 @@
 #include "protocol/wire/join_token.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace linesign {
 namespace {
@@ -43,6 +44,29 @@ Result<JoinToken> parse(ByteView raw) {
   return token;
 }
 
+// What mail, chat and editors add: line breaks and blanks anywhere, a byte order mark, quotes.
+std::string without_wrapping(std::string_view text) {
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  std::string plain;
+  plain.reserve(text.size());  // no copy of the secret is left behind by growing
+  std::copy_if(text.begin(), text.end(), std::back_inserter(plain), [](char c) {
+    return std::string_view(" \t\r\n\"'`<>").find(c) == std::string_view::npos;
+  });
+  return plain;
+}
+
+Result<JoinToken> decode_plain(std::string_view text) {
+  if (text.size() > kMaxTextBytes) return fail(ErrorCode::TokenInvalid, "too long");
+  if (!text.starts_with(kPrefix))
+    return fail(ErrorCode::TokenInvalid, "a join token starts with LSJ1.");
+  auto raw = from_base64url(text.substr(kPrefix.size()));
+  if (!raw) return fail(ErrorCode::TokenInvalid, "not base64url");
+  auto token = parse(*raw);
+  wipe(*raw);
+  return token;
+}
+
 }  // namespace
 
 std::string encode_join_token(const JoinToken& token) {
@@ -64,12 +88,10 @@ std::string encode_join_token(const JoinToken& token) {
 }
 
 Result<JoinToken> decode_join_token(std::string_view text) {
-  if (text.size() > kMaxTextBytes) return fail(ErrorCode::TokenInvalid, "too long");
-  if (!text.starts_with(kPrefix)) return fail(ErrorCode::TokenInvalid, "it starts with LSJ1.");
-  auto raw = from_base64url(text.substr(kPrefix.size()));
-  if (!raw) return fail(ErrorCode::TokenInvalid, "not base64url");
-  auto token = parse(*raw);
-  wipe(*raw);
+  if (text.size() > 2 * kMaxTextBytes) return fail(ErrorCode::TokenInvalid, "too long");
+  std::string plain = without_wrapping(text);
+  auto token = decode_plain(plain);
+  wipe(std::span(reinterpret_cast<uint8_t*>(plain.data()), plain.size()));
   return token;
 }
 

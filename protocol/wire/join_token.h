@@ -29,6 +29,7 @@ struct JoinToken {
 };
 
 std::string encode_join_token(const JoinToken& token);
+// Ignores a byte order mark, quotes, blanks and line breaks: tokens come by mail and chat.
 Result<JoinToken> decode_join_token(std::string_view text);
 
 }  // namespace linesign

@@ -1,6 +1,7 @@
 #include "stations/client/command_line.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <limits>
 
@@ -18,6 +19,9 @@ namespace {
 constexpr int kExitUsage = 64;
 constexpr uint64_t kMaxGenerate = 1'000'000'000;
 
+constexpr std::array<std::string_view, 4> kDeviceIdFromNames = {
+    "any", "file-name", "common-name", "serial-number"};  // in the order of DeviceIdFrom
+
 // The words as they stand on the command line; the structs get them once they are checked.
 struct Words {
   EnrollCommand enroll;
@@ -26,6 +30,7 @@ struct Words {
   std::string enroll_timeout = "30s";
   std::string request_timeout = "10m";
   std::string key_type = "P-256";
+  std::string device_id_from = "any";
 };
 
 std::string check_duration(const std::string& text) {
@@ -39,6 +44,12 @@ std::string check_key_type(const std::string& text) {
   return fmt::format("{}: one of {}", text, fmt::join(kKeyKindNames, ", "));
 }
 
+std::string check_device_id_from(const std::string& text) {
+  const auto& names = kDeviceIdFromNames;
+  if (std::find(names.begin(), names.end(), text) != names.end()) return {};
+  return fmt::format("{}: one of {}", text, fmt::join(names, ", "));
+}
+
 std::string check_order(const std::string& text) {
   if (check_order_id(text).has_value()) return {};
   return text + ": an order has 1 to 64 of the characters A-Z a-z 0-9 . _ -";
@@ -50,7 +61,7 @@ std::string check_device(const std::string& text) {
 }
 
 CLI::App* add_enroll(CLI::App& app, Words& words) {
-  CLI::App* enroll = app.add_subcommand("enroll", "Make this station known to the appliance");
+  CLI::App* enroll = app.add_subcommand("enroll", "Enroll this station at the appliance");
   auto* token = enroll->add_option(
       "TOKEN", words.enroll.token, "The join token; - reads it from standard input");
   auto* file =
@@ -58,7 +69,7 @@ CLI::App* add_enroll(CLI::App& app, Words& words) {
   token->excludes(file);
   enroll->add_option("--dir", words.enroll.directory, "Folder of the station's credential")
       ->required();
-  enroll->add_option("--timeout", words.enroll_timeout, "Give up after so long")
+  enroll->add_option("--timeout", words.enroll_timeout, "Give up after this long")
       ->capture_default_str()
       ->check(check_duration);
   enroll->add_flag("--force", words.enroll.force, "Replace the credential that is there");
@@ -70,16 +81,23 @@ void add_request_sources(CLI::App& request, Words& words) {
   auto* sources = request.add_option_group("source", "Where the CSRs come from");
   sources->add_option("--csr", words.request.csr, "One CSR, PEM or DER");
   sources->add_option(
-      "--csr-dir", words.request.csr_dir, "All CSRs of a folder: *.csr *.pem *.der *.p10");
-  sources->add_option("--generate", words.request.generate, "Make so many keys and CSRs here")
+      "--csr-dir", words.request.csr_dir, "All CSRs of a folder: *.csr *.req *.pem *.der *.p10");
+  sources->add_option("--generate", words.request.generate, "Generate this many keys and CSRs here")
       ->check(CLI::Range(uint64_t{1}, kMaxGenerate));
   sources->require_option(1);
+  auto* device_id =
+      request.add_option("--device-id", words.request.device_id, "Device id for --csr")
+          ->check(check_device)
+          ->needs("--csr");
   request
-      .add_option("--device-id",
-                  words.request.device_id,
-                  "Device id for --csr [the CSR's common name, or the file's name]")
-      ->check(check_device)
-      ->needs("--csr");
+      .add_option("--device-id-from",
+                  words.device_id_from,
+                  "Take the device id of a CSR file from: file-name, common-name, serial-number "
+                  "(of the subject), or any: the common name, else the file's name")
+      ->capture_default_str()
+      ->check(check_device_id_from)
+      ->excludes("--generate")
+      ->excludes(device_id);
   request
       .add_option("--device-prefix",
                   words.request.device_prefix,
@@ -114,11 +132,13 @@ CLI::App* add_request(CLI::App& app, Words& words) {
   request->add_option(
       "--report", words.request.report, "Write every refusal to this file, as JSON");
   request->add_option("--address", words.request.address, "host:port instead of the credential's");
-  request->add_option("--window", words.request.window, "At most so many unanswered requests")
+  request->add_option("--window", words.request.window, "Maximum number of outstanding requests")
       ->check(CLI::Range(1U, 65536U));
   request->add_option("--threads", words.request.threads, "Threads for keys, checks and files")
       ->check(CLI::Range(1U, 256U));
-  request->add_option("--timeout", words.request_timeout, "Give up after so long without progress")
+  request
+      ->add_option(
+          "--timeout", words.request_timeout, "Give up if there is no progress for this long")
       ->capture_default_str()
       ->check(check_duration);
   request->add_flag("--quiet", words.request.quiet, "No progress");
@@ -131,7 +151,7 @@ CLI::App* add_status(CLI::App& app, Words& words) {
   status->add_option("--dir", words.status.directory, "Folder of the station's credential")
       ->required();
   status->add_option("--address", words.status.address, "host:port instead of the credential's");
-  status->add_flag("--check", words.status.check, "Connect to the appliance, too");
+  status->add_flag("--check", words.status.check, "Also connect to the appliance");
   status->add_flag("--json", words.status.json, "Print it as JSON");
   return status;
 }
@@ -150,6 +170,9 @@ Command usage_error(const std::string& sentence) {
 Command finish(RequestCommand request, const Words& words) {
   request.timeout = *parse_duration(words.request_timeout);
   request.key_kind = *parse_key_kind(words.key_type);
+  const auto* from =
+      std::find(kDeviceIdFromNames.begin(), kDeviceIdFromNames.end(), words.device_id_from);
+  request.device_id_from = static_cast<DeviceIdFrom>(from - kDeviceIdFromNames.begin());
   request.out = without_slash(request.out);
   if (request.generate == 0) return request;
   request.keys = request.keys.empty() ? std::filesystem::path(request.out.string() + "-keys")

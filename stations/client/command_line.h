@@ -12,6 +12,7 @@
 #include <variant>
 
 #include "stations/client/key_maker.h"
+#include "stations/client/lot_source.h"
 
 namespace linesign::client {
 
@@ -31,6 +32,7 @@ struct RequestCommand {
   std::filesystem::path csr_dir;  //
   uint64_t generate = 0;          //
   std::string device_id;
+  DeviceIdFrom device_id_from = DeviceIdFrom::Any;
   std::string device_prefix;  // empty: the station's name and "-"
   uint64_t first = 1;
   KeyKind key_kind = KeyKind::EcP256;

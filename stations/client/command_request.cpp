@@ -68,12 +68,14 @@ Result<void> open_files(Lot& lot, const RequestCommand& command) {
   CsrFilesPlan plan;
   plan.order_id = command.order;
   plan.device_id = command.device_id;
+  plan.device_id_from = command.device_id_from;
   if (!command.csr.empty()) {
     plan.files.push_back(command.csr);
   } else {
     LS_TRY(plan.files, list_csr_files(command.csr_dir));
     if (plan.files.empty())
-      return fail(ErrorCode::InputInvalid, command.csr_dir.string() + " holds no CSR");
+      return fail(ErrorCode::InputInvalid,
+                  command.csr_dir.string() + ": no CSR file in this folder");
   }
   lot.source = make_csr_source(std::move(plan), *lot.out);
   return {};
@@ -99,7 +101,54 @@ std::string first_words(const LotOutcome& outcome) {
   return outcome.device_id.empty() ? outcome.origin : outcome.device_id;
 }
 
-void print_summary(const LotResult& result, const RequestCommand& command) {
+std::string first_names(const std::vector<LotOutcome>& outcomes, uint64_t count) {
+  constexpr size_t kMaxShown = 10;
+  std::string names;
+  for (size_t i = 0; i < std::min(outcomes.size(), kMaxShown); ++i)
+    names += (i == 0 ? "" : ", ") + outcomes[i].device_id;
+  if (count > kMaxShown) names += fmt::format(" and {} more", grouped(count - kMaxShown));
+  return names;
+}
+
+void print_not_stored(const LotResult& result) {
+  const uint64_t count = result.progress.not_stored;
+  if (count == 0) return;
+  fmt::print(
+      "{} issued but not stored: {}\n    {}\n"
+      "    Run the same command again to fetch these certificates.\n",
+      grouped(count),
+      first_names(result.not_stored, count),
+      result.not_stored.front().error.value_or(Error(ErrorCode::Io)).to_string());
+}
+
+void print_refusals(const LotResult& result, const RequestCommand& command) {
+  for (const auto& [code, group] : result.refusals) {
+    fmt::print("refused {}: {}\n    for example {}: {}\n",
+               grouped(group.count),
+               error_info(code).name,
+               first_words(group.example),
+               group.example.error->to_string());
+  }
+  const bool may_share_names = result.refusals.contains(ErrorCode::DeviceExists) ||
+                               result.refusals.contains(ErrorCode::FileExists);
+  if (!command.csr_dir.empty() && command.device_id_from == DeviceIdFrom::Any && may_share_names)
+    fmt::print(
+        "If these CSRs have the same common name, take the device ids from the file names: "
+        "--device-id-from file-name\n");
+}
+
+void print_file_names(const LotFolder& out) {
+  const auto example = out.names().example();
+  if (example)
+    fmt::print(
+        "The file system of {} cannot hold every device id as a file name; file names are "
+        "percent-encoded where needed: {} is in {}.pem\n",
+        out.directory().string(),
+        example->device_id,
+        example->stem);
+}
+
+void print_summary(const LotResult& result, const Lot& lot, const RequestCommand& command) {
   const LotProgress& done = result.progress;
   fmt::print("{} issued, {} already there, {} refused, of {}; {:.1f} s, {} per second.\n",
              grouped(done.issued),
@@ -109,15 +158,16 @@ void print_summary(const LotResult& result, const RequestCommand& command) {
              result.elapsed.count(),
              grouped(static_cast<uint64_t>(static_cast<double>(done.issued) /
                                            std::max(result.elapsed.count(), 0.001))));
-  for (const auto& [code, group] : result.refusals) {
-    fmt::print("refused {}: {}\n    for example {}: {}\n",
-               grouped(group.count),
-               error_info(code).name,
-               first_words(group.example),
-               group.example.error->to_string());
-  }
+  print_refusals(result, command);
+  print_not_stored(result);
   if (done.issued + done.already_there > 0)
     fmt::print("The certificates are in {}\n", command.out.string());
+  print_file_names(*lot.out);
+  if (lot.keys && !lot.keys->keeps_secrets())
+    fmt::print(stderr,
+               "linesign-station: {}: other users can read the private keys: this file system "
+               "keeps no permissions.\n",
+               lot.keys->directory().string());
 }
 
 Poco::JSON::Object describe(const Error& error) {
@@ -128,13 +178,24 @@ Poco::JSON::Object describe(const Error& error) {
   return object;
 }
 
-void print_json(const LotResult& result, const RequestCommand& command) {
+Poco::JSON::Array list_not_stored(const LotResult& result) {
+  Poco::JSON::Array list;
+  for (const LotOutcome& outcome : result.not_stored) {
+    Poco::JSON::Object entry = describe(outcome.error.value_or(Error(ErrorCode::Io)));
+    entry.set("device", outcome.device_id);
+    list.add(entry);
+  }
+  return list;
+}
+
+void print_json(const LotResult& result, const Lot& lot, const RequestCommand& command) {
   Poco::JSON::Object object(Poco::JSON_PRESERVE_KEY_ORDER);
-  object.set("complete", !result.stopped_by && result.progress.refused == 0);
+  object.set("complete", !result.stopped_by && result.exit_code() == 0);
   object.set("total", result.progress.total);
   object.set("issued", result.progress.issued);
   object.set("already_there", result.progress.already_there);
   object.set("refused", result.progress.refused);
+  object.set("not_stored", result.progress.not_stored);
   object.set("seconds", result.elapsed.count());
   object.set("per_second",
              static_cast<double>(result.progress.issued) / std::max(result.elapsed.count(), 0.001));
@@ -149,6 +210,8 @@ void print_json(const LotResult& result, const RequestCommand& command) {
     refusals.add(entry);
   }
   object.set("refusals", refusals);
+  object.set("fetch_again", list_not_stored(result));
+  object.set("encoded_names", lot.out->names().example().has_value());
   if (result.stopped_by) object.set("stopped_by", describe(*result.stopped_by));
   object.stringify(std::cout);
   std::cout << std::endl;
@@ -161,7 +224,7 @@ void explain_stop(const LotResult& result) {
              "linesign-station: {}{}\n{}",
              result.gave_up ? "gave up waiting: " : "",
              result.stopped_by->to_string(),
-             may_go_on ? "Run the same command again to go on; nothing is issued twice.\n" : "");
+             may_go_on ? "Run the same command again to continue; nothing is issued twice.\n" : "");
 }
 
 }  // namespace
@@ -188,9 +251,9 @@ int run(const RequestCommand& command) {
 
   const auto reported = (*display)->finish();
   if (command.json)
-    print_json(result, command);
+    print_json(result, **lot, command);
   else if (!command.quiet)
-    print_summary(result, command);
+    print_summary(result, **lot, command);
   explain_stop(result);
   if (!reported.has_value()) return report_error(reported.error(), false);
   return result.exit_code();

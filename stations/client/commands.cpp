@@ -1,4 +1,5 @@
 // enroll and status: the short commands.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,8 +11,10 @@
 #include <fmt/format.h>
 
 #include "protocol/base/file.h"
+#include "protocol/base/plain_text.h"
 #include "protocol/base/version.h"
 #include "stations/client/command_line.h"
+#include "stations/client/credential_folder.h"
 #include "stations/client/station_client.h"
 
 namespace linesign::client {
@@ -19,13 +22,6 @@ namespace {
 
 constexpr size_t kMaxTokenBytes = 4096;
 constexpr int kExitNotPermitted = 77;
-
-std::string trim(std::string_view text) {
-  constexpr std::string_view kBlank = " \t\r\n";
-  const size_t first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return std::string(text.substr(first, text.find_last_not_of(kBlank) - first + 1));
-}
 
 Result<std::string> read_standard_input() {
   Bytes content(kMaxTokenBytes);
@@ -38,16 +34,16 @@ Result<std::string> read_standard_input() {
     size += static_cast<size_t>(got);
   }
   content.resize(size);
-  std::string token = trim(as_text(content));
+  std::string token = plain_text(content);
   wipe(content);
   return token;
 }
 
 Result<std::string> read_token(const EnrollCommand& command) {
   if (command.token == "-") return read_standard_input();
-  if (command.token_file.empty()) return trim(command.token);
+  if (command.token_file.empty()) return command.token;
   LS_TRY(const SecretBytes content, read_secret_file(command.token_file, kMaxTokenBytes));
-  return trim(as_text(content.reveal()));
+  return plain_text(content.reveal());
 }
 
 Poco::JSON::Object describe(const StationCredential& credential) {
@@ -77,19 +73,59 @@ Result<Contact> contact(const StationCredential& credential, const StatusCommand
   return found;
 }
 
-void print_status(const StationCredential& credential, bool is_expired, int64_t days_left) {
+// How the validity of a certificate and the clock here fit together.
+enum class Validity : uint8_t { Valid, Expired, ClockWrong };
+
+Validity validity_of(const StationCredential& credential, UnixTime now) {
+  if (now < credential.not_before) return Validity::ClockWrong;
+  return now < credential.not_after ? Validity::Valid : Validity::Expired;
+}
+
+int64_t days_left(const StationCredential& credential, UnixTime now) {
+  return std::chrono::floor<std::chrono::days>(credential.not_after - now).count();
+}
+
+std::string validity_text(const StationCredential& credential, UnixTime now) {
+  switch (validity_of(credential, now)) {
+    case Validity::Valid:
+      return fmt::format("{} days left", days_left(credential, now));
+    case Validity::Expired:
+      return fmt::format("EXPIRED at this machine's time, {}: check the clock, or enroll again",
+                         to_iso8601(now));
+    case Validity::ClockWrong:
+      break;
+  }
+  return fmt::format("NOT YET VALID at this machine's time, {}: set the clock", to_iso8601(now));
+}
+
+int exit_code_of(Validity validity) {
+  if (validity == Validity::ClockWrong) return error_info(ErrorCode::StationClockWrong).exit_code;
+  return validity == Validity::Expired ? kExitNotPermitted : 0;
+}
+
+void print_status(const StationCredential& credential, UnixTime now) {
   fmt::print("station      {}\n", credential.station);
   fmt::print("appliance    {}\n", credential.address);
   fmt::print("certificate  {} until {}, {}\n",
              to_iso8601(credential.not_before),
              to_iso8601(credential.not_after),
-             is_expired ? "EXPIRED: enrol again" : fmt::format("{} days left", days_left));
+             validity_text(credential, now));
 }
 
 void print_contact(const Contact& found) {
-  fmt::print("connection   works; {} us there and back, window {}\n",
-             found.round_trip.count(),
-             found.window);
+  fmt::print(
+      "connection   OK, round trip {} us, window {}\n", found.round_trip.count(), found.window);
+}
+
+// FAT and the like have one mode for all files.
+void warn_of_readable_key(const std::filesystem::path& directory) {
+  struct stat info {};
+  const std::filesystem::path key = directory / kStationKeyFile;
+  if (::stat(key.c_str(), &info) != 0 || (info.st_mode & (S_IRWXG | S_IRWXO)) == 0) return;
+  fmt::print(stderr,
+             "linesign-station: {}: other users can read this private key: its file system keeps "
+             "no permissions.\n",
+             key.string());
 }
 
 }  // namespace
@@ -124,11 +160,12 @@ int run(const EnrollCommand& command) {
         Error(ErrorCode::FileExists, credential.error().detail() + "; --force replaces it"),
         command.json);
   if (!credential.has_value()) return report_error(credential.error(), command.json);
+  warn_of_readable_key(command.directory);
   if (command.json) {
     describe(*credential).stringify(std::cout);
     std::cout << std::endl;
   } else {
-    fmt::print("Station {} is enrolled at {}; its certificate is good until {}.\n",
+    fmt::print("Station {} is enrolled at {}; its certificate is valid until {}.\n",
                credential->station,
                credential->address,
                to_iso8601(credential->not_after));
@@ -139,12 +176,13 @@ int run(const EnrollCommand& command) {
 int run(const StatusCommand& command) {
   const auto credential = StationCredential::load(command.directory);
   if (!credential.has_value()) return report_error(credential.error(), command.json);
-  const auto left = credential->not_after - SystemClock().now();
-  const auto days_left = std::chrono::floor<std::chrono::days>(left).count();
-  const bool is_expired = left.count() <= 0;
-  if (!command.json) print_status(*credential, is_expired, days_left);
+  const UnixTime now = SystemClock().now();
+  const Validity validity = validity_of(*credential, now);
+  if (!command.json) print_status(*credential, now);
   Poco::JSON::Object object = describe(*credential);
-  object.set("days_left", static_cast<int64_t>(days_left));
+  object.set("clock", to_iso8601(now));
+  object.set("clock_wrong", validity == Validity::ClockWrong);
+  if (validity != Validity::ClockWrong) object.set("days_left", days_left(*credential, now));
   if (command.check) {
     const auto found = contact(*credential, command);
     if (!found.has_value()) return report_error(found.error(), command.json);
@@ -156,7 +194,7 @@ int run(const StatusCommand& command) {
     object.stringify(std::cout);
     std::cout << std::endl;
   }
-  return is_expired ? kExitNotPermitted : 0;
+  return exit_code_of(validity);
 }
 
 }  // namespace linesign::client

@@ -2,13 +2,16 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
+#include "protocol/base/plain_text.h"
 #include "stations/client/der.h"
 #include "stations/client/lot_source.h"
 
 namespace linesign::client {
 namespace {
 
-constexpr std::array<std::string_view, 4> kExtensions = {".csr", ".pem", ".der", ".p10"};
+constexpr std::array<std::string_view, 5> kExtensions = {".csr", ".req", ".pem", ".der", ".p10"};
 
 class CsrPreparer final : public LotPreparer {
  public:
@@ -18,40 +21,58 @@ class CsrPreparer final : public LotPreparer {
   Result<void> settle() override { return {}; }
 
  private:
-  std::string device_id_of(const LoadedCsr& csr, const std::filesystem::path& file) const;
+  struct NamedBy {
+    std::string device_id;
+    std::string_view what;
+  };
+  NamedBy name_device(const LoadedCsr& csr, const std::filesystem::path& file) const;
+  Result<std::string> device_id_of(const LoadedCsr& csr, const std::filesystem::path& file) const;
 
   const CsrFilesPlan& plan_;
   const LotFolder& out_;
 };
 
-std::string CsrPreparer::device_id_of(const LoadedCsr& csr,
-                                      const std::filesystem::path& file) const {
-  if (!plan_.device_id.empty()) return plan_.device_id;
-  if (!csr.common_name.empty()) return csr.common_name;
-  return file.stem().string();
+CsrPreparer::NamedBy CsrPreparer::name_device(const LoadedCsr& csr,
+                                              const std::filesystem::path& file) const {
+  const DeviceIdFrom from = plan_.device_id_from;
+  if (!plan_.device_id.empty()) return {plan_.device_id, "--device-id"};
+  if (from == DeviceIdFrom::SerialNumber) return {csr.serial_number, "serialNumber of the subject"};
+  if (from == DeviceIdFrom::CommonName || (from == DeviceIdFrom::Any && !csr.common_name.empty()))
+    return {csr.common_name, "common name of the subject"};
+  return {decode_file_name(file.stem().string()), "name of the file"};
+}
+
+Result<std::string> CsrPreparer::device_id_of(const LoadedCsr& csr,
+                                              const std::filesystem::path& file) const {
+  NamedBy named = name_device(csr, file);
+  if (check_device_id(named.device_id).has_value()) return std::move(named.device_id);
+  return fail(ErrorCode::DeviceIdInvalid,
+              fmt::format("{}: the {} is '{}'; choose another source with --device-id-from",
+                          file.string(),
+                          named.what,
+                          printable(named.device_id)));
 }
 
 Result<LotEntry> CsrPreparer::prepare(uint64_t index) {
   const std::filesystem::path& file = plan_.files[index];
   LotOutcome outcome{LotEnd::Refused, plan_.device_id, file.string(), {}};
+  const auto refuse = [&](Error error) {
+    outcome.error = std::move(error);
+    return LotEntry(std::move(outcome));
+  };
   auto csr = load_csr(file);
-  if (!csr.has_value()) {
-    outcome.error = std::move(csr).error();
-    return LotEntry(std::move(outcome));
-  }
-  outcome.device_id = device_id_of(*csr, file);
-  const auto checked = check_device_id(outcome.device_id);
-  if (!checked.has_value()) {
-    outcome.error = checked.error();
-    return LotEntry(std::move(outcome));
-  }
-  LS_TRY(const auto found, out_.look(outcome.device_id, key_in_csr(csr->der)));
-  if (found == LotFolder::Found::Wanted) {
+  if (!csr.has_value()) return refuse(std::move(csr).error());
+  auto device_id = device_id_of(*csr, file);
+  if (!device_id.has_value()) return refuse(std::move(device_id).error());
+  outcome.device_id = std::move(*device_id);
+  auto found = out_.look(outcome.device_id, key_in_csr(csr->der));
+  if (!found.has_value()) return refuse(std::move(found).error());
+  if (*found == LotFolder::Found::Other)
+    return refuse(Error(ErrorCode::FileExists,
+                        out_.file_of(outcome.device_id, ".pem").string() +
+                            ": it is not the certificate of this CSR's key"));
+  if (*found == LotFolder::Found::Wanted) {
     outcome.end = LotEnd::AlreadyThere;
-    return LotEntry(std::move(outcome));
-  }
-  if (found == LotFolder::Found::Other) {
-    outcome.error = Error(ErrorCode::FileExists, out_.file_of(outcome.device_id, ".pem").string());
     return LotEntry(std::move(outcome));
   }
   return LotEntry(LotItem{IssueRequest::make(outcome.device_id, csr->der, plan_.order_id),

@@ -1,12 +1,11 @@
 #include "stations/client/der.h"
 
 #include <algorithm>
-#include <array>
+
+#include <openssl/evp.h>
 
 namespace linesign::client {
 namespace {
-
-constexpr std::array<uint8_t, 3> kCommonNameType = {0x55, 0x04, 0x03};  // 2.5.4.3
 
 // Header of a value: how long it is and how long the content is.
 struct Header {
@@ -121,7 +120,7 @@ std::optional<CertificateOutline> outline_certificate(ByteView der) {
                             signature->content.subspan(1)};
 }
 
-std::optional<std::string> find_common_name(ByteView name) {
+std::optional<std::string> find_attribute(ByteView name, ByteView wanted) {
   auto relative_names = open_sequence(name);
   while (relative_names && !relative_names->at_end()) {
     const auto relative_name = relative_names->next(kDerSet);
@@ -134,10 +133,14 @@ std::optional<std::string> find_common_name(ByteView name) {
       const auto type = parts.next(kDerOid);
       const auto value = parts.next();
       if (!type || !value) return {};
-      if (equal(type->content, kCommonNameType)) return to_text(*value);
+      if (equal(type->content, wanted)) return to_text(*value);
     }
   }
   return {};
+}
+
+std::optional<std::string> find_common_name(ByteView name) {
+  return find_attribute(name, kDerCommonNameType);
 }
 
 Bytes der_value(uint8_t tag, ByteView content) { return der_value(tag, {content}); }
@@ -176,6 +179,18 @@ std::string to_pem(std::string_view label, ByteView der) {
   }
   pem.append("-----END ").append(label).append("-----\n");
   return pem;
+}
+
+std::optional<Bytes> decode_base64(std::string_view text) {
+  if (text.empty() || text.size() % 4 != 0) return {};
+  const size_t padding = text.ends_with("==") ? 2 : text.ends_with("=") ? 1 : 0;
+  if (text.find('=') < text.size() - padding) return {};
+  Bytes bytes(text.size() / 4 * 3);
+  const ByteView from = as_bytes(text);
+  const int length = EVP_DecodeBlock(bytes.data(), from.data(), static_cast<int>(from.size()));
+  if (length < 0) return {};
+  bytes.resize(static_cast<size_t>(length) - padding);
+  return bytes;
 }
 
 }  // namespace linesign::client

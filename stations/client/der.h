@@ -9,6 +9,7 @@
 #ifndef LINESIGN_STATIONS_CLIENT_DER_H_
 #define LINESIGN_STATIONS_CLIENT_DER_H_
 
+#include <array>
 #include <initializer_list>
 #include <optional>
 #include <string>
@@ -67,7 +68,12 @@ std::optional<CertificateOutline> outline_certificate(ByteView der);
 // The SubjectPublicKeyInfo of a CSR; empty if it does not parse.
 ByteView key_in_csr(ByteView der);
 
-// The common name of a Name, if it has one; characters beyond one byte come out as '?'.
+// Attribute types of a Name: the octets of the OBJECT IDENTIFIER.
+constexpr std::array<uint8_t, 3> kDerCommonNameType = {0x55, 0x04, 0x03};    // 2.5.4.3
+constexpr std::array<uint8_t, 3> kDerSerialNumberType = {0x55, 0x04, 0x05};  // 2.5.4.5
+
+// The first attribute of this type in a Name; characters beyond one byte come out as '?'.
+std::optional<std::string> find_attribute(ByteView name, ByteView type);
 std::optional<std::string> find_common_name(ByteView name);
 
 // header || content
@@ -77,6 +83,9 @@ Bytes der_value(uint8_t tag, std::initializer_list<ByteView> parts);
 
 // "-----BEGIN label-----" and so on, 64 characters a line.
 std::string to_pem(std::string_view label, ByteView der);
+
+// Base64 without any blanks or line breaks.
+std::optional<Bytes> decode_base64(std::string_view text);
 
 }  // namespace linesign::client
 

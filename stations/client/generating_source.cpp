@@ -79,12 +79,16 @@ Result<LotEntry> GeneratingPreparer::prepare(uint64_t index) {
   const std::string device_id = generated_device_id(plan_, index);
   LotOutcome outcome{LotEnd::Refused, device_id, keys_.file_of(device_id, ".csr").string(), {}};
   LS_TRY(const KeyFiles files, look_for_key(device_id));
-  LS_TRY(const auto found, out_.look(device_id, key_in_csr(files.csr_der)));
-  if (found == LotFolder::Found::Wanted) {
+  auto found = out_.look(device_id, key_in_csr(files.csr_der));
+  if (!found.has_value()) {
+    outcome.error = std::move(found).error();
+    return LotEntry(std::move(outcome));
+  }
+  if (*found == LotFolder::Found::Wanted) {
     outcome.end = LotEnd::AlreadyThere;
     return LotEntry(std::move(outcome));
   }
-  if (found == LotFolder::Found::Other) {
+  if (*found == LotFolder::Found::Other) {
     outcome.error = Error(ErrorCode::FileExists, out_.file_of(device_id, ".pem").string());
     return LotEntry(std::move(outcome));
   }

@@ -15,6 +15,8 @@ namespace linesign::client {
 Progress to_progress(const LotProgress& lot) {
   Progress progress{.done = lot.done(), .left = lot.total - std::min(lot.done(), lot.total)};
   if (lot.refused > 0) progress.note = grouped(lot.refused) + " refused";
+  if (lot.not_stored > 0)
+    progress.note += (lot.refused > 0 ? ", " : "") + grouped(lot.not_stored) + " not stored";
   progress.skipped = lot.already_there;
   return progress;
 }

@@ -2,14 +2,13 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <optional>
-
-#include <openssl/evp.h>
 
 #include "protocol/base/file.h"
 #include "stations/client/der.h"
@@ -35,42 +34,59 @@ Result<UniqueFd> take_lock(const std::filesystem::path& directory) {
   return io_failure(path);
 }
 
+bool has_suffix(std::string_view name) {
+  constexpr std::array<std::string_view, 3> kSuffixes = {".pem", ".key", ".csr"};
+  return std::any_of(kSuffixes.begin(), kSuffixes.end(), [&](std::string_view suffix) {
+    return name.size() > suffix.size() && name.ends_with(suffix);
+  });
+}
+
 // ".<device>.pem.XXXXXX", as write_file_atomic names what it has not finished.
 bool is_left_over(std::string_view name) {
-  constexpr std::array<std::string_view, 3> kSuffixes = {".pem", ".key", ".csr"};
   constexpr size_t kRandomBytes = 7;
   if (name.size() < kRandomBytes + 6 || name.front() != '.') return false;
   if (name[name.size() - kRandomBytes] != '.') return false;
   name.remove_suffix(kRandomBytes);
-  return std::any_of(kSuffixes.begin(), kSuffixes.end(), [&](std::string_view suffix) {
-    return name.ends_with(suffix);
-  });
+  return has_suffix(name);
 }
 
-Result<void> remove_left_overs(const std::filesystem::path& directory) {
+// Can this file be made? It is gone afterwards.
+bool can_write(const std::filesystem::path& path, ByteView content) {
+  const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!fd) return false;
+  const ssize_t written = ::write(fd.get(), content.data(), content.size());
+  ::unlink(path.c_str());
+  return written == static_cast<ssize_t>(content.size());
+}
+
+// REQUIRES: the lock file is there.
+FileNames::Limits limits_of(const std::filesystem::path& directory) {
+  return {.refuses_colon = !can_write(directory / ".linesign-station:probe", {}),
+          .ignores_case = ::access((directory / ".LINESIGN-STATION.LOCK").c_str(), F_OK) == 0};
+}
+
+// Removes left-overs and learns the names that are taken.
+Result<void> look_around(const std::filesystem::path& directory, FileNames& names) {
   std::error_code error;
   std::filesystem::directory_iterator entry(directory, error);
   while (!error && entry != std::filesystem::directory_iterator()) {
     const std::filesystem::path path = entry->path();
-    if (is_left_over(path.filename().string())) ::unlink(path.c_str());
+    const std::string name = path.filename().string();
+    if (is_left_over(name))
+      ::unlink(path.c_str());
+    else if (has_suffix(name))
+      names.add_existing(path.stem().string());
     entry.increment(error);
   }
   if (error) return fail(ErrorCode::Io, directory.string() + ": " + error.message());
   return {};
 }
 
-// One line break every 64 characters, as to_pem() writes it.
+// With the line breaks of to_pem().
 std::optional<Bytes> decode_block(std::string_view base64) {
   std::string text(base64);
   text.erase(std::remove(text.begin(), text.end(), '\n'), text.end());
-  if (text.empty() || text.size() % 4 != 0) return {};
-  Bytes der(text.size() / 4 * 3);
-  const int length = EVP_DecodeBlock(
-      der.data(), reinterpret_cast<const uint8_t*>(text.data()), static_cast<int>(text.size()));
-  if (length < 0) return {};
-  const auto padding = static_cast<size_t>(std::count(text.end() - 2, text.end(), '='));
-  der.resize(static_cast<size_t>(length) - padding);
-  return der;
+  return decode_base64(text);
 }
 
 // What is left of a certificate file after a power cut. Anything else may be dear to somebody.
@@ -100,15 +116,16 @@ Bytes certificate_file_key(std::string_view pem) {
 Result<LotFolder> LotFolder::open(const std::filesystem::path& directory, mode_t mode) {
   LS_CHECK(make_directories(directory, mode));
   LS_TRY(UniqueFd lock, take_lock(directory));
-  LS_CHECK(remove_left_overs(directory));
+  auto names = std::make_unique<FileNames>(limits_of(directory));
+  LS_CHECK(look_around(directory, *names));
   UniqueFd self(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!self) return io_failure(directory);
-  return LotFolder(directory, std::move(lock), std::move(self));
+  return LotFolder(directory, std::move(lock), std::move(self), std::move(names));
 }
 
 std::filesystem::path LotFolder::file_of(std::string_view device_id,
                                          std::string_view suffix) const {
-  return directory_ / (std::string(device_id) + std::string(suffix));
+  return directory_ / (names_->stem_of(device_id) + std::string(suffix));
 }
 
 Result<LotFolder::Found> LotFolder::look(std::string_view device_id, ByteView spki) const {
@@ -126,6 +143,16 @@ Result<void> LotFolder::write(std::string_view device_id,
                               mode_t mode) const {
   return write_file_atomic(
       file_of(device_id, suffix), content, mode, Overwrite::Replace, Durability::Renamed);
+}
+
+bool LotFolder::takes_files() const {
+  const Bytes content(4096);
+  return can_write(directory_ / ".linesign-station.probe", content);
+}
+
+bool LotFolder::keeps_secrets() const {
+  struct stat info {};
+  return ::fstat(lock_.get(), &info) == 0 && (info.st_mode & (S_IRWXG | S_IRWXO)) == 0;
 }
 
 Result<void> LotFolder::sync() const {

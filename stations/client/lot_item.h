@@ -18,13 +18,18 @@ struct LotItem {
   std::string origin;  // the file that the CSR came from
 };
 
-enum class LotEnd : uint8_t { Issued, AlreadyThere, Refused };
+enum class LotEnd : uint8_t {
+  Issued,
+  AlreadyThere,
+  Refused,
+  NotStored,  // issued, but its file could not be written: to be fetched by another run
+};
 
 struct LotOutcome {
   LotEnd end = LotEnd::Issued;
   std::string device_id;  // may be empty when a file could not be read
   std::string origin;
-  std::optional<Error> error;  // with Refused
+  std::optional<Error> error;  // with Refused and NotStored
 };
 
 // What a source makes of one of its entries: a request to send, or an end without one.
@@ -35,8 +40,9 @@ struct LotProgress {
   uint64_t issued = 0;
   uint64_t already_there = 0;
   uint64_t refused = 0;
+  uint64_t not_stored = 0;
 
-  uint64_t done() const { return issued + already_there + refused; }
+  uint64_t done() const { return issued + already_there + refused + not_stored; }
 };
 
 }  // namespace linesign::client

@@ -17,9 +17,11 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{200};  // of progress and of the connection's keep-alive
 constexpr size_t kMaxPendingWrites = 4096;
+constexpr size_t kMaxNamed = 100;
 constexpr int kExitUnavailable = 69;
 constexpr int kExitTryLater = 75;
 constexpr int kExitRefused = 65;
+constexpr int kExitNotStored = 74;
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
@@ -37,6 +39,7 @@ bool concerns_order(ErrorCode code) {
 }  // namespace
 
 int LotResult::exit_code() const {
+  if (!stopped_by && progress.not_stored > 0) return kExitNotStored;
   if (!stopped_by) return progress.refused == 0 ? 0 : kExitRefused;
   if (!gave_up) return stopped_by->exit_code();
   return stopped_by->exit_code() == kExitUnavailable ? kExitUnavailable : kExitTryLater;
@@ -236,7 +239,13 @@ void LotRunner::collect() {
 void LotRunner::record(LotOutcome outcome) {
   if (outcome.end == LotEnd::Issued) ++result_.progress.issued;
   if (outcome.end == LotEnd::AlreadyThere) ++result_.progress.already_there;
-  if (outcome.end != LotEnd::Refused || !outcome.error) return;
+  if (!outcome.error) return;
+  if (outcome.end == LotEnd::NotStored) {
+    ++result_.progress.not_stored;
+    observer_.on_refused(outcome);
+    if (result_.not_stored.size() < kMaxNamed) result_.not_stored.push_back(std::move(outcome));
+    return;
+  }
   ++result_.progress.refused;
   observer_.on_refused(outcome);
   RefusalGroup& group = result_.refusals[outcome.error->code()];

@@ -47,6 +47,7 @@ struct RefusalGroup {
 struct LotResult {
   LotProgress progress;
   std::map<ErrorCode, RefusalGroup> refusals;
+  std::vector<LotOutcome> not_stored;  // the first 100
   std::optional<Error> stopped_by;
   bool gave_up = false;  // stopped_by is what it waited for
   std::chrono::duration<double> elapsed{0};
@@ -63,8 +64,8 @@ class LotObserver {
   virtual ~LotObserver() = default;
 
   virtual void on_progress(const LotProgress& progress) = 0;  // several times a second
-  virtual void on_refused(const LotOutcome& outcome) = 0;
-  virtual void on_note(const std::string& sentence) = 0;  // "connection lost: ..."
+  virtual void on_refused(const LotOutcome& outcome) = 0;     // and what could not be stored
+  virtual void on_note(const std::string& sentence) = 0;      // "connection lost: ..."
 };
 
 class LotRunner final {

@@ -45,15 +45,24 @@ class LotSource {
   virtual Result<std::unique_ptr<LotPreparer>> make_preparer() const = 0;
 };
 
-// CSR files. The device id is `device_id`, else the CSR's common name, else the file's stem.
+// Where the device id of a CSR file comes from.
+enum class DeviceIdFrom : uint8_t {
+  Any,         // the CSR's common name, else the file's name
+  FileName,    // without its extension; decode_file_name() is applied
+  CommonName,  // of the CSR's subject
+  SerialNumber,
+};
+
+// CSR files. With `device_id` that is the device's id.
 struct CsrFilesPlan {
   std::vector<std::filesystem::path> files;
   std::string device_id;  // only with one file
   std::string order_id;
+  DeviceIdFrom device_id_from = DeviceIdFrom::Any;
 };
 std::unique_ptr<LotSource> make_csr_source(CsrFilesPlan plan, const LotFolder& out);
 
-// The files of a folder that look like CSRs (.csr .pem .der .p10), sorted by name.
+// The files of a folder that look like CSRs (.csr .req .pem .der .p10), sorted by name.
 Result<std::vector<std::filesystem::path>> list_csr_files(const std::filesystem::path& directory);
 
 // Keys made here: <keys>/<device>.key and .csr, durable before the request is sent, because a

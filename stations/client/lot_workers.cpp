@@ -17,8 +17,7 @@ class LotWorkers::Writer final {
  public:
   explicit Writer(const LotFolder& out) : out_(out) {}
 
-  // The outcome; an Error only when the folder cannot be written.
-  Result<LotOutcome> write(const ArrivedCertificate& arrived) {
+  LotOutcome write(const ArrivedCertificate& arrived) {
     const IssueRequest& request = arrived.item.request;
     LotOutcome outcome{LotEnd::Issued, request.device_id, arrived.item.origin, {}};
     const auto checked = check(arrived);
@@ -29,7 +28,10 @@ class LotWorkers::Writer final {
     }
     const std::string pem =
         to_pem("CERTIFICATE", arrived.certificate_der) + arrived.issuers->chain_pem;
-    LS_CHECK(out_.write(request.device_id, ".pem", as_bytes(pem), 0644));
+    auto stored = out_.write(request.device_id, ".pem", as_bytes(pem), 0644);
+    if (stored.has_value()) return outcome;
+    outcome.end = LotEnd::NotStored;
+    outcome.error = std::move(stored).error();
     return outcome;
   }
 
@@ -83,10 +85,12 @@ void LotWorkers::run() {
       arrived_.pop_front();
       ++writing_;
       lock.unlock();
-      auto outcome = writer.write(arrived);
-      if (!outcome.has_value()) give_up(outcome.error());
+      LotOutcome outcome = writer.write(arrived);
+      // One file is one device's trouble; a folder that takes none ends the run.
+      if (outcome.end == LotEnd::NotStored && !out_.takes_files())
+        give_up(outcome.error.value_or(Error(ErrorCode::Io)));
       lock.lock();
-      if (outcome.has_value()) outcomes_.push_back(std::move(*outcome));
+      outcomes_.push_back(std::move(outcome));
       --writing_;
       wake();
       if (arrived_.empty() && writing_ == 0) idle_.notify_all();

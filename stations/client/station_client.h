@@ -113,10 +113,12 @@ struct IssueReply {
   ApplianceFailure failure;
 };
 
-// A certification request from a file, as DER; the file may hold DER or PEM.
+// A certification request from a file, as DER. The file may hold DER or PEM, also with a byte order
+// mark, in UTF-16, indented, with "\n" instead of line breaks, or with line ends behind DER.
 struct LoadedCsr {
   Bytes der;
-  std::string common_name;  // of the subject; empty if it has none
+  std::string common_name;    // of the subject; empty if it has none
+  std::string serial_number;  // the attribute serialNumber of the subject; empty if it has none
 };
 
 // Io, CsrEmpty, CsrTooLarge, CsrMalformed, CsrTrailingBytes. The appliance checks the rest.

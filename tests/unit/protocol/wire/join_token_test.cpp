@@ -32,6 +32,21 @@ TEST(JoinToken, GoesThereAndBack) {
   }
 }
 
+TEST(JoinToken, IsReadAsMailAndEditorsLeaveIt) {
+  const std::string text = encode_join_token(sample());
+  const std::string wrapped =
+      text.substr(0, 40) + "\r\n  " + text.substr(40, 40) + "\n" + text.substr(80);
+  for (const std::string& each : {text + "\n",
+                                  "\xef\xbb\xbf" + text,
+                                  "\"" + text + "\"",
+                                  "`" + text + "`",
+                                  " \t'" + wrapped + "' \r\n"}) {
+    const auto decoded = decode_join_token(each);
+    ASSERT_TRUE(decoded) << each;
+    EXPECT_EQ(encode_join_token(*decoded), text);
+  }
+}
+
 TEST(JoinToken, HasTheBytesOfTheDocument) {
   const Bytes raw = raw_of(sample("a:1"));
   EXPECT_EQ(to_hex(raw),

@@ -44,6 +44,25 @@ TEST(CommandLine, TakesATokenFromStandardInputOrAFile) {
       "f");
 }
 
+TEST(CommandLine, TakesTheSourceOfDeviceIds) {
+  const auto from = [](const char* word) {
+    return std::get<RequestCommand>(parse({"request",
+                                           "--dir",
+                                           "d",
+                                           "--out",
+                                           "o",
+                                           "--csr-dir",
+                                           "c",
+                                           "--device-id-from",
+                                           word}))
+        .device_id_from;
+  };
+  EXPECT_EQ(from("any"), DeviceIdFrom::Any);
+  EXPECT_EQ(from("file-name"), DeviceIdFrom::FileName);
+  EXPECT_EQ(from("common-name"), DeviceIdFrom::CommonName);
+  EXPECT_EQ(from("serial-number"), DeviceIdFrom::SerialNumber);
+}
+
 TEST(CommandLine, ExplainsItself) {
   EXPECT_EQ(exit_code({"--help"}), 0);
   EXPECT_EQ(exit_code({"--version"}), 0);
@@ -77,6 +96,27 @@ INSTANTIATE_TEST_SUITE_P(
         Arguments{"request", "--dir", "d", "--csr", "c"},
         Arguments{"request", "--dir", "d", "--out", "o", "--csr", "c", "--generate", "1"},
         Arguments{"request", "--dir", "d", "--out", "o", "--generate", "0"},
+        Arguments{"request", "--dir", "d", "--out", "o", "--csr", "c", "--device-id-from", "mac"},
+        Arguments{"request",
+                  "--dir",
+                  "d",
+                  "--out",
+                  "o",
+                  "--csr",
+                  "c",
+                  "--device-id",
+                  "a",
+                  "--device-id-from",
+                  "file-name"},
+        Arguments{"request",
+                  "--dir",
+                  "d",
+                  "--out",
+                  "o",
+                  "--generate",
+                  "1",
+                  "--device-id-from",
+                  "file-name"},
         Arguments{"request", "--dir", "d", "--out", "o", "--generate", "x"},
         Arguments{"request", "--dir", "d", "--out", "o", "--csr-dir", "c", "--device-id", "a"},
         Arguments{"request", "--dir", "d", "--out", "o", "--csr", "c", "--device-id", "a b"},

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <fstream>
 #include <thread>
 
@@ -102,6 +103,40 @@ TEST_F(LotRunnerTest, GetsTheSameCertificateAgainForADamagedFile) {
   EXPECT_EQ(again.progress.already_there, 2U);
   EXPECT_EQ(again.progress.issued, 1U);
   EXPECT_EQ(read_file(certificate(2), 65536).value(), whole);
+}
+
+TEST_F(LotRunnerTest, GoesOnAfterAFileThatCannotBeWrittenAndFetchesItLater) {
+  std::filesystem::create_directory(temp_.path() / "out");
+  ::setenv("LINESIGN_FAT", (temp_.path() / "out").c_str(), 1);
+  ::setenv("LINESIGN_FAT_BAD_NAME", certificate(2).filename().c_str(), 1);
+  const LotResult first = run(6);
+  ::unsetenv("LINESIGN_FAT_BAD_NAME");
+  ::unsetenv("LINESIGN_FAT");
+  EXPECT_EQ(first.exit_code(), 74);
+  EXPECT_FALSE(first.stopped_by.has_value());
+  EXPECT_EQ(first.progress.issued, 5U);
+  EXPECT_EQ(first.progress.not_stored, 1U);
+  ASSERT_EQ(first.not_stored.size(), 1U);
+  EXPECT_EQ(first.not_stored[0].device_id, "unit-000002");
+  EXPECT_EQ(first.not_stored[0].error->code(), ErrorCode::Io);
+  ASSERT_EQ(notes_.refused.size(), 1U) << "the report names it, too";
+  const LotResult second = run(6);
+  EXPECT_EQ(second.exit_code(), 0);
+  EXPECT_EQ(second.progress.already_there, 5U);
+  EXPECT_EQ(second.progress.issued, 1U);
+  EXPECT_EQ(appliance_.devices(), 6U) << "nothing was issued twice";
+}
+
+TEST_F(LotRunnerTest, EndsWhenTheFolderTakesNoFiles) {
+  appliance_.set_hook([&](const IssueCall&) -> FakeAppliance::Answer {
+    std::filesystem::remove_all(temp_.path() / "out");
+    return {};
+  });
+  const LotResult result = run(100);
+  EXPECT_EQ(result.exit_code(), 74);
+  ASSERT_TRUE(result.stopped_by.has_value());
+  EXPECT_EQ(result.stopped_by->code(), ErrorCode::Io);
+  EXPECT_GE(result.progress.not_stored, 1U);
 }
 
 TEST_F(LotRunnerTest, GrowsALot) {

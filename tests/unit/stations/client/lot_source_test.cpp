@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <fstream>
 
 #include <gtest/gtest.h>
@@ -96,14 +97,62 @@ TEST(LotFolder, DoesNotTakeForeignFilesForItsOwn) {
   }
 }
 
+// --- LotFolder on a FAT stick: tests/support/fat_medium.cpp
+// -----------------------------------------
+
+struct FatFolder : testing::Test {
+  void SetUp() override { ::setenv("LINESIGN_FAT", temp.path().c_str(), 1); }
+  void TearDown() override { ::unsetenv("LINESIGN_FAT"); }
+  LotFolder open() { return std::move(LotFolder::open(temp.path(), 0755).value()); }
+  std::string name(const LotFolder& folder, const std::string& device) {
+    return folder.file_of(device, ".pem").filename().string();
+  }
+  TempDir temp;
+};
+
+TEST_F(FatFolder, EncodesWhatTheMediumRefuses) {
+  const LotFolder folder = open();
+  EXPECT_EQ(name(folder, "unit-1"), "unit-1.pem");
+  EXPECT_FALSE(folder.names().example().has_value());
+  EXPECT_EQ(name(folder, "unit:1"), "unit%3A1.pem");
+  EXPECT_EQ(folder.names().example()->device_id, "unit:1");
+  ASSERT_TRUE(folder.write("unit:1", ".pem", as_bytes("x"), 0644).has_value());
+  EXPECT_TRUE(std::filesystem::exists(temp.path() / "unit%3A1.pem"));
+}
+
+TEST_F(FatFolder, KeepsDevicesApartThatDifferInCaseOnly) {
+  {
+    const LotFolder folder = open();
+    EXPECT_EQ(name(folder, "dev-a"), "dev-a.pem");
+    EXPECT_EQ(name(folder, "DEV-A"), "%44%45%56-%41.pem");
+    EXPECT_EQ(name(folder, "dev-a"), "dev-a.pem");
+    for (const char* device : {"dev-a", "DEV-A"})
+      ASSERT_TRUE(folder.write(device, ".pem", as_bytes(device), 0644).has_value());
+  }
+  // The next run meets them in another order, and finds them.
+  const LotFolder again = open();
+  EXPECT_EQ(name(again, "DEV-A"), "%44%45%56-%41.pem");
+  EXPECT_EQ(name(again, "Dev-A"), "%44%65%76-%41.pem");
+  EXPECT_EQ(name(again, "dev-a"), "dev-a.pem");
+}
+
+TEST_F(FatFolder, TakesNoFilesWhenItIsGone) {
+  const LotFolder folder = open();
+  EXPECT_TRUE(folder.takes_files());
+  std::filesystem::remove_all(temp.path());
+  EXPECT_FALSE(folder.takes_files());
+}
+
 // --- CSR files -----------------------------------------------------------------------------------
 
 struct CsrFiles : Folders {
   std::filesystem::path directory = temp.path() / "csrs";
   CsrFiles() { std::filesystem::create_directory(directory); }
 
-  LotEntry prepare(const std::filesystem::path& file, const std::string& device_id = {}) {
-    const auto source = make_csr_source({{file}, device_id, "default"}, out);
+  LotEntry prepare(const std::filesystem::path& file,
+                   const std::string& device_id = {},
+                   DeviceIdFrom from = DeviceIdFrom::Any) {
+    const auto source = make_csr_source({{file}, device_id, "default", from}, out);
     return source->make_preparer().value()->prepare(0).value();
   }
   ErrorCode refusal(const std::filesystem::path& file) {
@@ -139,6 +188,44 @@ TEST(CsrFileSource, NamesTheDeviceByOptionThenCommonNameThenFile) {
   EXPECT_EQ(device(""), "from-cn");
 }
 
+TEST(CsrFileSource, NamesTheDeviceByWhatWasChosen) {
+  CsrFiles files;
+  const std::filesystem::path file = files.directory / "unit%3A7.csr";
+  put(file, as_text(KeyMaker::open(KeyKind::EcP256)->make("product-x")->csr_der));
+  const auto device = [&](DeviceIdFrom from) {
+    return std::get<LotItem>(files.prepare(file, "", from)).request.device_id;
+  };
+  EXPECT_EQ(device(DeviceIdFrom::Any), "product-x");
+  EXPECT_EQ(device(DeviceIdFrom::CommonName), "product-x");
+  EXPECT_EQ(device(DeviceIdFrom::FileName), "unit:7");
+  const auto outcome = std::get<LotOutcome>(files.prepare(file, "", DeviceIdFrom::SerialNumber));
+  EXPECT_EQ(outcome.error->code(), ErrorCode::DeviceIdInvalid);
+  EXPECT_NE(outcome.error->detail().find("the serialNumber of the subject is ''"),
+            std::string::npos)
+      << outcome.error->detail();
+}
+
+TEST(CsrFileSource, SaysHowToNameDevicesWhoseCommonNameIsNoDeviceId) {
+  CsrFiles files;
+  const std::filesystem::path file = files.directory / "unit-7.csr";
+  put(file, as_text(KeyMaker::open(KeyKind::EcP256)->make("AWS IoT Certificate")->csr_der));
+  const auto outcome = std::get<LotOutcome>(files.prepare(file));
+  EXPECT_EQ(outcome.error->code(), ErrorCode::DeviceIdInvalid);
+  EXPECT_NE(outcome.error->detail().find("the common name of the subject is 'AWS IoT Certificate'; "
+                                         "choose another source with --device-id-from"),
+            std::string::npos)
+      << outcome.error->detail();
+  EXPECT_EQ(std::get<LotItem>(files.prepare(file, "", DeviceIdFrom::FileName)).request.device_id,
+            "unit-7");
+}
+
+TEST(CsrFileSource, RefusesOneDeviceWhoseCertificateFileCannotBeRead) {
+  CsrFiles files;
+  put(files.directory / "a.der", as_text(KeyMaker::open(KeyKind::EcP256)->make("unit-1")->csr_der));
+  std::filesystem::create_directory(files.out.file_of("unit-1", ".pem"));
+  EXPECT_EQ(files.refusal(files.directory / "a.der"), ErrorCode::Io);
+}
+
 TEST(CsrFileSource, ReportsFilesThatAreNoCsr) {
   CsrFiles files;
   const Bytes csr = KeyMaker::open(KeyKind::EcP256)->make("unit-1")->csr_der;
@@ -147,7 +234,7 @@ TEST(CsrFileSource, ReportsFilesThatAreNoCsr) {
   put(files.directory / "cut.csr", to_pem("CERTIFICATE REQUEST", csr).substr(0, 200));
   put(files.directory / "other.pem", to_pem("PRIVATE KEY", csr));
   put(files.directory / "more.der", std::string(as_text(csr)) + "x");
-  put(files.directory / "big.der", std::string(70000, '0'));
+  put(files.directory / "big.der", std::string(140000, '0'));
   put(files.directory / "bad-name.der",
       as_text(KeyMaker::open(KeyKind::EcP256)->make("../x")->csr_der));
   EXPECT_EQ(files.refusal(files.directory / "empty.csr"), ErrorCode::CsrEmpty);
@@ -170,13 +257,13 @@ TEST(CsrFileSource, DoesNotReplaceTheCertificateOfAnotherKey) {
 
 TEST(CsrFileSource, ListsItsFolderInOrder) {
   CsrFiles files;
-  for (const char* name : {"b.csr", "a.DER", "c.p10", ".hidden.csr", "notes.txt", "d.pem"})
+  for (const char* name : {"b.csr", "a.DER", "c.p10", ".hidden.csr", "notes.txt", "d.pem", "e.req"})
     put(files.directory / name, "x");
   std::filesystem::create_directory(files.directory / "e.csr");
   std::vector<std::string> names;
   const auto listed = list_csr_files(files.directory).value();
   for (const auto& path : listed) names.push_back(path.filename().string());
-  EXPECT_EQ(names, (std::vector<std::string>{"a.DER", "b.csr", "c.p10", "d.pem"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"a.DER", "b.csr", "c.p10", "d.pem", "e.req"}));
   EXPECT_EQ(list_csr_files(files.directory / "absent").error().code(), ErrorCode::Io);
 }
 
