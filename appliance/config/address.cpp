@@ -18,6 +18,16 @@ bool is_v6_character(char c) {
   return is_hex || c == ':' || c == '.';
 }
 
+// An address and, for a link-local one, "%" and a network interface (RFC 4007 section 11).
+bool is_v6_host(std::string_view host) {
+  const size_t percent = host.find('%');
+  const std::string_view address = host.substr(0, percent);
+  if (!std::all_of(address.begin(), address.end(), is_v6_character)) return false;
+  if (percent == std::string_view::npos) return true;
+  const std::string_view interface = host.substr(percent + 1);
+  return !interface.empty() && std::all_of(interface.begin(), interface.end(), is_host_character);
+}
+
 std::optional<uint16_t> parse_port(std::string_view text) {
   uint16_t port = 0;
   const char* const end = text.data() + text.size();
@@ -37,9 +47,15 @@ std::optional<Address> parse_address(std::string_view text) {
   const bool is_v6 = host.size() > 2 && host.front() == '[' && host.back() == ']';
   if (is_v6) host = host.substr(1, host.size() - 2);
   if (host.empty() || host.size() > kMaxHostBytes) return std::nullopt;
-  if (!std::all_of(host.begin(), host.end(), is_v6 ? is_v6_character : is_host_character))
+  if (is_v6 ? !is_v6_host(host) : !std::all_of(host.begin(), host.end(), is_host_character))
     return std::nullopt;
   return Address{std::string(host), *port};
+}
+
+bool lacks_interface(std::string_view host) {
+  if (host.size() < 5 || host[4] != ':' || host.find('%') != std::string_view::npos) return false;
+  const auto is_one_of = [](char c, std::string_view set) { return set.find(c) != set.npos; };
+  return is_one_of(host[0], "fF") && is_one_of(host[1], "eE") && is_one_of(host[2], "89abAB");
 }
 
 bool is_wildcard(std::string_view host) { return host == "0.0.0.0" || host == "::"; }

@@ -42,14 +42,28 @@ Result<seconds> read_seconds(const SettingsTable& table,
   return std::chrono::duration_cast<seconds>(value);
 }
 
+Result<void> check_interface(const SettingsTable& table,
+                             std::string_view key,
+                             const Address& address) {
+  if (!lacks_interface(address.host)) return {};
+  return fail(table.error_at(
+      key,
+      ErrorCode::ConfigRange,
+      fmt::format("a link-local address needs its network interface, as in \"[{}%eth0]:{}\"",
+                  address.host,
+                  address.port)));
+}
+
 Result<ListenerSettings> read_listener(const SettingsTable& table) {
   ListenerSettings listener;
   const Range<milliseconds> timeouts = {milliseconds(100), minutes(10)};
   LS_TRY(listener.address, table.text("listen", listener.address));
-  if (!parse_address(listener.address).has_value())
+  const auto address = parse_address(listener.address);
+  if (!address.has_value())
     return fail(table.error_at("listen",
                                ErrorCode::ConfigRange,
                                R"(expected an address such as "0.0.0.0:7443" or "[::]:7443")"));
+  LS_CHECK(check_interface(table, "listen", *address));
   LS_TRY(listener.window, read_count(table, "window", {1, 65536}, listener.window));
   LS_TRY(listener.max_sessions,
          read_count(table, "max_sessions", {1, 100000}, listener.max_sessions));
@@ -72,7 +86,8 @@ Result<std::string> read_advertise(const SettingsTable& table) {
     return fail(table.error_at("advertise",
                                ErrorCode::ConfigRange,
                                "expected an address that stations can connect to, such as "
-                               "\"linesign.plant.example:7443\""));
+                               "\"linesign.plant.example:7443\" or \"[2001:db8::1]:7443\""));
+  LS_CHECK(check_interface(table, "advertise", *address));
   return text;
 }
 

@@ -18,6 +18,7 @@
 #include <Poco/Net/HostEntry.h>
 #include <Poco/Net/SocketAddress.h>
 #include <fmt/format.h>
+#include <net/if.h>
 
 #include "protocol/base/file.h"
 #include "stations/transport/tcp.h"
@@ -47,9 +48,30 @@ std::optional<Endpoint> parse_endpoint(std::string_view address) {
   return endpoint;
 }
 
+// A link-local address means something only together with an interface of this machine.
+Result<void> check_scope(const std::string& address, std::string_view host) {
+  Poco::Net::IPAddress unscoped;
+  const size_t percent = host.find('%');
+  const bool is_ip = Poco::Net::IPAddress::tryParse(std::string(host.substr(0, percent)), unscoped);
+  if (!is_ip || unscoped.family() != Poco::Net::IPAddress::IPv6) return {};
+  if (percent == std::string_view::npos) {
+    if (!unscoped.isLinkLocal()) return {};
+    return fail(ErrorCode::ConnectFailed,
+                fmt::format("{}: a link-local address needs the network interface of this machine: "
+                            "[{}%eth0]",
+                            address,
+                            host));
+  }
+  const std::string name(host.substr(percent + 1));
+  if (::if_nametoindex(name.c_str()) != 0) return {};
+  return fail(ErrorCode::ConnectFailed,
+              fmt::format("{}: this machine has no network interface '{}'", address, name));
+}
+
 Result<std::vector<Poco::Net::SocketAddress>> resolve(const std::string& address) {
   const auto endpoint = parse_endpoint(address);
   if (!endpoint) return fail(ErrorCode::ConnectFailed, address + ": not host:port");
+  LS_CHECK(check_scope(address, endpoint->host));
   try {
     std::vector<Poco::Net::SocketAddress> found;
     Poco::Net::IPAddress ip;

@@ -4,7 +4,6 @@
 #include <sys/file.h>
 
 #include <cerrno>
-#include <ctime>
 
 #include <openssl/pem.h>
 
@@ -15,19 +14,13 @@
 #include "stations/client/handles.h"
 #include "stations/client/key_maker.h"
 #include "stations/transport/tls_errors.h"
+#include "stations/transport/tls_time.h"
 
 namespace linesign {
 namespace client {
 namespace {
 
 constexpr size_t kMaxPemBytes = 64 * 1024;
-
-Result<UnixTime> to_unix_time(const ASN1_TIME* time) {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(time, &parts) != 1)
-    return fail(take_openssl_error(ErrorCode::InputInvalid, "validity"));
-  return UnixTime(std::chrono::seconds(::timegm(&parts)));
-}
 
 tl::unexpected<Error> not_enrolled(const std::filesystem::path& directory, std::string_view why) {
   return fail(ErrorCode::NotEnrolled, directory.string() + ": " + std::string(why));

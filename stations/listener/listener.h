@@ -50,7 +50,7 @@ struct ListenerCounters {
 
 class Listener final {
  public:
-  // Binds and listens. ConnectFailed with the address when it cannot.
+  // Binds and listens. ListenFailed with the address when it cannot.
   static Result<std::unique_ptr<Listener>> open(EventLoop& loop,
                                                 StationService& service,
                                                 const ListenerSettings& settings,

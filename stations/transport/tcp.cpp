@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include <Poco/Exception.h>
+#include <Poco/Net/NetException.h>
 #include <Poco/Net/ServerSocket.h>
 #include <Poco/Net/SocketAddress.h>
 #include <fmt/format.h>
@@ -28,6 +29,23 @@ void set_option(int fd, int level, int option, int value) {
   (void)::setsockopt(fd, level, option, &value, sizeof value);
 }
 
+tl::unexpected<Error> listen_failure(const std::string& address, std::string_view why) {
+  return fail(ErrorCode::ListenFailed, fmt::format("cannot listen on {}: {}", address, why));
+}
+
+std::string why_not_listening(const Poco::Exception& exception) {
+  switch (exception.code()) {
+    case EADDRINUSE:
+      return "another program uses this port; stop it, or choose another port";
+    case EACCES:
+      return "this user may not use the port; ports below 1024 need CAP_NET_BIND_SERVICE";
+    case EADDRNOTAVAIL:
+      return "this machine has no such address; list its addresses with `ip address`";
+    default:
+      return exception.code() > 0 ? errno_text(exception.code()) : exception.displayText();
+  }
+}
+
 // Poco's socket closes its descriptor when it goes, so ours is a duplicate.
 Result<UniqueFd> bind_and_listen(const std::string& address) {
   const Poco::Net::SocketAddress parsed(address);
@@ -42,7 +60,7 @@ Result<UniqueFd> bind_and_listen(const std::string& address) {
   socket.listen(kBacklog);
   socket.setBlocking(false);
   UniqueFd fd(::fcntl(socket.impl()->sockfd(), F_DUPFD_CLOEXEC, 0));
-  if (!fd) return fail(ErrorCode::ConnectFailed, address + ": " + errno_text(errno));
+  if (!fd) return listen_failure(address, errno_text(errno));
   return fd;
 }
 
@@ -62,9 +80,10 @@ Transfer finish(ssize_t result) {
 Result<UniqueFd> listen_tcp(const std::string& address) {
   try {
     return bind_and_listen(address);
+  } catch (const Poco::Net::DNSException&) {
+    return listen_failure(address, "this host name cannot be resolved here");
   } catch (const Poco::Exception& exception) {
-    return fail(ErrorCode::ConnectFailed,
-                fmt::format("cannot listen on {}: {}", address, exception.displayText()));
+    return listen_failure(address, why_not_listening(exception));
   }
 }
 
@@ -72,7 +91,7 @@ Result<uint16_t> local_port(int fd) {
   sockaddr_storage address{};
   socklen_t size = sizeof address;
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    return fail(ErrorCode::ConnectFailed, "getsockname: " + errno_text(errno));
+    return fail(ErrorCode::ListenFailed, "getsockname: " + errno_text(errno));
   const in_port_t port = address.ss_family == AF_INET6
                              ? reinterpret_cast<const sockaddr_in6*>(&address)->sin6_port
                              : reinterpret_cast<const sockaddr_in*>(&address)->sin_port;

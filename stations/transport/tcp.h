@@ -1,6 +1,6 @@
 // TCP: the sockets under the stations' port: non-blocking, close-on-exec, no delay, keep-alive.
 //
-// Errors   ConnectFailed with address and reason
+// Errors   ListenFailed with address and reason
 // Threads  no state
 // Source   addresses, bind and listen are Poco::Net's; accept4() is called directly, because Poco's
 //          accept leaves a moment in which a signer process that is just started inherits the

@@ -4,12 +4,14 @@
 #include <array>
 #include <string>
 
+#include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
 #include "stations/transport/tls_errors.h"
 #include "stations/transport/tls_handles.h"
+#include "stations/transport/tls_time.h"
 
 namespace linesign {
 namespace {
@@ -60,7 +62,28 @@ int check_station(int accepted, X509_STORE_CTX* store) {
   return check_explicit_purpose(accepted, store, XKU_SSL_CLIENT);
 }
 
+// Leaves with the connection what a client's clock and a certificate disagree about. A chain that
+// is out of date has passed every check before that one.
+void note_validity(X509_STORE_CTX* store) {
+  const int error = X509_STORE_CTX_get_error(store);
+  if (error != X509_V_ERR_CERT_NOT_YET_VALID && error != X509_V_ERR_CERT_HAS_EXPIRED) return;
+  auto* const connection =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  auto* const note = static_cast<std::string*>(SSL_get_app_data(connection));
+  const X509* const certificate = X509_STORE_CTX_get_current_cert(store);
+  const auto not_before = to_unix_time(X509_get0_notBefore(certificate));
+  const auto not_after = to_unix_time(X509_get0_notAfter(certificate));
+  if (note == nullptr || !not_before.has_value() || !not_after.has_value()) return;
+  *note = fmt::format(
+      "this machine's time is {}, but the appliance's certificate is valid from {} until {}; set "
+      "the clock. If the clock is right, restart linesignd, which renews its certificate",
+      to_iso8601(SystemClock().now()),
+      to_iso8601(*not_before),
+      to_iso8601(*not_after));
+}
+
 int check_appliance(int accepted, X509_STORE_CTX* store) {
+  if (accepted != 1) note_validity(store);
   return check_explicit_purpose(accepted, store, XKU_SSL_SERVER);
 }
 

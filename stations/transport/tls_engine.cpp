@@ -99,6 +99,7 @@ struct TlsEngine::State {
 
   TlsContext context;  // kept: its callbacks use what it owns
   Memory memory;
+  std::string clock_note;  // why the clock here cannot be right; filled by TlsContext
   tls::Connection connection;
   RecordTracker records;
   bool open = false;
@@ -106,6 +107,10 @@ struct TlsEngine::State {
 };
 
 Error TlsEngine::State::failure(std::string_view doing) const {
+  if (!clock_note.empty()) {
+    ERR_clear_error();
+    return Error(ErrorCode::StationClockWrong, clock_note);
+  }
   const long verdict = SSL_get_verify_result(connection.get());
   const bool distrusted = verdict != X509_V_OK;
   std::string text(doing);
@@ -160,6 +165,7 @@ Result<std::unique_ptr<TlsEngine>> TlsEngine::create(const TlsContext& context) 
   tls::Bio bio(memory_method() != nullptr ? BIO_new(memory_method()) : nullptr);
   if (state->connection == nullptr || bio == nullptr)
     return fail(take_openssl_error(ErrorCode::CryptoFailed, "new TLS connection"));
+  SSL_set_app_data(state->connection.get(), &state->clock_note);
   BIO_set_data(bio.get(), &state->memory);
   BIO_set_init(bio.get(), 1);
   BIO_up_ref(bio.get());  // one reference for reading, one for writing

@@ -8,7 +8,8 @@
 // failed, output() may hold something to be written: the handshake, or an alert.
 //
 // Errors   TlsFailed with OpenSSL's reason; PeerNotTrusted: a client does not accept the
-//          appliance's certificate. After an error only output() is of use
+//          appliance's certificate; StationClockWrong: only its validity does not fit the time
+//          here. After an error only output() is of use
 // Threads  one thread at a time
 // Source   RFC 8446
 #ifndef LINESIGN_STATIONS_TRANSPORT_TLS_ENGINE_H_

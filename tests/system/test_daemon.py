@@ -224,7 +224,7 @@ def test_a_second_daemon_on_the_same_ledger_is_refused(appliance):
     run = appliance.run(program("linesignd"), "--config", str(appliance.config_file), check=False,
                         timeout=20)
     assert run.returncode in (69, 74)
-    assert re.search("LedgerInUse|AdminSocketInUse|ConnectFailed", run.stdout + run.stderr)
+    assert re.search("LedgerInUse|AdminSocketInUse|ListenFailed", run.stdout + run.stderr)
     assert appliance.status()["producing"]
 
 

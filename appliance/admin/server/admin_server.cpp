@@ -1,5 +1,6 @@
 #include "appliance/admin/server/admin_server.h"
 
+#include <cerrno>
 #include <optional>
 
 #include <Poco/Exception.h>
@@ -33,6 +34,20 @@ Poco::Net::HTTPServerParams::Ptr make_parameters(const AdminServerSettings& sett
   return parameters;
 }
 
+std::string why(const Poco::Exception& exception) {
+  switch (exception.code()) {
+    case EACCES:
+    case EPERM:
+      return "this user may not create files in its folder";
+    case ENOENT:
+      return "its folder does not exist";
+    case EADDRINUSE:
+      return "another program has just made it";
+    default:
+      return exception.code() > 0 ? errno_text(exception.code()) : exception.displayText();
+  }
+}
+
 }  // namespace
 
 class AdminServer::Implementation final {
@@ -62,9 +77,9 @@ class AdminServer::Implementation final {
       server_.emplace(make_admin_handlers(bridge_), threads_, socket, make_parameters(settings_))
           .start();
     } catch (const Poco::Exception& exception) {
-      const std::string reason =
-          exception.code() != 0 ? errno_text(exception.code()) : exception.displayText();
-      return fail(ErrorCode::Io, fmt::format("{}: {}", settings_.socket.string(), reason));
+      return fail(
+          ErrorCode::ListenFailed,
+          fmt::format("cannot listen on {}: {}", settings_.socket.string(), why(exception)));
     }
     return {};
   }

@@ -166,8 +166,9 @@ TEST_F(AdminServerTest, NamesTheFolderThatIsMissing) {
   settings_.socket = folder_.path() / "none" / "admin.sock";
   const auto started = start();
   ASSERT_FALSE(started.has_value());
-  EXPECT_EQ(started.error().code(), ErrorCode::Io);
-  EXPECT_EQ(started.error().detail(), settings_.socket.string() + ": No such file or directory");
+  EXPECT_EQ(started.error().code(), ErrorCode::ListenFailed);
+  EXPECT_EQ(started.error().detail(),
+            "cannot listen on " + settings_.socket.string() + ": its folder does not exist");
 }
 
 TEST_F(AdminServerTest, AnswersUnavailableWhenTheLoopIsSilentAndSurvivesTheLateReply) {

@@ -13,6 +13,14 @@ TEST(Address, ReadsNamesAndNumbers) {
   EXPECT_EQ(parse_address("[::1]:65535")->port, 65535);
 }
 
+TEST(Address, TakesTheInterfaceOfALinkLocalAddress) {
+  EXPECT_EQ(parse_address("[fe80::1%eth0]:7443")->host, "fe80::1%eth0");
+  EXPECT_EQ(parse_address("[fe80::1%br-lan.7]:1")->host, "fe80::1%br-lan.7");
+  for (const char* host : {"fe80::1", "FE90::1", "feb0::"}) EXPECT_TRUE(lacks_interface(host));
+  for (const char* host : {"fe80::1%eth0", "2001:db8::1", "fec0::1", "::1", "fe80.example"})
+    EXPECT_FALSE(lacks_interface(host));
+}
+
 TEST(Address, RefusesEverythingElse) {
   for (const char* text : {"",
                            ":",
@@ -29,6 +37,10 @@ TEST(Address, RefusesEverythingElse) {
                            "[]:7443",
                            "[host]:7443",
                            "[::1:7443",
+                           "[fe80::1%]:7443",
+                           "[fe80::1%eth0%eth1]:7443",
+                           "[%eth0:]:7443x",
+                           "fe80::1%eth0:7443",
                            "http://host:1"})
     EXPECT_FALSE(parse_address(text).has_value()) << text;
   EXPECT_TRUE(parse_address(std::string(253, 'a') + ":1").has_value());

@@ -175,12 +175,22 @@ INSTANTIATE_TEST_SUITE_P(
                   "[stations]\nadvertise = \"0.0.0.0:7443\"\n",
                   ErrorCode::ConfigRange,
                   ":7: stations.advertise: expected an address that stations can connect to, such "
-                  "as \"linesign.plant.example:7443\""},
+                  "as \"linesign.plant.example:7443\" or \"[2001:db8::1]:7443\""},
         BadConfig{"AdvertisePortZero",
                   "[stations]\nadvertise = \"host:0\"\n",
                   ErrorCode::ConfigRange,
                   ":7: stations.advertise: expected an address that stations can connect to, such "
-                  "as \"linesign.plant.example:7443\""},
+                  "as \"linesign.plant.example:7443\" or \"[2001:db8::1]:7443\""},
+        BadConfig{"AdvertiseLinkLocalWithoutInterface",
+                  "[stations]\nadvertise = \"[fe80::1]:7443\"\n",
+                  ErrorCode::ConfigRange,
+                  ":7: stations.advertise: a link-local address needs its network interface, as in "
+                  "\"[fe80::1%eth0]:7443\""},
+        BadConfig{"ListenLinkLocalWithoutInterface",
+                  "[stations]\nlisten = \"[FE80::1]:7443\"\n",
+                  ErrorCode::ConfigRange,
+                  ":7: stations.listen: a link-local address needs its network interface, as in "
+                  "\"[FE80::1%eth0]:7443\""},
         BadConfig{"WindowZero",
                   "[stations]\nwindow = 0\n",
                   ErrorCode::ConfigRange,

@@ -308,6 +308,21 @@ TEST(StationClient, FindsNobodyAtAWrongAddress) {
   }
 }
 
+TEST(StationClient, NeedsTheInterfaceOfALinkLocalAddress) {
+  FakeAppliance appliance;
+  const auto why = [&](const char* address) {
+    ClientOptions options;
+    options.address = address;
+    return StationClient::connect(appliance.credential(), options).error().detail();
+  };
+  EXPECT_EQ(why("[fe80::1]:7443"),
+            "[fe80::1]:7443: a link-local address needs the network interface of this machine: "
+            "[fe80::1%eth0]");
+  EXPECT_EQ(why("[fe80::1%nosuch0]:7443"),
+            "[fe80::1%nosuch0]:7443: this machine has no network interface 'nosuch0'");
+  EXPECT_EQ(why("[fe80::1%lo]:7443").find("ost"), std::string::npos) << "not looked up as a name";
+}
+
 TEST(ApplianceFailures, KeepWhatThisVersionDoesNotKnow) {
   const ApplianceFailure failure{9999, "NewTrouble", "Something new.", milliseconds(0)};
   const Error error = failure.to_error(IssueStatus::Refused);

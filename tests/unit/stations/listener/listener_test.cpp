@@ -138,7 +138,7 @@ TEST_F(ListenerTest, SaysWhyItCannotOpen) {
   const auto second =
       on_loop([&] { return Listener::open(loop_.loop(), service_, taken, credential()); });
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code(), ErrorCode::ConnectFailed);
+  EXPECT_EQ(second.error().code(), ErrorCode::ListenFailed);
   EXPECT_NE(second.error().detail().find(taken.address), std::string::npos);
 
   ListenerCredential broken = credential();

@@ -59,16 +59,27 @@ TEST(Tcp, ASecondListenerOnThePortIsRefused) {
   const std::string address = "127.0.0.1:" + std::to_string(local_port(first.get()).value());
   const auto second = listen_tcp(address);
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code(), ErrorCode::ConnectFailed);
-  EXPECT_NE(second.error().detail().find(address), std::string::npos) << second.error().detail();
+  EXPECT_EQ(second.error().code(), ErrorCode::ListenFailed);
+  EXPECT_EQ(second.error().detail(),
+            "cannot listen on " + address +
+                ": another program uses this port; stop it, or choose another port");
 }
 
 TEST(Tcp, AnAddressThatIsNoneIsRefused) {
   for (const char* address : {"", "127.0.0.1", "127.0.0.1:99999", "256.0.0.1:1", "203.0.113.1:1"}) {
     const auto listening = listen_tcp(address);
     ASSERT_FALSE(listening) << address;
-    EXPECT_EQ(listening.error().code(), ErrorCode::ConnectFailed);
+    EXPECT_EQ(listening.error().code(), ErrorCode::ListenFailed);
   }
+}
+
+TEST(Tcp, SaysWhyItCannotListen) {
+  const auto why = [](const char* address) { return listen_tcp(address).error().detail(); };
+  EXPECT_EQ(why("203.0.113.1:1"),
+            "cannot listen on 203.0.113.1:1: this machine has no such address; list its addresses "
+            "with `ip address`");
+  EXPECT_EQ(why("no-such-host.invalid:7443"),
+            "cannot listen on no-such-host.invalid:7443: this host name cannot be resolved here");
 }
 
 TEST(Tcp, TransfersTellHowTheyEnded) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 
+#include "protocol/base/clock.h"
 #include "stations/transport/tls_handles.h"
 #include "tests/support/tls_fixtures.h"
 #include "tests/unit/stations/transport/tls_pair.h"
@@ -147,6 +148,40 @@ TEST_F(TlsContextTest, StationRefusesAnotherName) {
 TEST_F(TlsContextTest, StationRefusesAStationThatPlaysAppliance) {
   const Error error =
       distrust_of(ca_.issue({.dns_name = std::string(kApplianceDnsName), .purpose = "clientAuth"}));
+  EXPECT_EQ(error.code(), ErrorCode::PeerNotTrusted);
+}
+
+TEST_F(TlsContextTest, StationWithAWrongClockHearsBothTimes) {
+  for (const auto& [first_day, last_day] : {std::pair(2, 30), std::pair(-30, -2)}) {
+    const TlsLeaf leaf = ca_.issue({.dns_name = std::string(kApplianceDnsName),
+                                    .purpose = "serverAuth",
+                                    .first_day = first_day,
+                                    .last_day = last_day});
+    const Error error = distrust_of(leaf);
+    EXPECT_EQ(error.code(), ErrorCode::StationClockWrong);
+    const auto day = [](int days) {
+      return to_iso8601(SystemClock().now() + std::chrono::days(days)).substr(0, 10);
+    };
+    for (const int days : {0, first_day, last_day})
+      EXPECT_NE(error.detail().find(day(days)), std::string::npos) << days << error.detail();
+  }
+}
+
+TEST_F(TlsContextTest, EnrollmentWithAWrongClockHearsIt) {
+  TlsLeaf leaf = ca_.issue(
+      {.dns_name = std::string(kApplianceDnsName), .purpose = "serverAuth", .first_day = 2});
+  leaf.certificate_pem += ca_.pem();
+  TlsPair pair(TlsContext::for_appliance(leaf.credential(), ca_.pem()).value(),
+               TlsContext::for_enrollment(ca_.fingerprint()).value());
+  pair.pump();
+  ASSERT_TRUE(pair.client.error);
+  EXPECT_EQ(pair.client.error->code(), ErrorCode::StationClockWrong);
+}
+
+TEST_F(TlsContextTest, AForeignApplianceThatIsOutOfDateIsForeign) {
+  TlsTestCa same_name;
+  const Error error = distrust_of(same_name.issue(
+      {.dns_name = std::string(kApplianceDnsName), .purpose = "serverAuth", .first_day = 2}));
   EXPECT_EQ(error.code(), ErrorCode::PeerNotTrusted);
 }
 
