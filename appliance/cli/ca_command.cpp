@@ -107,14 +107,21 @@ void add_ca_command(CLI::App& app, Invocation& invocation) {
   add_plain(ca, invocation, "csr", "Make the CSR again for the key that is there", run_csr, true);
   add_plain(ca, invocation, "show", "Check key and certificate; changes nothing", run_show, false);
 
-  CLI::App* import = ca->add_subcommand("import", "Take the certificate that another CA made");
+  CLI::App* import =
+      ca->add_subcommand("import", "Import the CA certificate that another CA issued");
   const auto options = add_run<ImportOptions>(import, invocation, run_import);
-  import->add_option("CERT", options->certificate, "PEM: the CA certificate, then its chain")
+  import
+      ->add_option("CERT",
+                   options->certificate,
+                   "PEM, DER or PKCS#7: the CA certificate, perhaps with its chain")
       ->required();
   import->add_option("--ceremony", options->common.ceremony_file, "The ceremony file (TOML)")
       ->required()
       ->type_name("FILE");
-  import->add_option("--root", options->root, "PEM: the certificate in which the chain must end")
+  import
+      ->add_option("--root",
+                   options->root,
+                   "PEM, DER or PKCS#7: the certificate in which the chain must end")
       ->required()
       ->type_name("PEM");
   add_common(import, options->common, true);

@@ -1,21 +1,21 @@
 #include "hsm/ceremony/ca_chain.h"
 
-#include <fmt/format.h>
-#include <openssl/pem.h>
+#include <algorithm>
 
+#include <fmt/format.h>
+#include <openssl/x509v3.h>
+
+#include "hsm/ceremony/certificate_input.h"
+#include "hsm/x509/name_text.h"
 #include "hsm/x509/openssl_error.h"
-#include "protocol/base/file.h"
 
 namespace linesign {
 namespace {
 
-constexpr size_t kMaxPemBytes = 1024UL * 1024;
-
-// Owns the certificates that are in it.
 struct FreeStack {
-  void operator()(STACK_OF(X509) * stack) const { sk_X509_pop_free(stack, X509_free); }
+  void operator()(STACK_OF(X509) * stack) const { sk_X509_free(stack); }
 };
-using CertificateStack = std::unique_ptr<STACK_OF(X509), FreeStack>;
+using BorrowedStack = std::unique_ptr<STACK_OF(X509), FreeStack>;
 
 Result<X509Certificate> decode(ByteView der) {
   const unsigned char* cursor = der.data();
@@ -24,25 +24,22 @@ Result<X509Certificate> decode(ByteView der) {
   return certificate;
 }
 
-Result<X509Certificate> load_root(const std::filesystem::path& file) {
-  LS_TRY(const Bytes pem, read_file(file, kMaxPemBytes));
-  const Bio memory(BIO_new_mem_buf(pem.data(), static_cast<int>(pem.size())));
-  X509Certificate root(memory ? PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr)
-                              : nullptr);
-  clear_openssl_errors();
-  if (!root)
-    return fail(ErrorCode::CaChainInvalid,
-                fmt::format("{}: no certificate in PEM form", file.string()));
-  return root;
+bool is_self_signed(const X509Certificate& certificate) {
+  return (X509_get_extension_flags(certificate.get()) & EXFLAG_SS) != 0;
 }
 
-Result<CertificateStack> decode_intermediates(const CaCertificate& certificate) {
-  CertificateStack stack(sk_X509_new_null());
-  for (const Bytes& der : certificate.chain_der()) {
-    LS_TRY(X509Certificate each, decode(der));
+Result<X509Certificate> load_root(const std::filesystem::path& file) {
+  LS_TRY(std::vector<X509Certificate> given, read_certificate_input(file));
+  const auto root = std::find_if(given.begin(), given.end(), is_self_signed);
+  return std::move(root == given.end() ? given.front() : *root);
+}
+
+// Borrows its elements.
+Result<BorrowedStack> borrow(const std::vector<X509Certificate>& certificates) {
+  BorrowedStack stack(sk_X509_new_null());
+  for (const X509Certificate& each : certificates) {
     if (!stack || sk_X509_push(stack.get(), each.get()) <= 0)
       return fail(openssl_error("sk_X509_push"));
-    static_cast<void>(each.release());  // the stack owns it
   }
   return stack;
 }
@@ -50,11 +47,8 @@ Result<CertificateStack> decode_intermediates(const CaCertificate& certificate) 
 Result<std::vector<Bytes>> encode_chain(const STACK_OF(X509) * chain) {
   std::vector<Bytes> encoded;
   for (int i = 0; i < sk_X509_num(chain); ++i) {
-    unsigned char* raw = nullptr;
-    const int size = i2d_X509(sk_X509_value(chain, i), &raw);
-    if (size <= 0) return fail(openssl_error("i2d_X509"));
-    encoded.emplace_back(raw, raw + size);
-    OPENSSL_free(raw);
+    LS_TRY(Bytes der, encode_certificate(sk_X509_value(chain, i)));
+    encoded.push_back(std::move(der));
   }
   return encoded;
 }
@@ -68,12 +62,34 @@ Result<void> check_certificate_key(const CaCertificate& certificate, ByteView sp
   return {};
 }
 
+Result<CaCertificate> choose_certificate(const std::vector<X509Certificate>& certificates,
+                                         ByteView spki) {
+  std::string subjects;
+  for (const X509Certificate& each : certificates) {
+    unsigned char* raw = nullptr;
+    const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(each.get()), &raw);
+    if (size <= 0) return fail(openssl_error("i2d_X509_PUBKEY"));
+    const bool is_wanted = equal({raw, static_cast<size_t>(size)}, spki);
+    OPENSSL_free(raw);
+    if (!is_wanted) {
+      subjects += fmt::format(
+          "{}'{}'", subjects.empty() ? "" : ", ", name_text(X509_get_subject_name(each.get())));
+      continue;
+    }
+    LS_TRY(const Bytes der, encode_certificate(each.get()));
+    return CaCertificate::from_der(der);
+  }
+  return fail(ErrorCode::CaCertificateMismatch,
+              fmt::format("the file has no certificate of this key, but of: {}", subjects));
+}
+
 Result<std::vector<Bytes>> build_chain(const CaCertificate& certificate,
+                                       const std::vector<X509Certificate>& others,
                                        const std::filesystem::path& root_file,
                                        UnixTime now) {
   LS_TRY(const X509Certificate root, load_root(root_file));
   LS_TRY(const X509Certificate leaf, decode(certificate.der()));
-  LS_TRY(const CertificateStack intermediates, decode_intermediates(certificate));
+  LS_TRY(const BorrowedStack intermediates, borrow(others));
   const X509TrustStore store(X509_STORE_new());
   const X509StoreContext context(X509_STORE_CTX_new());
   if (!store || !context || X509_STORE_add_cert(store.get(), root.get()) != 1 ||

@@ -7,6 +7,7 @@
 
 #include "hsm/ceremony/ca_chain.h"
 #include "hsm/ceremony/ca_documents.h"
+#include "hsm/ceremony/certificate_input.h"
 #include "hsm/ceremony/config_lines.h"
 #include "hsm/ceremony/transcript.h"
 #include "hsm/pkcs11/key_generation.h"
@@ -231,10 +232,12 @@ Result<CeremonyReport> import_ca(const CeremonyPlan& plan,
                                  const CaImport& input,
                                  const CeremonyOptions& options) {
   LS_CHECK(check_free({plan.certificate}, options));
-  LS_TRY(const CaCertificate certificate, CaCertificate::load(input.certificate));
-  LS_TRY(const std::vector<Bytes> chain, build_chain(certificate, input.root, now()));
+  LS_TRY(const auto given, read_certificate_input(input.certificate));
   LS_TRY(Ceremony ceremony, begin_with_key(plan, Access::ReadWrite));
-  LS_CHECK(check_certificate_key(certificate, ceremony.spki));
+  const auto chosen = choose_certificate(given, ceremony.spki);
+  if (!chosen) return fail(chosen.error().with_context(input.certificate.string()));
+  const CaCertificate& certificate = *chosen;
+  LS_TRY(const std::vector<Bytes> chain, build_chain(certificate, given, input.root, now()));
   LS_TRY(const TokenKey token_key, TokenKey::open(ceremony.token.libp11(), ceremony.key));
   LS_TRY(const auto key, token_key.make_signing_key());
   LS_CHECK(prove_key(*key, certificate));

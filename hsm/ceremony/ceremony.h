@@ -81,8 +81,9 @@ Result<CeremonyReport> init_ca(const CeremonyPlan& plan, const CeremonyOptions& 
 Result<CeremonyReport> make_ca_csr(const CeremonyPlan& plan, const CeremonyOptions& options);
 
 struct CaImport {
-  std::filesystem::path certificate;  // PEM: the CA certificate, then perhaps its chain
-  std::filesystem::path root;         // PEM: the certificate that the chain must end in
+  // PEM, DER or PKCS#7: the CA certificate, perhaps with its chain, in any order.
+  std::filesystem::path certificate;
+  std::filesystem::path root;  // the same: the certificate that the chain must end in
 };
 
 // Takes the certificate for the key that is there: it must carry this key, be a CA with

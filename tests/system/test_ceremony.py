@@ -130,6 +130,73 @@ def test_an_intermediate_ca_is_imported_and_signs(intermediate, make_appliance):
                 str(path), str(path))
 
 
+def chain_of_three(folder):
+    """root.pem, middle.pem, and signed.pem by middle's key."""
+    openssl(folder, "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-nodes",
+            "-keyout", "middle.key", "-out", "middle.csr", "-subj", "/O=linesign test/CN=Middle")
+    (folder / "middle.cnf").write_text(GOOD.replace(",pathlen:0", ""))
+    openssl(folder, "x509", "-req", "-in", "middle.csr", "-CA", "root.pem", "-CAkey", "root.key",
+            "-CAcreateserial", "-days", "1000", "-extfile", "middle.cnf", "-out", "middle.pem")
+    sign_intermediate(folder, GOOD, root="middle")
+
+
+def write_form(folder, form):
+    """The same three certificates, as another CA may send them: (certificate file, root file)."""
+    pems = [(folder / f"{name}.pem").read_text() for name in ("root", "signed", "middle")]
+    (folder / "any-order.pem").write_text("".join(pems))
+    if form == "any order":
+        return "any-order.pem", "root.pem"
+    if form == "indented, byte order mark, CRLF":
+        text = "".join(f"  {line}\r\n" for line in "".join(pems).splitlines())
+        (folder / "given.pem").write_bytes(b"\xef\xbb\xbf" + text.encode())
+        return "given.pem", "root.pem"
+    if form == "UTF-16":
+        (folder / "given.pem").write_bytes("".join(pems).encode("utf-16"))
+        return "given.pem", "root.pem"
+    if form == "DER":
+        sign_intermediate(folder, GOOD)
+        openssl(folder, "x509", "-in", "root.pem", "-outform", "DER", "-out", "root.cer")
+        openssl(folder, "x509", "-in", "signed.pem", "-outform", "DER", "-out", "signed.cer")
+        with (folder / "signed.cer").open("ab") as file:
+            file.write(b"\r\n")
+        return "signed.cer", "root.cer"
+    openssl(folder, "crl2pkcs7", "-nocrl", "-certfile", "any-order.pem", "-outform",
+            form.split()[-1], "-out", "given.p7b")
+    return "given.p7b", "given.p7b"
+
+
+@pytest.mark.parametrize("form", ["any order", "indented, byte order mark, CRLF", "UTF-16", "DER",
+                                  "PKCS#7 PEM", "PKCS#7 DER"])
+def test_a_certificate_is_imported_as_another_ca_sends_it(intermediate, form):
+    chain_of_three(intermediate)
+    certificate, root = write_form(intermediate, form)
+    do_import(intermediate, certificate, root, check=True)
+    written = (intermediate / "ca.pem").read_text()
+    assert written.count("BEGIN CERTIFICATE") == (2 if form == "DER" else 3)
+    leaf = x509.load_pem_x509_certificate(written.encode())
+    assert leaf.subject.rfc4514_string().startswith("CN=Test Device CA")
+
+
+@pytest.mark.parametrize("what, sentence", [
+    ("trusted", "holds a TRUSTED CERTIFICATE block"),
+    ("key", "holds a PRIVATE KEY block; only certificates are expected here"),
+    ("text", "holds no certificate"),
+    ("cut", "a PEM block is damaged or cut off"),
+])
+def test_what_is_no_certificate_is_named_and_not_imported(intermediate, what, sentence):
+    sign_intermediate(intermediate, GOOD)
+    signed = (intermediate / "signed.pem").read_text()
+    given = {"key": signed + (intermediate / "root.key").read_text(), "text": "to follow",
+             "cut": signed[:200]}
+    (intermediate / "given.pem").write_text(given.get(what, ""))
+    if what == "trusted":
+        openssl(intermediate, "x509", "-in", "signed.pem", "-trustout", "-out", "given.pem")
+    run = do_import(intermediate, "given.pem")
+    assert run.returncode == 65 and "CaCertificateInvalid" in run.stderr, run.stderr
+    assert "given.pem: " in run.stderr and sentence in run.stderr
+    assert not (intermediate / "ca.pem").exists()
+
+
 @pytest.mark.parametrize("extensions, code", [
     ("basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n", 65),
     ("basicConstraints=critical,CA:TRUE\nkeyUsage=critical,cRLSign\n", 65),
