@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 
@@ -226,6 +227,16 @@ def test_a_second_daemon_on_the_same_ledger_is_refused(appliance):
     assert run.returncode in (69, 74)
     assert re.search("LedgerInUse|AdminSocketInUse|ListenFailed", run.stdout + run.stderr)
     assert appliance.status()["producing"]
+
+
+def test_a_port_that_another_program_uses_is_told(make_appliance):
+    appliance = make_appliance()
+    host, port = appliance.address.split(":")
+    with socket.create_server((host, int(port))):
+        run = appliance.run(program("linesignd"), "--config", str(appliance.config_file),
+                            check=False, timeout=20)
+    assert run.returncode == 69
+    assert f"cannot listen on {appliance.address}: another program uses this port" in run.stderr
 
 
 def test_status_of_a_daemon_that_is_not_there(make_appliance):

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from support import csr
-from support.appliance import EX_NOPERM, program
+from support.appliance import EX_NOPERM, EX_UNAVAILABLE, program
 from support.raw_station import JoinToken, RawStation, enroll, messages, tls_context
 
 
@@ -159,3 +159,37 @@ def test_a_second_enrolment_into_a_folder_needs_force(shared):
     assert run.returncode == 65
     with RawStation.open(folder, shared.address) as station:
         assert station.welcome.station == "twice"
+
+
+def at_time(appliance, time, *command):
+    """A program of a station whose clock stands at this time."""
+    return appliance.run("faketime", "-m", time, *command, check=False)
+
+
+@pytest.mark.parametrize("wrong_time", ["1999-12-31 12:00:00", "2120-01-01 00:00:00"])
+def test_a_station_with_a_wrong_clock_hears_both_times(shared, tmp_path, wrong_time):
+    station = program("linesign-station")
+    token = tmp_path / "token"
+    token.write_text(shared.join_token(f"clock-{wrong_time[:4]}"))
+    enrolled = at_time(shared, wrong_time, station, "enroll", "--token-file", str(token), "--dir",
+                       str(tmp_path / "station"))
+    assert enrolled.returncode == EX_UNAVAILABLE, enrolled.stderr
+    assert "[117 StationClockWrong]" in enrolled.stderr
+    assert f"this machine's time is {wrong_time[:10]}T" in enrolled.stderr
+    assert "the appliance's certificate is valid from 20" in enrolled.stderr
+    # The token was not used up.
+    shared.run(station, "enroll", "--token-file", str(token), "--dir", str(tmp_path / "station"))
+    status = at_time(shared, wrong_time, station, "status", "--dir", str(tmp_path / "station"))
+    is_early = wrong_time.startswith("1999")
+    assert status.returncode == (EX_UNAVAILABLE if is_early else EX_NOPERM)
+    assert ("NOT YET VALID" if is_early else "EXPIRED") in status.stdout
+    assert f"at this machine's time, {wrong_time[:10]}T" in status.stdout
+    assert "days left" not in status.stdout
+
+
+def test_a_token_is_read_as_mail_and_windows_leave_it(shared, tmp_path):
+    token = shared.join_token("mailed")
+    lines = "\r\n".join([f'"{token[:40]}', token[40:80], f'{token[80:]}"', ""])
+    (tmp_path / "token.txt").write_bytes(lines.encode("utf-16"))
+    shared.run(program("linesign-station"), "enroll", "--token-file", str(tmp_path / "token.txt"),
+               "--dir", str(tmp_path / "station"))
