@@ -97,16 +97,21 @@ Result<void> read_attribute(DerReader attribute, CommonName& common_name) {
   return {};
 }
 
+Result<void> read_relative_name(DerReader set, CommonName& common_name) {
+  while (!set.empty()) {
+    LS_TRY(const DerReader attribute, set.enter(der::kSequence, "an attribute of the subject"));
+    LS_CHECK(read_attribute(attribute, common_name));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::optional<std::string>> read_common_name(DerReader name) {
   CommonName common_name;
   while (!name.empty()) {
-    LS_TRY(DerReader set, name.enter(der::kSet, "a relative name in the subject"));
-    while (!set.empty()) {
-      LS_TRY(const DerReader attribute, set.enter(der::kSequence, "an attribute of the subject"));
-      LS_CHECK(read_attribute(attribute, common_name));
-    }
+    LS_TRY(const DerReader set, name.enter(der::kSet, "a relative name in the subject"));
+    LS_CHECK(read_relative_name(set, common_name));
   }
   return common_name;
 }
