@@ -29,7 +29,8 @@ constexpr int kExitCannotStart = 127;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
   // The parent may have died before the request above.
-  if (::getppid() == parent && ::dup2(log, STDOUT_FILENO) >= 0 && ::dup2(log, STDERR_FILENO) >= 0)
+  if (::getppid() == parent && ::dup2(log, STDOUT_FILENO) >= 0 && ::dup2(log, STDERR_FILENO) >= 0 &&
+      ::close_range(STDERR_FILENO + 1, ~0U, 0) == 0)
     ::execv(arguments[0], arguments);
   ::_exit(kExitCannotStart);
 }

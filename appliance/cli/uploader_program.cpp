@@ -72,8 +72,9 @@ Result<pid_t> spawn(std::vector<std::string> words, const std::string& input, in
     return not_started("write", errno);
   SpawnActions actions;
   const SpawnAttributes attributes;
-  posix_spawn_file_actions_adddup2(actions.get(), in.reader.get(), STDIN_FILENO);
-  if (output >= 0) posix_spawn_file_actions_adddup2(actions.get(), output, STDOUT_FILENO);
+  actions.give(in.reader.get(), STDIN_FILENO);
+  if (output >= 0) actions.give(output, STDOUT_FILENO);
+  actions.close_from(STDERR_FILENO + 1);
   pid_t child = 0;
   const int error = ::posix_spawn(&child,
                                   words.front().c_str(),

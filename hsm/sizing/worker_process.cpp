@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +15,7 @@
 
 #include "hsm/sizing/flat_json.h"
 #include "protocol/base/file.h"
+#include "protocol/base/process.h"
 #include "protocol/base/spawn.h"
 
 namespace linesign {
@@ -37,19 +37,6 @@ bool wait_for(int fd, SteadyTime deadline) {
   }
 }
 
-int reap(int pid) {
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  return status;
-}
-
-void wait_for_exit(int pid, milliseconds limit) {
-  // By number: glibc 2.36 declares pidfd_open() for C only.
-  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (process) wait_for(process.get(), steady_clock::now() + limit);
-}
-
 }  // namespace
 
 Result<WorkerProcess> WorkerProcess::spawn(std::vector<std::string> command) {
@@ -65,8 +52,9 @@ Result<WorkerProcess> WorkerProcess::spawn(std::vector<std::string> command) {
   arguments.push_back(nullptr);
   SpawnActions actions;
   const SpawnAttributes attributes;
-  posix_spawn_file_actions_adddup2(actions.get(), theirs.get(), STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(actions.get(), theirs.get(), STDOUT_FILENO);
+  actions.give(theirs.get(), STDIN_FILENO);
+  actions.give(theirs.get(), STDOUT_FILENO);
+  actions.close_from(STDERR_FILENO + 1);
   pid_t pid = 0;
   const int error = ::posix_spawn(
       &pid, command.front().c_str(), actions.get(), attributes.get(), arguments.data(), environ);

@@ -18,6 +18,14 @@ class SpawnActions final {
   ~SpawnActions() { posix_spawn_file_actions_destroy(&actions_); }
   posix_spawn_file_actions_t* get() { return &actions_; }
 
+  // The child gets the descriptor under this number.
+  void give(int descriptor, int as) {
+    // dup2 clears FD_CLOEXEC, except when both numbers are equal: glibc's action handles that too.
+    posix_spawn_file_actions_adddup2(&actions_, descriptor, as);
+  }
+  // The last action: whatever else is open here, close-on-exec or not, does not reach the child.
+  void close_from(int first) { posix_spawn_file_actions_addclosefrom_np(&actions_, first); }
+
  private:
   posix_spawn_file_actions_t actions_{};
 };

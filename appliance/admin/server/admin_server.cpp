@@ -1,5 +1,7 @@
 #include "appliance/admin/server/admin_server.h"
 
+#include <fcntl.h>
+
 #include <cerrno>
 #include <optional>
 
@@ -8,6 +10,7 @@
 #include <Poco/Net/HTTPServerParams.h>
 #include <Poco/Net/ServerSocket.h>
 #include <Poco/Net/SocketAddress.h>
+#include <Poco/Net/TCPServer.h>
 #include <Poco/ThreadPool.h>
 #include <fmt/format.h>
 
@@ -20,6 +23,20 @@ namespace linesign {
 namespace {
 
 constexpr mode_t kSocketMode = 0660;  // the service's user and the operators' group
+
+// Poco makes its sockets without SOCK_CLOEXEC.
+void close_on_exec(const Poco::Net::Socket& socket) {
+  static_cast<void>(::fcntl(socket.impl()->sockfd(), F_SETFD, FD_CLOEXEC));  // never fails
+}
+
+// Sees each connection before it is served.
+class CloseOnExec final : public Poco::Net::TCPServerConnectionFilter {
+ public:
+  bool accept(const Poco::Net::StreamSocket& socket) override {
+    close_on_exec(socket);
+    return true;
+  }
+};
 
 Poco::Timespan to_timespan(std::chrono::milliseconds duration) {
   return Poco::Timespan(std::chrono::microseconds(duration).count());
@@ -70,12 +87,15 @@ class AdminServer::Implementation final {
       Poco::Net::ServerSocket socket;
       socket.bind(Poco::Net::SocketAddress(Poco::Net::SocketAddress::UNIX_LOCAL,
                                            settings_.socket.string()));
+      close_on_exec(socket);
       // Nobody can connect between bind() and listen(), so the mode is right from the first moment.
       LS_TRY(SocketFile file, SocketFile::take(settings_.socket, kSocketMode));
       file_.emplace(std::move(file));
       socket.listen(settings_.max_waiting);
-      server_.emplace(make_admin_handlers(bridge_), threads_, socket, make_parameters(settings_))
-          .start();
+      auto& server = server_.emplace(
+          make_admin_handlers(bridge_), threads_, socket, make_parameters(settings_));
+      server.setConnectionFilter(Poco::makeAuto<CloseOnExec>());
+      server.start();
     } catch (const Poco::Exception& exception) {
       return fail(
           ErrorCode::ListenFailed,

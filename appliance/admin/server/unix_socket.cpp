@@ -10,12 +10,14 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "protocol/base/clock.h"
 #include "protocol/base/file.h"
+#include "protocol/base/process.h"
 #include "protocol/base/unique_fd.h"
 
 namespace linesign {
@@ -47,6 +49,12 @@ Attempt try_connect(const std::filesystem::path& path) {
   return {std::move(fd), 0};
 }
 
+// Who called listen(), whoever has the socket now: an orphan may have inherited it.
+bool is_owner_gone(const UniqueFd& connected) {
+  const std::optional<int> owner = peer_process(connected.get());
+  return owner && !is_running(*owner);
+}
+
 // A connection that nobody accepted is hung up when the last one closes the listening socket.
 bool hangs_up_before(const UniqueFd& connected, SteadyTime deadline) {
   pollfd waiting{.fd = connected.get(), .events = POLLRDHUP, .revents = 0};
@@ -66,11 +74,13 @@ Result<void> remove_stale_socket(const std::filesystem::path& path) {
   if (!S_ISSOCK(info.st_mode)) return io_failure(path, "exists and is not a socket");
   const SteadyTime deadline = SteadyTime::clock::now() + kLettingGo;
   Attempt attempt = try_connect(path);
-  while (attempt.fd && hangs_up_before(attempt.fd, deadline)) attempt = try_connect(path);
+  while (attempt.fd && !is_owner_gone(attempt.fd) && hangs_up_before(attempt.fd, deadline))
+    attempt = try_connect(path);
+  const bool is_stale = attempt.fd && is_owner_gone(attempt.fd);
   // A full queue (EAGAIN) has an owner, too.
-  if (attempt.fd || attempt.error_number == EAGAIN)
+  if (!is_stale && (attempt.fd || attempt.error_number == EAGAIN))
     return fail(ErrorCode::AdminSocketInUse, path.string());
-  if (attempt.error_number != ECONNREFUSED)
+  if (!is_stale && attempt.error_number != ECONNREFUSED)
     return io_failure(path, errno_text(attempt.error_number));
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return io_failure(path, errno_text(errno));
   return {};

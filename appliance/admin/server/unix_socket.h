@@ -13,9 +13,9 @@
 
 namespace linesign {
 
-// Removes a socket that no process listens on any more. Nothing there is fine; a live socket is
-// AdminSocketInUse, after a second in which it could have been let go; anything that is not a
-// socket is left alone: Io.
+// Removes a socket that no process listens on any more, or only one that inherited it from its
+// owner, who is gone. Nothing there is fine; a live owner is AdminSocketInUse, after a second in
+// which it could have let go; anything that is not a socket is left alone: Io.
 Result<void> remove_stale_socket(const std::filesystem::path& path);
 
 // The socket file as this process made it. Removes it at the end, unless somebody has put another

@@ -98,8 +98,9 @@ Result<pid_t> spawn(std::vector<std::string> words,
   const SpawnAttributes attributes;
   SpawnActions actions;
   posix_spawn_file_actions_addopen(actions.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(actions.get(), output, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(actions.get(), errors, STDERR_FILENO);
+  actions.give(output, STDOUT_FILENO);
+  actions.give(errors, STDERR_FILENO);
+  actions.close_from(STDERR_FILENO + 1);
   pid_t pid = 0;
   const int error = ::posix_spawnp(&pid,
                                    words.front().c_str(),

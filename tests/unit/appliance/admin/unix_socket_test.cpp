@@ -1,9 +1,12 @@
 #include "appliance/admin/server/unix_socket.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -60,6 +63,28 @@ TEST_F(UnixSocket, RemovesOneThatIsLetGoMeanwhile) {
     EXPECT_EQ(::poll(&asked, 1, 20'000), 1) << "nobody asked";
     fd.reset();
   });
+  EXPECT_TRUE(remove_stale_socket(path_).has_value());
+  EXPECT_FALSE(std::filesystem::exists(path_));
+}
+
+// A child inherited the listening socket and lives on; whoever listened is gone.
+TEST_F(UnixSocket, RemovesOneThatOnlyAnOrphanOfItsOwnerHolds) {
+  UniqueFd listening = bound();
+  int fds[2] = {-1, -1};
+  ASSERT_EQ(::pipe2(fds, O_CLOEXEC), 0);
+  const UniqueFd waits(fds[0]);
+  UniqueFd ends(fds[1]);
+  const pid_t owner = ::fork();
+  if (owner == 0) {
+    ::listen(listening.get(), 1);
+    if (::fork() != 0) ::_exit(0);
+    ends.reset();
+    char c = 0;
+    static_cast<void>(::read(waits.get(), &c, 1));  // until the test closes its end
+    ::_exit(0);
+  }
+  ASSERT_EQ(::waitpid(owner, nullptr, 0), owner);
+  listening.reset();
   EXPECT_TRUE(remove_stale_socket(path_).has_value());
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
