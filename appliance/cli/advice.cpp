@@ -14,8 +14,8 @@ constexpr std::array kAdvice = {
            "Check that the HSM is powered and connected; signers start again by themselves. If it "
            "lasts longer than a minute, run `linesign doctor`."},
     Advice{ErrorCode::HsmPinRefused,
-           "Do not restart before the PIN is right: every try counts and the HSM may lock. Correct "
-           "the file in pin_file, then restart linesignd."},
+           "Every try counts and the HSM may lock: find out the right PIN, then write it into the "
+           "file in pin_file. Another PIN there is tried once, by itself."},
     Advice{ErrorCode::HsmKeyNotFound,
            "Compare key_label and key_id in [hsm] with the keys that `linesign doctor` finds, "
            "correct them and restart linesignd."},
@@ -33,10 +33,10 @@ constexpr std::array kAdvice = {
            "HSM out of service."},
     Advice{ErrorCode::HsmModuleLoad,
            "Check module in [hsm]: the path, the rights of the file, and the vendor's "
-           "installation. Signers try again every few seconds."},
+           "installation. It goes on by itself."},
     Advice{ErrorCode::HsmTokenNotFound,
            "Check that the right token is connected (`linesign doctor` lists what is there) and "
-           "token_label and token_serial in [hsm]. Signers try again every few seconds."},
+           "token_label and token_serial in [hsm]. It goes on by itself."},
     Advice{ErrorCode::HsmTokenAmbiguous,
            "Set token_serial in [hsm] (`linesign doctor` lists the tokens) and restart linesignd."},
     Advice{ErrorCode::HsmMechanismMissing,
@@ -56,7 +56,7 @@ constexpr std::array kAdvice = {
            "stays, report it."},
     Advice{ErrorCode::HsmPinFile,
            "Check pin_file or pin_credential in [hsm]: the file must exist, be readable for the "
-           "service and for nobody else. Signers try again every few seconds."},
+           "service and for nobody else. It goes on by itself."},
     Advice{ErrorCode::HsmPinNotSet,
            "Set the user PIN with the tool of the HSM's vendor, put it into the PIN file and "
            "restart linesignd."},

@@ -82,6 +82,7 @@ SignerPoolSettings pool_settings(const Config& config,
           .threads_per_signer = config.signer.threads_per_signer,
           .sign_timeout = config.signer.sign_timeout,
           .start_timeout = config.signer.start_timeout,
+          .login_lock = config.signer.login_lock,
           .profile_hash = profile_hash};
 }
 
@@ -133,7 +134,8 @@ class Daemon::Implementation final {
                         issuance_.on_signed(intent, std::move(signature));
                       },
                   .on_change = [this] { on_signers_changed(); },
-                  .on_trouble = [this](const Error& error) { on_signer_trouble(error); }}),
+                  .on_trouble = [this](const Error& error) { on_signer_trouble(error); },
+                  .on_pace = [this](const PaceNews& news) { log_pace(news); }}),
         issuance_(
             *loop_,
             clock_,
@@ -245,6 +247,22 @@ class Daemon::Implementation final {
     spdlog::warn("signer trouble error={}", error.to_string());
     // What only a person can mend is said at once.
     if (error.kind() == ErrorKind::Operator && !signers_.is_ready()) judge_signers();
+  }
+
+  void log_pace(const PaceNews& news) const {
+    using Milliseconds = std::chrono::duration<double, std::milli>;
+    const double typical = Milliseconds(news.typical).count();
+    const double slowest = Milliseconds(news.slowest).count();
+    if (news.is_slow) {
+      spdlog::warn(
+          "the HSM is slow ms_per_signature={:.2f} slowest_ms={:.2f}: more than half of "
+          "sign_timeout ({} ms) in [hsm]",
+          typical,
+          slowest,
+          config_.signer.sign_timeout.count());
+    } else {
+      spdlog::info("HSM speed ms_per_signature={:.2f} slowest_ms={:.2f}", typical, slowest);
+    }
   }
 
   void judge_signers() {

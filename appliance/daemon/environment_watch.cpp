@@ -13,7 +13,7 @@
 namespace linesign {
 namespace {
 
-constexpr std::chrono::milliseconds kPeriod(1000);
+constexpr std::chrono::milliseconds kPeriod(250);
 constexpr uint64_t kMebibyte = 1024ULL * 1024;
 
 }  // namespace

@@ -1,5 +1,5 @@
-// EnvironmentWatch: looks once a second whether disk space and clock can be trusted, and says so to
-// Health, which stops production until they can.
+// EnvironmentWatch: looks four times a second whether disk space and clock can be trusted, and says
+// so to Health, which stops production until they can.
 //
 // Threads  the event loop's thread only
 #ifndef LINESIGN_APPLIANCE_DAEMON_ENVIRONMENT_WATCH_H_
@@ -28,7 +28,7 @@ class EnvironmentWatch final {
                    const CaCertificate& ca,
                    std::optional<UnixTime> newest_at);
 
-  // Looks now, and from now on once a second.
+  // Looks now, and from now on four times a second.
   void start();
 
  private:

@@ -12,8 +12,9 @@ void Health::set(Cause cause, const Error& error) {
   auto& slot = obstacles_[static_cast<size_t>(cause)];
   if (slot) {
     // The same cause for another reason keeps its time: it has not produced since then.
-    if (slot->error.code() == error.code()) return;
-    slot->error = error;
+    const bool is_known = slot->error.code() == error.code();
+    slot->error = error;  // its detail may say more now
+    if (is_known) return;
   } else {
     const UnixTime now = clock_.now();
     slot = HealthObstacle{cause, error, now};

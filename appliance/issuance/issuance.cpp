@@ -13,7 +13,8 @@ namespace {
 constexpr std::chrono::seconds kReplyDeadline(10);
 constexpr std::chrono::milliseconds kSweepPeriod(500);
 constexpr std::chrono::milliseconds kUnavailableRetry(500);
-constexpr std::chrono::milliseconds kOperatorRetry(5000);
+// What a person has mended is found out within a second.
+constexpr std::chrono::milliseconds kOperatorRetry(1000);
 constexpr size_t kMaxWaitersPerItem = 8;
 // Of the time that requests take at present, gathering them for a commit may add such a part, and
 // there are two commits. More than that would leave the signers without work.

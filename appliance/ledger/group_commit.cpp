@@ -27,7 +27,7 @@ constexpr size_t kHurriedWork = 32;
 // came together for a long one.
 constexpr int kShortCheckpointPages = 500;
 constexpr std::chrono::seconds kShortCheckpoints(10);
-constexpr std::chrono::seconds kReopenInterval(1);
+constexpr std::chrono::milliseconds kReopenInterval(300);
 
 // What callers are told when their work was not done because of something else: come again.
 Error not_done(const Error& reason) {

@@ -1,6 +1,7 @@
 #include "appliance/signers/signer_pool.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -12,7 +13,14 @@ namespace {
 constexpr std::chrono::milliseconds kFirstBackoff(20);
 constexpr std::chrono::milliseconds kMaxBackoff(500);
 // A token that is not there, a wrong certificate: nothing that another try in a moment would mend.
+// A start that finds it out before the login is a cheap look, which costs no try of the PIN.
+constexpr std::chrono::milliseconds kLookBackoff(300);
 constexpr std::chrono::milliseconds kOperatorBackoff(5000);
+constexpr std::chrono::seconds kTellAgain(60);  // what a look finds again and again
+// How long one that starts alone may be without a sign of life before the next one starts.
+constexpr std::chrono::milliseconds kStagger(300);
+// A login that takes longer may wait for the lock.
+constexpr std::chrono::milliseconds kLockPatience(500);
 constexpr std::chrono::milliseconds kWatchdogPeriod(100);
 // One may be a flipped bit; so many in a row are a broken device or the wrong key.
 constexpr int kMaxWrongSignatures = 5;
@@ -31,7 +39,9 @@ SignerPool::SignerPool(EventLoop& loop,
       clock_(clock),
       settings_(std::move(settings)),
       events_(std::move(events)),
-      slots_(static_cast<size_t>(std::max(settings_.signers, 1))) {
+      slots_(static_cast<size_t>(std::max(settings_.signers, 1))),
+      pace_(settings_.sign_timeout),
+      lock_watch_(clock_, settings_.login_lock, settings_.executable) {
   for (size_t i = 0; i < slots_.size(); ++i)
     slots_[i].restart = loop_.make_timer([this, i] { on_restart_time(i); });
   watchdog_ = loop_.make_timer([this] { watch_over(); });
@@ -77,7 +87,7 @@ std::vector<SignerInfo> SignerPool::signers() const {
     info.state = stopped_ ? "stopped" : "waiting";
     if (slot.process != nullptr) {
       info.pid = slot.process->pid();
-      info.state = slot.process->is_ready() ? "ready" : "starting";
+      if (!stopped_) info.state = slot.process->is_ready() ? "ready" : "starting";
       info.signatures += slot.process->signatures();
     }
     infos.push_back(std::move(info));
@@ -85,32 +95,63 @@ std::vector<SignerInfo> SignerPool::signers() const {
   return infos;
 }
 
-bool SignerPool::is_one_starting() const {
+bool SignerPool::is_pin_proved() const {
   return std::any_of(slots_.begin(), slots_.end(), [](const Slot& slot) {
-    return slot.waiting || (slot.process != nullptr && !slot.process->is_ready());
+    return slot.process != nullptr && slot.process->is_logged_in();
   });
 }
 
-// While no signer has shown that the PIN is right, only one may try it.
+bool SignerPool::is_start_hopeful(const Slot& slot) const {
+  if (slot.waiting) return true;
+  if (slot.process == nullptr) return false;
+  return slot.process->phase() != SignerPhase::Starting ||
+         clock_.steady() - slot.process->phase_since() < kStagger;
+}
+
+// While no signer has shown that the PIN is right, the next one starts only when nothing is to be
+// hoped from those that do already.
 void SignerPool::start_next() {
   for (size_t i = 0; i < slots_.size(); ++i) {
-    if (ready_ == 0 && is_one_starting()) return;
-    if (slots_[i].process == nullptr && !slots_[i].waiting) start_slot(i);
+    if (stopped_) return;
+    if (slots_[i].process != nullptr || slots_[i].waiting) continue;
+    const bool is_hopeful = std::any_of(
+        slots_.begin(), slots_.end(), [this](const Slot& slot) { return is_start_hopeful(slot); });
+    if (is_hopeful && !is_pin_proved()) return;
+    start_slot(i);
+  }
+}
+
+// Before the PIN has proved to be right only one may try it.
+void SignerPool::allow_logins() {
+  if (stopped_) return;
+  const auto has_phase = [](const Slot& slot, SignerPhase phase) {
+    return slot.process != nullptr && slot.process->phase() == phase;
+  };
+  const bool is_proved = is_pin_proved();
+  bool is_one_trying = std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+    return has_phase(slot, SignerPhase::LoggingIn);
+  });
+  for (Slot& slot : slots_) {
+    if (!has_phase(slot, SignerPhase::Prepared)) continue;
+    if (is_one_trying && !is_proved) return;
+    slot.process->allow_login();
+    is_one_trying = true;
   }
 }
 
 // A slot whose time came while another one is trying stays idle: start_next() takes it up.
 void SignerPool::on_restart_time(size_t index) {
   slots_[index].waiting = false;
-  if (ready_ > 0 || !is_one_starting()) start_slot(index);
+  start_next();
 }
 
-void SignerPool::start_slot(size_t index) {
-  Slot& slot = slots_[index];
-  if (stopped_ || slot.process != nullptr) return;
-  SignerProcess::Events events{
+SignerProcess::Events SignerPool::slot_events(size_t index) {
+  return {
+      .on_phase = [this, index](SignerProcess& /*self*/) { on_phase(index); },
       .on_ready = [this, index](SignerProcess& /*self*/,
                                 const signer::v1::Ready& ready) { on_ready(index, ready); },
+      .on_pin_refused = [this, index](SignerProcess& /*self*/,
+                                      Error reason) { on_pin_refused(index, std::move(reason)); },
       .on_result =
           [this](SignerProcess& /*self*/, SignJob job, const signer::v1::SignResult& result) {
             on_result(std::move(job), result);
@@ -118,13 +159,17 @@ void SignerPool::start_slot(size_t index) {
       .on_progress = [this](SignerProcess& /*self*/) { dispatch(); },
       .on_ended = [this, index](SignerProcess& /*self*/,
                                 Error reason) { on_ended(index, std::move(reason)); }};
+}
+
+void SignerPool::start_slot(size_t index) {
+  Slot& slot = slots_[index];
   ++slot.starts;
   auto process = SignerProcess::spawn(loop_,
                                       clock_,
                                       {.executable = settings_.executable,
                                        .config = settings_.config,
                                        .threads = settings_.threads_per_signer},
-                                      std::move(events));
+                                      slot_events(index));
   if (!process) {
     last_error_ = process.error();
     events_.on_trouble(process.error());
@@ -134,13 +179,34 @@ void SignerPool::start_slot(size_t index) {
   slot.process = std::move(*process);
 }
 
-void SignerPool::schedule_restart(size_t index) {
+void SignerPool::schedule_restart(size_t index, std::optional<std::chrono::milliseconds> wait) {
   if (stopped_) return;
   Slot& slot = slots_[index];
-  const bool needs_operator = last_error_ && last_error_->kind() == ErrorKind::Operator;
   slot.backoff = std::clamp(slot.backoff * 2, kFirstBackoff, kMaxBackoff);
   slot.waiting = true;
-  slot.restart->start(needs_operator ? kOperatorBackoff : slot.backoff);
+  slot.restart->start(wait.value_or(slot.backoff));
+}
+
+void SignerPool::on_phase(size_t index) {
+  if (slots_[index].process->phase() == SignerPhase::NewPin) {
+    on_new_pin(index);
+    return;
+  }
+  start_next();
+  allow_logins();
+}
+
+void SignerPool::on_pin_refused(size_t index, Error reason) {
+  last_error_ = reason;
+  stop_all(slots_[index].process.get());
+  events_.on_trouble(reason);
+}
+
+void SignerPool::on_new_pin(size_t index) {
+  stopped_ = false;
+  last_error_ = Error(ErrorCode::HsmUnavailable, "the signers are starting with another PIN");
+  retire(index, false);
+  start_next();
 }
 
 void SignerPool::on_ready(size_t index, const signer::v1::Ready& ready) {
@@ -154,6 +220,7 @@ void SignerPool::on_ready(size_t index, const signer::v1::Ready& ready) {
   slots_[index].backoff = std::chrono::milliseconds(0);
   last_error_.reset();
   token_ = ready.token();
+  if (ready.sign_us() > 0) pace_.record(std::chrono::microseconds(ready.sign_us()));
   ++ready_;
   if (ready_ == 1) {
     start_next();
@@ -165,6 +232,7 @@ void SignerPool::on_ready(size_t index, const signer::v1::Ready& ready) {
 void SignerPool::on_result(SignJob job, const signer::v1::SignResult& result) {
   if (result.error_code() == 0) {
     wrong_signatures_ = 0;
+    pace_.record(std::chrono::microseconds(result.sign_us()));
     events_.on_signed(*job.intent, as_bytes(result.signature()));
     return;
   }
@@ -184,12 +252,34 @@ void SignerPool::on_ended(size_t index, Error reason) {
   // Only a crash may be a job's fault. A signer that says why it stops was not killed by a job.
   const bool crashed = reason.code() == ErrorCode::HsmUnavailable;
   const bool is_out = is_out_of_service(reason);
-  if (is_out || ready_ <= 1 || reason.kind() == ErrorKind::Operator) last_error_ = reason;
+  const SignerPhase phase = slots_[index].process->phase();
+  const bool needs_operator = reason.kind() == ErrorKind::Operator;
+  const bool is_look = needs_operator && phase == SignerPhase::Starting;
+  if (phase == SignerPhase::PinRefused)
+    reason = Error(ErrorCode::HsmPinRefused,
+                   "nobody watches the PIN file any more; restart linesignd when the PIN is right");
+  if (is_out || ready_ <= 1 || needs_operator) last_error_ = reason;
   retire(index, crashed);
   if (is_out) stop_all();
-  schedule_restart(index);
-  events_.on_trouble(reason);
+  schedule_restart(
+      index,
+      needs_operator ? std::optional(is_look ? kLookBackoff : kOperatorBackoff) : std::nullopt);
+  tell(reason, is_look);
+  start_next();
+  allow_logins();
   dispatch();
+}
+
+void SignerPool::tell(const Error& error, bool is_look) {
+  const SteadyTime now = clock_.steady();
+  const bool is_known = is_look && told_ && told_->code() == error.code() &&
+                        told_->detail() == error.detail() && now - told_at_ < kTellAgain;
+  if (is_known) return;
+  if (is_look) {
+    told_ = error;
+    told_at_ = now;
+  }
+  events_.on_trouble(error);
 }
 
 // Is this the end of all signers until linesignd is restarted? Then the reason says so.
@@ -202,9 +292,14 @@ bool SignerPool::is_out_of_service(Error& reason) {
   return true;
 }
 
-void SignerPool::stop_all() {
+// `spare` stays: it watches the PIN file.
+void SignerPool::stop_all(const SignerProcess* spare) {
   stopped_ = true;
-  for (size_t i = 0; i < slots_.size(); ++i) retire(i, false);
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    slots_[i].restart->stop();
+    slots_[i].waiting = false;
+    if (slots_[i].process.get() != spare) retire(i, false);
+  }
 }
 
 // Takes the process out of its slot and its jobs back to the front of the queue.
@@ -243,7 +338,7 @@ void SignerPool::retry(SignJob job) {
 }
 
 size_t SignerPool::max_batch_items() const {
-  return clock_.steady() < urgent_until_ ? kShortBatchItems : kMaxBatchItems;
+  return pace_.batch_items(clock_.steady() < urgent_until_ ? kShortBatchItems : kMaxBatchItems);
 }
 
 // A job that may be poison travels alone. Others are spread over all signers, so that a small queue
@@ -265,45 +360,96 @@ std::vector<SignJob> SignerPool::next_batch() {
   return batch;
 }
 
+// The one with the most room, in turns where several have as much; none of `full`.
+SignerProcess* SignerPool::least_busy(const std::vector<SignerProcess*>& full) {
+  SignerProcess* best = nullptr;
+  size_t most = 0;
+  size_t chosen = next_slot_;
+  for (size_t i = 1; i <= slots_.size(); ++i) {
+    const size_t index = (next_slot_ + i) % slots_.size();
+    SignerProcess* process = slots_[index].process.get();
+    if (process == nullptr || !process->is_ready() || process->free_batches() <= most) continue;
+    if (std::find(full.begin(), full.end(), process) != full.end()) continue;
+    best = process;
+    most = process->free_batches();
+    chosen = index;
+  }
+  next_slot_ = chosen;
+  return best;
+}
+
 void SignerPool::dispatch() {
-  size_t tried = 0;
-  while (!queue_.empty() && tried < slots_.size()) {
-    next_slot_ = (next_slot_ + 1) % slots_.size();
-    SignerProcess* process = slots_[next_slot_].process.get();
-    if (process == nullptr || !process->is_ready() || process->free_batches() == 0) {
-      ++tried;
-      continue;
-    }
+  std::vector<SignerProcess*> full;  // their sockets
+  while (!queue_.empty()) {
+    SignerProcess* process = least_busy(full);
+    if (process == nullptr) return;
     std::vector<SignJob> batch = next_batch();
-    if (process->send(batch)) {
-      tried = 0;
-      continue;
-    }
+    if (process->send(batch)) continue;
     std::for_each(
         batch.rbegin(), batch.rend(), [this](SignJob& job) { queue_.put_back(std::move(job)); });
-    ++tried;
+    full.push_back(process);
   }
+}
+
+bool SignerPool::is_late(const SignerProcess& process, SteadyTime now) const {
+  switch (process.phase()) {
+    case SignerPhase::Prepared:
+    case SignerPhase::PinRefused:
+    case SignerPhase::NewPin:
+      return false;
+    case SignerPhase::Ready: {
+      const auto progress = process.oldest_progress();
+      return progress && now - *progress >= settings_.sign_timeout;
+    }
+    case SignerPhase::Starting:
+    case SignerPhase::LoggingIn:
+    case SignerPhase::LoggedIn:
+      break;
+  }
+  return now - process.phase_since() >= settings_.start_timeout;
 }
 
 void SignerPool::watch_over() {
   const SteadyTime now = clock_.steady();
+  look_at_lock(now);
   for (size_t i = 0; i < slots_.size(); ++i) {
     const SignerProcess* process = slots_[i].process.get();
-    if (process == nullptr) continue;
-    const auto since =
-        process->is_ready() ? process->oldest_progress() : std::optional(process->started_at());
+    if (process == nullptr || !is_late(*process, now)) continue;
     const auto limit = process->is_ready() ? settings_.sign_timeout : settings_.start_timeout;
-    if (!since || now - *since < limit) continue;
-    const Error error(ErrorCode::SignerTimeout,
-                      fmt::format("pid {}, {} ms", process->pid(), limit.count()));
+    const Error error(
+        ErrorCode::SignerTimeout,
+        fmt::format(
+            "pid {} ({}), {} ms", process->pid(), to_string(process->phase()), limit.count()));
     events_.on_trouble(error);
-    if (ready_ <= 1) last_error_ = error;
+    if (ready_ <= 1) last_error_ = held_up_ ? held_up_ : error;
     retire(i, true);
     schedule_restart(i);
   }
+  start_next();
+  allow_logins();
   release_delayed();
   dispatch();
+  if (const auto news = pace_.take_news(now); news && events_.on_pace) events_.on_pace(*news);
   watchdog_->start(kWatchdogPeriod);
+}
+
+// Does somebody else keep the one from its login that may try?
+void SignerPool::look_at_lock(SteadyTime now) {
+  std::vector<int> ours;
+  bool is_kept = false;
+  for (const Slot& slot : slots_) {
+    if (slot.process == nullptr) continue;
+    ours.push_back(slot.process->pid());
+    is_kept = is_kept || (slot.process->phase() == SignerPhase::LoggingIn &&
+                          now - slot.process->phase_since() >= kLockPatience);
+  }
+  if (!is_kept) held_up_.reset();
+  if (!is_kept || now - looked_at_ < kLockPatience) return;
+  looked_at_ = now;
+  const auto former = std::exchange(held_up_, lock_watch_.look(ours));
+  if (!held_up_) return;
+  if (ready_ == 0) last_error_ = held_up_;
+  if (!former || former->detail() != held_up_->detail()) events_.on_trouble(*held_up_);
 }
 
 void SignerPool::release_delayed() {

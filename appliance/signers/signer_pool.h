@@ -1,11 +1,14 @@
 // SignerPool: keeps N signer processes alive and busy, and gives each recorded intent to one of
 // them until there is a signature or a proof that there will be none.
 //
-// Signers start one after the other until the first is ready, so that a wrong PIN costs one try;
-// after a refused PIN none is started again, nor after several signatures in a row that do not
-// verify. A signer that does not answer in time is killed, one
-// that ends is replaced (20 ms, doubling to 0.5 s while starts fail), and its jobs go to another
-// with the same bytes. A job over which signers died is sent alone, and later and later.
+// While none is logged in, one signer at a time may try the PIN, so that a wrong one costs one try;
+// after a refusal none is started until the one that was refused sees another PIN in the file. One
+// that hangs before its login does not keep the next from starting, one that hangs after it keeps
+// nobody. After several signatures in a row that do not verify none is started again.
+//
+// A signer that does not answer in time is killed, one that ends is replaced (20 ms, doubling to
+// 0.5 s while starts fail), and its jobs go to another with the same bytes. A job over which
+// signers died is sent alone, and later and later. The next batch goes to who has the least work.
 //
 // Errors   obstacle() says why nothing can be signed
 // Threads  the event loop's thread only
@@ -24,7 +27,9 @@
 
 #include "appliance/ledger/priority.h"
 #include "appliance/signers/fair_queue.h"
+#include "appliance/signers/lock_watch.h"
 #include "appliance/signers/signer_process.h"
+#include "appliance/signers/signing_pace.h"
 #include "protocol/base/clock.h"
 #include "protocol/event/event_loop.h"
 
@@ -37,7 +42,8 @@ struct SignerPoolSettings {
   int threads_per_signer = 1;
   std::chrono::milliseconds sign_timeout = std::chrono::seconds(2);
   std::chrono::milliseconds start_timeout = std::chrono::seconds(10);
-  Sha256 profile_hash{};  // what each signer must say that it builds from
+  std::filesystem::path login_lock;  // of the configuration: who holds it is named
+  Sha256 profile_hash{};             // what each signer must say that it builds from
 };
 
 struct SignerPoolEvents {
@@ -47,6 +53,8 @@ struct SignerPoolEvents {
   std::function<void()> on_change;
   // One line for the log.
   std::function<void(const Error& error)> on_trouble;
+  // How long signatures take, now and then. May be empty.
+  std::function<void(const PaceNews& news)> on_pace;
 };
 
 struct SignerInfo {
@@ -100,21 +108,32 @@ class SignerPool final {
   };
 
   void start_slot(size_t index);
-  bool is_one_starting() const;
+  SignerProcess::Events slot_events(size_t index);
+  bool is_pin_proved() const;
+  bool is_start_hopeful(const Slot& slot) const;
   void start_next();
+  void allow_logins();
   void on_restart_time(size_t index);
-  void schedule_restart(size_t index);
+  // Absent: a little later each time.
+  void schedule_restart(size_t index, std::optional<std::chrono::milliseconds> wait = {});
+  void on_phase(size_t index);
+  void on_pin_refused(size_t index, Error reason);
+  void on_new_pin(size_t index);
   void on_ready(size_t index, const signer::v1::Ready& ready);
   void on_result(SignJob job, const signer::v1::SignResult& result);
   void on_ended(size_t index, Error reason);
   bool is_out_of_service(Error& reason);
-  void stop_all();
+  void stop_all(const SignerProcess* spare = nullptr);
+  void tell(const Error& error, bool is_look);
   void retire(size_t index, bool blame);
   void retry(SignJob job);
   void dispatch();
+  SignerProcess* least_busy(const std::vector<SignerProcess*>& full);
   size_t max_batch_items() const;
   std::vector<SignJob> next_batch();
   void watch_over();
+  bool is_late(const SignerProcess& process, SteadyTime now) const;
+  void look_at_lock(SteadyTime now);
   void release_delayed();
 
   EventLoop& loop_;
@@ -128,8 +147,14 @@ class SignerPool final {
   std::unique_ptr<Timer> watchdog_;
   size_t ready_ = 0;
   size_t next_slot_ = 0;
-  bool stopped_ = false;      // for good: the PIN was refused, or the HSM signs wrongly
+  bool stopped_ = false;      // the PIN was refused, or the HSM signs wrongly
   int wrong_signatures_ = 0;  // in a row
+  SigningPace pace_;
+  LockWatch lock_watch_;
+  std::optional<Error> held_up_;  // by the lock's holder; told once
+  SteadyTime looked_at_;          // the lock
+  std::optional<Error> told_;     // the last look's, and when
+  SteadyTime told_at_;
   SteadyTime urgent_until_;
   std::optional<Error> last_error_;
   std::string token_;

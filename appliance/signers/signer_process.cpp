@@ -1,10 +1,8 @@
 #include "appliance/signers/signer_process.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,11 +11,13 @@
 #include <cerrno>
 #include <csignal>
 #include <string>
+#include <utility>
 
 #include <fmt/format.h>
 #include <google/protobuf/arena.h>
 
 #include "protocol/base/file.h"
+#include "protocol/base/process.h"
 #include "protocol/base/spawn.h"
 
 namespace linesign {
@@ -50,8 +50,10 @@ Result<int> spawn_child(const SignerProcess::Program& program, int child_socket)
   std::array<char*, 6> arguments = {
       executable.data(), config_flag.data(), config.data(), fd_flag.data(), fd.data(), nullptr};
   SpawnActions actions;
-  // dup2 clears FD_CLOEXEC, except when both numbers are equal: glibc's action handles that too.
-  posix_spawn_file_actions_adddup2(actions.get(), child_socket, kChildSocket);
+  // Standard output and error are the log; the socket is all else that a signer is given.
+  posix_spawn_file_actions_addopen(actions.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  actions.give(child_socket, kChildSocket);
+  actions.close_from(kChildSocket + 1);
   const SpawnAttributes attributes;
   pid_t pid = 0;
   const int error = ::posix_spawn(
@@ -74,27 +76,18 @@ void fill_item(signer::v1::SignItem& item, const SignJob& job) {
 constexpr std::chrono::milliseconds kReadyGrace(300);
 constexpr std::chrono::milliseconds kStartingGrace(3000);
 
-int reap(int pid) {
-  int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  return status;
-}
-
-void wait_for_exit(int pid, std::chrono::milliseconds limit) {
-  // By number: glibc 2.36 declares pidfd_open() for C only.
-  const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-  if (!process) return;
-  pollfd exit{.fd = process.get(), .events = POLLIN, .revents = 0};
-  ::poll(&exit, 1, static_cast<int>(limit.count()));
-}
-
 std::string describe_exit(int status) {
   if (WIFSIGNALED(status)) return fmt::format("ended by signal {}", WTERMSIG(status));
   return fmt::format("exit status {}", WEXITSTATUS(status));
 }
 
 }  // namespace
+
+const char* to_string(SignerPhase phase) {
+  constexpr std::array<const char*, 7> kNames = {
+      "starting", "prepared", "logging in", "logged in", "ready", "PIN refused", "new PIN"};
+  return kNames[static_cast<size_t>(phase)];
+}
 
 Result<std::unique_ptr<SignerProcess>> SignerProcess::spawn(EventLoop& loop,
                                                             const Clock& clock,
@@ -115,7 +108,7 @@ SignerProcess::SignerProcess(
       events_(std::move(events)),
       socket_(std::move(socket)),
       pid_(pid),
-      started_at_(clock.steady()),
+      phase_since_(clock.steady()),
       buffer_(kMaxSignerMessageBytes) {}
 
 SignerProcess::~SignerProcess() {
@@ -123,14 +116,26 @@ SignerProcess::~SignerProcess() {
   socket_.reset();  // end of file: the signer's order to leave
   if (pid_ <= 0) return;
   // Killing a SoftHSM user inside C_Login can empty its token, so a starting signer gets time.
-  if (!ended_) wait_for_exit(pid_, ready_ ? kReadyGrace : kStartingGrace);
+  const bool may_log_in = phase_ == SignerPhase::Starting || phase_ == SignerPhase::LoggingIn;
+  if (!ended_) wait_for_exit(pid_, may_log_in ? kStartingGrace : kReadyGrace);
   ::kill(pid_, SIGKILL);
   reap(pid_);
 }
 
-void SignerProcess::kill_now() {
-  ended_ = true;
-  ready_ = false;
+void SignerProcess::kill_now() { ended_ = true; }
+
+void SignerProcess::allow_login() {
+  signer::v1::ToSigner message;
+  message.set_log_in(true);
+  const std::string packet = message.SerializeAsString();
+  while (::send(socket_.get(), packet.data(), packet.size(), MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  }
+  enter(SignerPhase::LoggingIn);
+}
+
+void SignerProcess::enter(SignerPhase phase) {
+  phase_ = phase;
+  phase_since_ = clock_.steady();
 }
 
 void SignerProcess::watch(EventLoop& loop) {
@@ -185,9 +190,12 @@ std::vector<SignJob> SignerProcess::take_unfinished(bool blame) {
 
 void SignerProcess::receive() {
   google::protobuf::Arena arena;
+  bool was_reset = false;
   while (!ended_) {
     const ssize_t got = ::recv(socket_.get(), buffer_.data(), buffer_.size(), MSG_TRUNC);
     if (got < 0 && errno == EINTR) continue;
+    // It left without reading a batch: what it said before comes after this error.
+    if (got < 0 && errno == ECONNRESET && !std::exchange(was_reset, true)) continue;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
     if (got <= 0) {
       // A child that closed its socket is at its end; the signal does not change the exit status of
@@ -210,16 +218,19 @@ void SignerProcess::receive() {
 
 void SignerProcess::handle(const signer::v1::FromSigner& message) {
   if (message.has_failed()) {
-    const auto code = find_error_code(message.failed().code());
-    end(Error(code.value_or(ErrorCode::SignerProtocol), message.failed().detail()));
+    handle_failure(message.failed());
+    return;
+  }
+  if (message.phase() != signer::v1::PHASE_NONE) {
+    handle_phase(message.phase());
     return;
   }
   if (message.has_ready()) {
-    if (ready_) {
-      end(Error(ErrorCode::SignerProtocol, "a signer said twice that it is ready"));
+    if (phase_ != SignerPhase::LoggedIn) {
+      end(Error(ErrorCode::SignerProtocol, "a signer is ready that has not logged in"));
       return;
     }
-    ready_ = true;
+    enter(SignerPhase::Ready);
     events_.on_ready(*this, message.ready());
     return;
   }
@@ -233,6 +244,31 @@ void SignerProcess::handle(const signer::v1::FromSigner& message) {
   }
   start_clocks();
   events_.on_progress(*this);
+}
+
+void SignerProcess::handle_failure(const signer::v1::Failed& failed) {
+  const auto code = find_error_code(failed.code());
+  Error reason(code.value_or(ErrorCode::SignerProtocol), failed.detail());
+  if (!failed.waits_for_pin() || phase_ != SignerPhase::LoggingIn) {
+    end(std::move(reason));
+    return;
+  }
+  enter(SignerPhase::PinRefused);
+  events_.on_pin_refused(*this, std::move(reason));
+}
+
+void SignerProcess::handle_phase(signer::v1::Phase phase) {
+  if (phase == signer::v1::PHASE_PREPARED && phase_ == SignerPhase::Starting) {
+    enter(SignerPhase::Prepared);
+  } else if (phase == signer::v1::PHASE_LOGGED_IN && phase_ == SignerPhase::LoggingIn) {
+    enter(SignerPhase::LoggedIn);
+  } else if (phase == signer::v1::PHASE_NEW_PIN && phase_ == SignerPhase::PinRefused) {
+    enter(SignerPhase::NewPin);
+  } else {
+    end(Error(ErrorCode::SignerProtocol, "a phase of its start comes at a wrong time"));
+    return;
+  }
+  events_.on_phase(*this);
 }
 
 bool SignerProcess::handle_result(const signer::v1::SignResult& result) {
@@ -267,7 +303,6 @@ void SignerProcess::start_clocks() {
 void SignerProcess::end(Error reason) {
   if (ended_) return;
   ended_ = true;
-  ready_ = false;
   watch_.reset();
   events_.on_ended(*this, std::move(reason));
 }

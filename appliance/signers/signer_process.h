@@ -1,5 +1,6 @@
 // SignerProcess: one linesign-signer child: its socket, its pid, and the batches that it has.
 //
+// A start goes through the phases of SignerPhase; the child tries the PIN only after allow_login().
 // A batch is one packet of at most kMaxBatchItems intents. The child answers in smaller groups.
 // When this object goes, the child is told to leave, then killed, and reaped; intents that it had
 // are the owner's to redo.
@@ -30,6 +31,18 @@ constexpr size_t kMaxBatchItems = 8;
 constexpr size_t kMaxBatchBytes = 96 * 1024;  // fits the default socket buffer
 constexpr size_t kMaxSignerMessageBytes = 256 * 1024;
 
+enum class SignerPhase : uint8_t {
+  Starting,    // loads the module and finds the token
+  Prepared,    // waits until it may log in
+  LoggingIn,   // the one moment in which it tries the PIN
+  LoggedIn,    // finds and proves the key
+  Ready,       // signs
+  PinRefused,  // watches the PIN file, and does nothing else
+  NewPin       // the PIN file holds another PIN; it is leaving
+};
+
+const char* to_string(SignerPhase phase);
+
 // One intent on its way through the pool.
 struct SignJob {
   std::shared_ptr<const RecordedIntent> intent;
@@ -48,7 +61,11 @@ class SignerProcess final {
 
   // Called on the loop; `self` may be destroyed inside on_ended only.
   struct Events {
+    // Prepared, LoggedIn or NewPin.
+    std::function<void(SignerProcess& self)> on_phase;
     std::function<void(SignerProcess& self, const signer::v1::Ready& ready)> on_ready;
+    // It waits for another PIN.
+    std::function<void(SignerProcess& self, Error reason)> on_pin_refused;
     std::function<void(SignerProcess& self, SignJob job, const signer::v1::SignResult& result)>
         on_result;
     // A packet of results is done: room for more.
@@ -66,9 +83,15 @@ class SignerProcess final {
   ~SignerProcess();
 
   int pid() const { return pid_; }
-  bool is_ready() const { return ready_; }
-  SteadyTime started_at() const { return started_at_; }
+  SignerPhase phase() const { return phase_; }
+  SteadyTime phase_since() const { return phase_since_; }
+  bool is_ready() const { return phase_ == SignerPhase::Ready && !ended_; }
+  // The PIN is right: it has logged in.
+  bool is_logged_in() const { return (phase_ == SignerPhase::LoggedIn && !ended_) || is_ready(); }
   uint64_t signatures() const { return signatures_; }
+
+  // REQUIRES: phase() is Prepared. A broken socket is noticed by the end of the process.
+  void allow_login();
 
   // How many more batches keep it busy: two for each of its threads.
   size_t free_batches() const;
@@ -98,6 +121,9 @@ class SignerProcess final {
   void receive();
   void handle(const signer::v1::FromSigner& message);
   bool handle_result(const signer::v1::SignResult& result);
+  void handle_failure(const signer::v1::Failed& failed);
+  void handle_phase(signer::v1::Phase phase);
+  void enter(SignerPhase phase);
   void start_clocks();
   void end(Error reason);
 
@@ -106,8 +132,8 @@ class SignerProcess final {
   Events events_;
   UniqueFd socket_;
   int pid_;
-  SteadyTime started_at_;
-  bool ready_ = false;
+  SignerPhase phase_ = SignerPhase::Starting;
+  SteadyTime phase_since_;
   bool ended_ = false;
   uint64_t signatures_ = 0;
   std::deque<Batch> batches_;  // the first threads_ of them are running

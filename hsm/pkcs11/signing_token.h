@@ -1,12 +1,13 @@
 // SigningToken: a token, logged in once, with the CA key found, checked and ready to sign.
 //
 // Errors   Hsm*; is_transient_at_start() says which are worth another open()
-// Threads  open() and close() in one thread; one SigningKey per thread
+// Threads  open(), login() and close in one thread; one SigningKey per thread
 #ifndef LINESIGN_HSM_PKCS11_SIGNING_TOKEN_H_
 #define LINESIGN_HSM_PKCS11_SIGNING_TOKEN_H_
 
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "hsm/pkcs11/ca_key.h"
 #include "hsm/pkcs11/key_generation.h"
@@ -15,7 +16,8 @@
 
 namespace linesign {
 
-// A token that is logged in, before a key is chosen.
+// A token that is logged in, before a key is chosen: for ceremonies, which build certificates with
+// OpenSSL and so need libp11.
 class OpenToken final {
  public:
   // Loads the module, finds the token, opens `spare_sessions` and one more to be sure that libp11
@@ -47,8 +49,20 @@ class OpenToken final {
 
 class SigningToken final {
  public:
-  // The key must have the attributes of check_key_attributes() and be of type `type`
-  // (HsmKeyMismatch), and the token the mechanisms that it needs.
+  // Everything before the login: the module is loaded, the token found, and all the sessions are
+  // open that it will sign with, one for each thread and one more. No PIN is tried.
+  static Result<SigningToken> prepare(const std::filesystem::path& module,
+                                      const TokenSelector& token,
+                                      int threads);
+
+  // One try. Then this process is logged in.
+  Result<void> login(const SecretBytes& pin);
+
+  // After the login. The key must have the attributes of check_key_attributes() and be of type
+  // `type` (HsmKeyMismatch), and the token the mechanisms that it needs.
+  Result<void> choose_key(const KeySelector& key, KeyType type);
+
+  // All three.
   static Result<SigningToken> open(const std::filesystem::path& module,
                                    const TokenSelector& token,
                                    const KeySelector& key,
@@ -56,14 +70,14 @@ class SigningToken final {
                                    const SecretBytes& pin,
                                    int threads);
 
-  const TokenInfo& token() const { return token_.slot().token(); }
-  Result<std::unique_ptr<SigningKey>> make_signing_key() const { return key_.make_signing_key(); }
+  const TokenInfo& token() const;
+  // REQUIRES: choose_key() has succeeded. It keeps the module loaded.
+  Result<std::unique_ptr<SigningKey>> make_signing_key() const;
 
  private:
-  SigningToken(OpenToken token, TokenKey key) : token_(std::move(token)), key_(std::move(key)) {}
-
-  OpenToken token_;
-  TokenKey key_;
+  struct State;
+  explicit SigningToken(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  std::shared_ptr<State> state_;
 };
 
 }  // namespace linesign

@@ -34,10 +34,10 @@ bool same_text(const char* text, const std::string& wanted) {
   return text != nullptr && wanted == text;
 }
 
-// A signature of the token key, for one thread.
-class TokenSigningKey final : public SigningKey {
+// Signs through libp11, for one thread.
+class OpenSslSigningKey final : public SigningKey {
  public:
-  TokenSigningKey(std::shared_ptr<const void> owner, EvpKeyContext context, size_t limit)
+  OpenSslSigningKey(std::shared_ptr<const void> owner, EvpKeyContext context, size_t limit)
       : owner_(std::move(owner)), context_(std::move(context)), limit_(limit) {}
 
   Result<Bytes> sign(ByteView digest) override {
@@ -134,7 +134,7 @@ Result<std::unique_ptr<SigningKey>> TokenKey::make_signing_key() const {
   const int limit = EVP_PKEY_get_size(state_->key.get());
   if (limit <= 0) return fail(take_openssl_error("EVP_PKEY_get_size"));
   return std::unique_ptr<SigningKey>(
-      std::make_unique<TokenSigningKey>(state_, std::move(context), static_cast<size_t>(limit)));
+      std::make_unique<OpenSslSigningKey>(state_, std::move(context), static_cast<size_t>(limit)));
 }
 
 }  // namespace linesign

@@ -2,7 +2,7 @@
 //
 // libp11 waits for ever where a direct call returns an error. So Libp11Token is opened before the
 // login (reading token information after it fails on some tokens), the login and a probe of the
-// sessions are direct calls, and only then TokenKey is made.
+// sessions are direct calls, and only then TokenKey is made. Signers do without it: SigningToken.
 //
 // Errors   HsmTokenNotFound, HsmKeyNotFound, HsmKeyAmbiguous; from take_openssl_error()
 // Threads  open() in one; each make_signing_key() result belongs to one thread; all of them must be

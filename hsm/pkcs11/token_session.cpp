@@ -89,6 +89,20 @@ CK_RV TokenSession::probe_attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE t
   return functions_->C_GetAttributeValue(handle_, object, &attribute, 1);
 }
 
+Result<Bytes> TokenSession::sign(CK_MECHANISM_TYPE mechanism, CK_OBJECT_HANDLE key, ByteView data) {
+  CK_MECHANISM parameters{mechanism, nullptr, 0};
+  CK_RV rv = functions_->C_SignInit(handle_, &parameters, key);
+  if (rv != CKR_OK) return fail(ckr_error("C_SignInit", rv));
+  Bytes signature(kMaxTokenSignatureBytes);
+  CK_ULONG size = signature.size();
+  // C_Sign takes a pointer to non-const and does not write through it.
+  auto* bytes = const_cast<CK_BYTE*>(data.data());
+  rv = functions_->C_Sign(handle_, bytes, data.size(), signature.data(), &size);
+  if (rv != CKR_OK) return fail(ckr_error("C_Sign", rv));
+  signature.resize(std::min<size_t>(signature.size(), size));
+  return signature;
+}
+
 Result<KeyPairHandles> TokenSession::generate_key_pair(CK_MECHANISM_TYPE mechanism,
                                                        const ObjectTemplate& public_key,
                                                        const ObjectTemplate& private_key) {

@@ -1,4 +1,4 @@
-// TokenSession: one PKCS#11 session, by direct calls, for everything but signing.
+// TokenSession: one PKCS#11 session, by direct calls.
 //
 // The login belongs to the process, not to the session: it ends with the last session of the token.
 //
@@ -18,6 +18,8 @@
 #include "protocol/base/secret.h"
 
 namespace linesign {
+
+constexpr size_t kMaxTokenSignatureBytes = 512;  // RSA-4096
 
 enum class Access : uint8_t { ReadOnly, ReadWrite };
 
@@ -51,6 +53,9 @@ class TokenSession final {
   // What the token says when it is asked for the length of an attribute: CKR_ATTRIBUTE_SENSITIVE is
   // the right answer for key bytes.
   CK_RV probe_attribute(CK_OBJECT_HANDLE object, CK_ATTRIBUTE_TYPE type);
+
+  // One signature of at most kMaxTokenSignatureBytes, as the mechanism makes it.
+  Result<Bytes> sign(CK_MECHANISM_TYPE mechanism, CK_OBJECT_HANDLE key, ByteView data);
 
   Result<KeyPairHandles> generate_key_pair(CK_MECHANISM_TYPE mechanism,
                                            const ObjectTemplate& public_key,

@@ -37,11 +37,19 @@ Result<void> flush(const SignerChannel& channel, FromSigner& answer) {
 Result<void> process_batch(const SignerChannel& channel,
                            SigningWorker& worker,
                            const ToSigner& batch,
+                           std::chrono::milliseconds max_result_age,
                            FromSigner& answer) {
+  using std::chrono::steady_clock;
+  auto oldest = steady_clock::now();  // an upper limit of the age of the first result
   for (const auto& item : batch.items()) {
+    const auto start = steady_clock::now();
+    if (answer.results().empty()) oldest = start;
     auto done = worker.process(item, *answer.add_results());
     if (!done) answer.mutable_results()->RemoveLast();
-    const bool full = answer.results_size() == kMaxResultsPerPacket;
+    // The next one will take about as long as this one.
+    const auto now = steady_clock::now();
+    const bool full = answer.results_size() == kMaxResultsPerPacket ||
+                      now - oldest + (now - start) > max_result_age;
     auto sent = full || !done ? flush(channel, answer) : Result<void>();
     if (!done || !sent) return done ? sent : done;
   }
@@ -50,7 +58,9 @@ Result<void> process_batch(const SignerChannel& channel,
 
 }  // namespace
 
-Result<void> run_batches(const SignerChannel& channel, SigningWorker& worker) {
+Result<void> run_batches(const SignerChannel& channel,
+                         SigningWorker& worker,
+                         std::chrono::milliseconds max_result_age) {
   Bytes buffer;
   Arena arena;  // keeps its memory from batch to batch
   for (;;) {
@@ -59,7 +69,7 @@ Result<void> run_batches(const SignerChannel& channel, SigningWorker& worker) {
     auto* batch = Arena::CreateMessage<ToSigner>(&arena);
     auto* answer = Arena::CreateMessage<FromSigner>(&arena);
     LS_CHECK(parse_batch(*packet, *batch));
-    LS_CHECK(process_batch(channel, worker, *batch, *answer));
+    LS_CHECK(process_batch(channel, worker, *batch, max_result_age, *answer));
     arena.Reset();
   }
 }

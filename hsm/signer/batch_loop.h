@@ -1,13 +1,16 @@
 // Batch loop: what each thread of a signer does until linesignd closes the socket.
 //
-// Results go back in groups of at most kMaxResultsPerPacket, so that a crash loses less than a
-// batch and linesignd sees progress.
+// Results go back in groups of at most kMaxResultsPerPacket, and sooner when the next signature
+// would keep them longer than max_result_age: so linesignd sees each signature of a slow HSM when
+// it is made, and a crash loses little.
 //
 // Errors   SignerProtocol: a message that linesignd never sends; from SigningWorker::process().
 //          What was done before is sent first.
 // Threads  one call per thread, all on one channel
 #ifndef LINESIGN_HSM_SIGNER_BATCH_LOOP_H_
 #define LINESIGN_HSM_SIGNER_BATCH_LOOP_H_
+
+#include <chrono>
 
 #include "hsm/signer/signer_channel.h"
 #include "hsm/signer/signing_worker.h"
@@ -16,9 +19,12 @@ namespace linesign {
 
 constexpr int kMaxBatchItemsAccepted = 256;
 constexpr int kMaxResultsPerPacket = 8;
+constexpr std::chrono::milliseconds kMaxResultAge(20);
 
 // Returns without an error at the end of the stream.
-Result<void> run_batches(const SignerChannel& channel, SigningWorker& worker);
+Result<void> run_batches(const SignerChannel& channel,
+                         SigningWorker& worker,
+                         std::chrono::milliseconds max_result_age = kMaxResultAge);
 
 }  // namespace linesign
 

@@ -2,6 +2,7 @@
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
@@ -30,6 +31,24 @@ Result<void> drop_capabilities() {
 void ignore_terminal_signals() {
   for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE})
     static_cast<void>(std::signal(number, SIG_IGN));
+}
+
+Result<void> end_with_parent(int parent, ParentDeath how) {
+  if (how == ParentDeath::Grace) {
+    struct sigaction grace {};
+    grace.sa_handler = [](int /*number*/) {
+      ::alarm(static_cast<unsigned int>(kLoginGrace.count()));
+    };
+    grace.sa_flags = SA_RESTART;
+    if (::sigaction(SIGUSR2, &grace, nullptr) != 0)
+      return fail(ErrorCode::Internal, "SIGUSR2: " + errno_text(errno));
+  }
+  const int number = how == ParentDeath::Grace ? SIGUSR2 : SIGKILL;
+  if (::prctl(PR_SET_PDEATHSIG, number, 0, 0, 0) != 0)
+    return fail(ErrorCode::Internal, "PR_SET_PDEATHSIG: " + errno_text(errno));
+  // It may have ended before.
+  if (::getppid() != parent) return fail(ErrorCode::ConnectionClosed, "the parent is gone");
+  return {};
 }
 
 void let_others_go_first() {

@@ -5,8 +5,10 @@
 // is wrong that a new process would not have: threads may be inside the PKCS#11 module.
 #include <unistd.h>
 
+#include <chrono>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -15,6 +17,7 @@
 #include <spdlog/spdlog.h>
 #include <sysexits.h>
 
+#include "hsm/pkcs11/pin_file.h"
 #include "hsm/signer/batch_loop.h"
 #include "hsm/signer/hardening.h"
 #include "hsm/signer/signer_channel.h"
@@ -27,6 +30,7 @@ namespace {
 
 // A module that hangs while it is closed must not keep a signer that nobody wants any more.
 constexpr unsigned int kMaxCloseSeconds = 5;
+constexpr std::chrono::milliseconds kPinLookPeriod(250);
 
 [[noreturn]] void end(const Error& error) {
   spdlog::error(
@@ -35,16 +39,57 @@ constexpr unsigned int kMaxCloseSeconds = 5;
   ::_exit(error.exit_code());
 }
 
-// A wrong message is not answered; a peer that is gone cannot be.
+signer::v1::FromSigner failed(const Error& error) {
+  signer::v1::FromSigner message;
+  message.mutable_failed()->set_code(static_cast<uint32_t>(error.code()));
+  message.mutable_failed()->set_detail(error.detail());
+  return message;
+}
+
+// A wrong message is not answered; a peer that is gone cannot be. linesignd logs what it is told.
 [[noreturn]] void end(const Error& error, const SignerChannel& channel) {
   if (error.code() == ErrorCode::ConnectionClosed) ::_exit(EX_OK);
-  if (error.code() != ErrorCode::SignerProtocol) {
-    signer::v1::FromSigner message;
-    message.mutable_failed()->set_code(static_cast<uint32_t>(error.code()));
-    message.mutable_failed()->set_detail(error.detail());
-    static_cast<void>(channel.send(message).has_value());
-  }
+  if (error.code() != ErrorCode::SignerProtocol && channel.send(failed(error)).has_value())
+    ::_exit(error.exit_code());
   end(error);
+}
+
+Result<void> send_phase(const SignerChannel& channel, signer::v1::Phase phase) {
+  signer::v1::FromSigner message;
+  message.set_phase(phase);
+  return channel.send(message);
+}
+
+// Until linesignd lets this process try the PIN.
+Result<void> wait_for_login(const SignerChannel& channel) {
+  LS_CHECK(send_phase(channel, signer::v1::PHASE_PREPARED));
+  Bytes buffer;
+  LS_TRY(const std::optional<ByteView> packet, channel.receive(buffer));
+  if (!packet) return fail(ErrorCode::ConnectionClosed, "linesignd closed the socket");
+  signer::v1::ToSigner order;
+  if (!order.ParseFromArray(packet->data(), static_cast<int>(packet->size())) || !order.log_in() ||
+      !order.items().empty())
+    return fail(ErrorCode::SignerProtocol, "not the message that allows the login");
+  return {};
+}
+
+// The refused PIN is compared here and forgotten, so that it is never tried again by itself and
+// linesignd never learns it.
+Result<void> wait_for_new_pin(const SignerChannel& channel,
+                              const std::filesystem::path& file,
+                              const SecretBytes& refused) {
+  spdlog::warn("PIN refused code={} file={} waiting for another PIN in it",
+               error_info(ErrorCode::HsmPinRefused).name,
+               file.string());
+  SecretBytes seen;  // a file that somebody is writing is not yet what he means
+  while (!channel.wait_for_end(kPinLookPeriod)) {
+    auto pin = read_pin_file(file);
+    const bool is_new = pin && !equal(pin->reveal(), refused.reveal());
+    if (is_new && equal(pin->reveal(), seen.reveal()))
+      return send_phase(channel, signer::v1::PHASE_NEW_PIN);
+    seen = is_new ? std::move(*pin) : SecretBytes();
+  }
+  return {};
 }
 
 Result<void> send_ready(const SignerChannel& channel, const StartedSigner& signer) {
@@ -53,6 +98,7 @@ Result<void> send_ready(const SignerChannel& channel, const StartedSigner& signe
   signer::v1::FromSigner message;
   message.mutable_ready()->set_profile_sha256(profile.data(), profile.size());
   message.mutable_ready()->set_token(fmt::format("{} ({})", token.label, token.serial));
+  message.mutable_ready()->set_sign_us(static_cast<uint32_t>(signer.proof_time.count()));
   return channel.send(message);
 }
 
@@ -70,10 +116,25 @@ void run(const SignerChannel& channel, StartedSigner& signer) {
 Result<void> serve(const std::filesystem::path& config, const SignerChannel& channel) {
   LS_CHECK(forbid_core_dumps());
   LS_CHECK(drop_capabilities());
+  const int parent = channel.peer().value_or(0);
+  LS_CHECK(end_with_parent(parent, ParentDeath::Grace));
   LS_TRY(const SignerSettings settings, load_signer_settings(config));
-  LS_TRY(StartedSigner signer, start_signer(settings));
-  LS_CHECK(send_ready(channel, signer));
-  run(channel, signer);
+  StartSteps steps;
+  steps.before_login = [&channel] { return wait_for_login(channel); };
+  steps.after_login = [&channel, parent]() -> Result<void> {
+    LS_CHECK(end_with_parent(parent, ParentDeath::Kill));
+    return send_phase(channel, signer::v1::PHASE_LOGGED_IN);
+  };
+  auto signer = start_signer(settings, steps);
+  if (!signer && steps.refused_pin) {
+    signer::v1::FromSigner message = failed(signer.error());
+    message.mutable_failed()->set_waits_for_pin(true);
+    LS_CHECK(channel.send(message));
+    return wait_for_new_pin(channel, settings.token.pin_file, *steps.refused_pin);
+  }
+  if (!signer) return fail(signer.error());
+  LS_CHECK(send_ready(channel, *signer));
+  run(channel, *signer);
   ::alarm(kMaxCloseSeconds);
   return {};
 }

@@ -1,6 +1,7 @@
 #include "hsm/signer/signer_channel.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -8,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "protocol/base/file.h"
+#include "protocol/base/process.h"
 
 namespace linesign {
 
@@ -41,6 +43,13 @@ Result<std::optional<ByteView>> SignerChannel::receive(Bytes& buffer) const {
     return fail(ErrorCode::SignerProtocol, "a packet is longer than allowed");
   return std::optional<ByteView>(ByteView(buffer.data(), static_cast<size_t>(got)));
 }
+
+bool SignerChannel::wait_for_end(std::chrono::milliseconds time) const {
+  pollfd end{.fd = socket_.get(), .events = POLLIN | POLLRDHUP, .revents = 0};
+  return ::poll(&end, 1, static_cast<int>(time.count())) == 1;
+}
+
+std::optional<int> SignerChannel::peer() const { return peer_process(socket_.get()); }
 
 Result<void> SignerChannel::send(const signer::v1::FromSigner& message) const {
   const size_t size = message.ByteSizeLong();

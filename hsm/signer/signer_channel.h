@@ -6,6 +6,7 @@
 #ifndef LINESIGN_HSM_SIGNER_SIGNER_CHANNEL_H_
 #define LINESIGN_HSM_SIGNER_SIGNER_CHANNEL_H_
 
+#include <chrono>
 #include <optional>
 
 #include "protocol/base/bytes.h"
@@ -25,6 +26,12 @@ class SignerChannel final {
   // The packet, in `buffer`; absent at the end: linesignd closed the socket.
   Result<std::optional<ByteView>> receive(Bytes& buffer) const;
   Result<void> send(const signer::v1::FromSigner& message) const;
+
+  // True: linesignd closed the socket within the time. It sends nothing in this state.
+  bool wait_for_end(std::chrono::milliseconds time) const;
+
+  // The process that made the socket pair: linesignd.
+  std::optional<int> peer() const;
 
  private:
   explicit SignerChannel(UniqueFd socket) : socket_(std::move(socket)) {}

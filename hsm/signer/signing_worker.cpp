@@ -73,8 +73,12 @@ Result<void> SigningWorker::process(const signer::v1::SignItem& item,
     result.set_detail(tbs.error().detail());
     return {};
   }
+  const auto before = std::chrono::steady_clock::now();
   LS_TRY(const Bytes signature, sign(*tbs, as_bytes(item.tbs_sha256())));
+  const auto took = std::chrono::steady_clock::now() - before;
   result.set_signature(signature.data(), signature.size());
+  result.set_sign_us(
+      static_cast<uint32_t>(std::chrono::duration_cast<std::chrono::microseconds>(took).count()));
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "hsm/pkcs11/key_proof.h"
 #include "hsm/pkcs11/pin_file.h"
@@ -23,18 +24,28 @@ constexpr std::array<std::string_view, 7> kTablesOfOthers = {
 
 void pause_for(milliseconds time) { std::this_thread::sleep_for(time); }
 
-Result<SigningToken> open_token(const SignerSettings& settings,
-                                KeyType type,
-                                const SecretBytes& pin) {
+// A wrong PIN costs one try at a time, and SoftHSM2 rewrites a file of the token.
+Result<void> log_in(const SignerSettings& settings, SigningToken& token, StartSteps& steps) {
+  // Now, not at the start: somebody may have mended the file while this process waited.
+  LS_TRY(SecretBytes pin, read_pin_file(settings.token.pin_file));
+  LS_TRY(const LoginLock lock, LoginLock::take(settings.login_lock));
+  auto done = token.login(pin);
+  if (!done && done.error().code() == ErrorCode::HsmPinRefused) steps.refused_pin = std::move(pin);
+  return done;
+}
+
+Result<SigningToken> open_token(const SignerSettings& settings, KeyType type, StartSteps& steps) {
   const TokenSettings& token = settings.token;
   const KeySelector key{token.key_label, from_hex(token.key_id_hex).value_or(Bytes())};
-  LS_TRY(const LoginLock lock, LoginLock::take(settings.login_lock));
-  return SigningToken::open(token.module,
-                            {token.token_label, token.token_serial},
-                            key,
-                            type,
-                            pin,
-                            settings.threads_per_signer);
+  LS_TRY(SigningToken open,
+         SigningToken::prepare(
+             token.module, {token.token_label, token.token_serial}, settings.threads_per_signer));
+  // Once: who may try the PIN may also try the login again after a passing error.
+  if (const auto ask = std::exchange(steps.before_login, nullptr)) LS_CHECK(ask());
+  LS_CHECK(log_in(settings, open, steps));
+  if (const auto tell = std::exchange(steps.after_login, nullptr)) LS_CHECK(tell());
+  LS_CHECK(open.choose_key(key, type));
+  return open;
 }
 
 }  // namespace
@@ -46,29 +57,37 @@ Result<SignerSettings> load_signer_settings(const std::filesystem::path& file) {
   return signer;
 }
 
-Result<SigningToken> open_signing_token(const SignerSettings& settings, KeyType type) {
-  LS_TRY(const SecretBytes pin, read_pin_file(settings.token.pin_file));
-  auto token = open_token(settings, type, pin);
+Result<SigningToken> open_signing_token(const SignerSettings& settings,
+                                        KeyType type,
+                                        StartSteps& steps) {
+  // Before the HSM is asked for anything.
+  LS_CHECK(read_pin_file(settings.token.pin_file));
+  auto token = open_token(settings, type, steps);
   for (const milliseconds wait : kStartPauses) {
     if (token || !is_transient_at_start(token.error().code())) return token;
     pause_for(wait);
-    token = open_token(settings, type, pin);
+    token = open_token(settings, type, steps);
   }
   return token;
 }
 
-Result<StartedSigner> start_signer(const SignerSettings& settings) {
+Result<StartedSigner> start_signer(const SignerSettings& settings, StartSteps& steps) {
   LS_TRY(const CaCertificate ca, CaCertificate::load(settings.ca_certificate));
   LS_TRY(CertificateBuilder builder, CertificateBuilder::create(settings.profile, ca));
-  LS_TRY(SigningToken token, open_signing_token(settings, ca.key_type()));
-  std::vector<SigningWorker> workers;
+  LS_TRY(SigningToken token, open_signing_token(settings, ca.key_type(), steps));
+  StartedSigner signer{.builder = std::move(builder), .token = std::move(token), .workers = {}};
   for (int i = 0; i < settings.threads_per_signer; ++i) {
-    LS_TRY(std::unique_ptr<SigningKey> key, token.make_signing_key());
-    if (i == 0) LS_CHECK(prove_key(*key, ca));
-    LS_TRY(SigningWorker worker, SigningWorker::create(builder, std::move(key), pause_for));
-    workers.push_back(std::move(worker));
+    LS_TRY(std::unique_ptr<SigningKey> key, signer.token.make_signing_key());
+    if (i == 0) {
+      const auto before = std::chrono::steady_clock::now();
+      LS_CHECK(prove_key(*key, ca));
+      signer.proof_time = std::chrono::duration_cast<std::chrono::microseconds>(
+          std::chrono::steady_clock::now() - before);
+    }
+    LS_TRY(SigningWorker worker, SigningWorker::create(signer.builder, std::move(key), pause_for));
+    signer.workers.push_back(std::move(worker));
   }
-  return StartedSigner{std::move(builder), std::move(token), std::move(workers)};
+  return signer;
 }
 
 }  // namespace linesign

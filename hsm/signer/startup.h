@@ -1,11 +1,17 @@
 // Start of a signer: from settings to proved keys.
 //
+// Only the login is under the login lock, so that a start that hangs before or after it holds up
+// nobody. What the login of another process does to a SoftHSM token meanwhile is passing.
+//
 // Errors   as they are found: configuration, CA certificate, PIN file, Hsm*. What another process's
 //          login may cause is tried a few times; a refused PIN never.
 // Threads  one; what it returns is then shared out, a worker to each thread
 #ifndef LINESIGN_HSM_SIGNER_STARTUP_H_
 #define LINESIGN_HSM_SIGNER_STARTUP_H_
 
+#include <chrono>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,16 +24,26 @@ namespace linesign {
 struct StartedSigner {
   CertificateBuilder builder;
   SigningToken token;
-  std::vector<SigningWorker> workers;  // gone before the token
+  std::vector<SigningWorker> workers;       // gone before the token
+  std::chrono::microseconds proof_time{0};  // what the first signature took
+};
+
+// Who waits for a start takes part in it. Empty functions: nobody does.
+struct StartSteps {
+  std::function<Result<void>()> before_login;  // once; returns when this process may try the PIN
+  std::function<Result<void>()> after_login;   // the PIN is right
+  std::optional<SecretBytes> refused_pin;      // after HsmPinRefused: the one that was tried
 };
 
 // [hsm], [ca] and [profile] of linesign.toml; the tables of others are left alone.
 Result<SignerSettings> load_signer_settings(const std::filesystem::path& file);
 
 // The login alone, under the login lock; for measurements of the token. `type` is the CA key's.
-Result<SigningToken> open_signing_token(const SignerSettings& settings, KeyType type);
+Result<SigningToken> open_signing_token(const SignerSettings& settings,
+                                        KeyType type,
+                                        StartSteps& steps);
 
-Result<StartedSigner> start_signer(const SignerSettings& settings);
+Result<StartedSigner> start_signer(const SignerSettings& settings, StartSteps& steps);
 
 }  // namespace linesign
 

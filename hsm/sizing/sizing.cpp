@@ -133,11 +133,14 @@ std::optional<uint64_t> sessions_left(const SizingResult& probe) {
 
 Result<SizingTarget> load_sizing_target(const std::filesystem::path& config) {
   LS_TRY(const SignerSettings settings, load_signer_settings(config));
-  return SizingTarget{settings.token, settings.ca_certificate, settings.login_lock};
+  return SizingTarget{
+      settings.token, settings.ca_certificate, settings.login_lock, settings.sign_timeout};
 }
 
 SizingTarget sizing_target(const ThrowawayToken& token) {
-  return SizingTarget{token.token, token.ca_certificate, token.folder / "login.lock"};
+  return SizingTarget{.token = token.token,
+                      .ca_certificate = token.ca_certificate,
+                      .login_lock = token.folder / "login.lock"};
 }
 
 Result<SizingResult> measure(const SizingSettings& settings) {
@@ -192,6 +195,7 @@ Result<SizingReport> size_hsm(const SizingRequest& request,
   report.cores = limits.cores;
   report.session_maximum = probe.session_maximum;
   report.sessions_of_others = probe.sessions_of_others;
+  report.sign_timeout = request.target.sign_timeout;
   report.steps = std::move(knee.steps);
   report.knee = knee.best;
   report.end_reason = std::move(knee.end_reason);

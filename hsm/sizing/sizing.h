@@ -33,7 +33,8 @@ namespace linesign {
 struct SizingTarget {
   TokenSettings token;
   std::filesystem::path ca_certificate;
-  std::filesystem::path login_lock;  // made if it is not there
+  std::filesystem::path login_lock;           // made if it is not there
+  std::chrono::milliseconds sign_timeout{0};  // of the configuration; 0: there is none
 };
 
 // [hsm] and [ca] of a linesign.toml, read as a signer reads them: the login lock is the signers'.
@@ -97,9 +98,10 @@ struct SizingReport {
   int cores = 0;
   std::optional<uint64_t> session_maximum;
   uint64_t sessions_of_others = 0;
-  std::vector<SizingStep> steps;  // in the order in which they were made; never empty
-  size_t knee = 0;                // of the steps: the one to use
-  std::string end_reason;         // why there was no further step, in words
+  std::chrono::milliseconds sign_timeout{0};  // of the target
+  std::vector<SizingStep> steps;              // in the order in which they were made; never empty
+  size_t knee = 0;                            // of the steps: the one to use
+  std::string end_reason;                     // why there was no further step, in words
 };
 
 // `on_step` may be empty.

@@ -6,7 +6,26 @@
 namespace linesign {
 namespace {
 
-constexpr const char* kRow = "{:>9} {:>8} {:>9} {:>15} {:>15} {:>11}\n";
+constexpr const char* kRow = "{:>9} {:>8} {:>9} {:>15} {:>8} {:>15} {:>11}\n";
+constexpr double kMillisecondsPerSecond = 1000;
+
+// What a certificate costs one session.
+double milliseconds_each(const SizingStep& step) {
+  if (step.certificates_per_second <= 0) return 0;
+  return step.processes * step.threads * kMillisecondsPerSecond / step.certificates_per_second;
+}
+
+// A signer that works alone shows what the HSM takes for a signature.
+std::string timeout_text(const SizingReport& report) {
+  const double alone = milliseconds_each(report.steps.front());
+  const auto limit = static_cast<double>(report.sign_timeout.count());
+  if (alone * 2 <= limit || report.sign_timeout.count() == 0) return {};
+  return fmt::format(
+      "WARNING: a signature takes {:.0f} ms, more than half of sign_timeout ({:.0f} "
+      "ms) in [hsm]: raise it\n",
+      alone,
+      limit);
+}
 
 std::string sessions_text(const SizingReport& report) {
   if (!report.session_maximum) return "the token names no limit of sessions";
@@ -16,13 +35,15 @@ std::string sessions_text(const SizingReport& report) {
 }
 
 std::string step_json(const SizingStep& step) {
-  return fmt::format(R"({{"processes":{},"threads":{},"certificates_per_second":{:.1f},)"
-                     R"("certificates_per_cpu_second":{:.1f},"cores_busy":{:.2f}}})",
-                     step.processes,
-                     step.threads,
-                     step.certificates_per_second,
-                     step.certificates_per_cpu_second,
-                     step.cpu_seconds_per_second);
+  return fmt::format(
+      R"({{"processes":{},"threads":{},"certificates_per_second":{:.1f},)"
+      R"("milliseconds_each":{:.2f},"certificates_per_cpu_second":{:.1f},"cores_busy":{:.2f}}})",
+      step.processes,
+      step.threads,
+      step.certificates_per_second,
+      milliseconds_each(step),
+      step.certificates_per_cpu_second,
+      step.cpu_seconds_per_second);
 }
 
 }  // namespace
@@ -34,8 +55,14 @@ std::string sizing_config_lines(const SizingReport& report) {
 }
 
 std::string sizing_head_text() {
-  return fmt::format(
-      kRow, "processes", "threads", "sessions", "certificates/s", "per CPU-second", "cores busy");
+  return fmt::format(kRow,
+                     "processes",
+                     "threads",
+                     "sessions",
+                     "certificates/s",
+                     "ms each",
+                     "per CPU-second",
+                     "cores busy");
 }
 
 std::string sizing_step_text(const SizingStep& step) {
@@ -44,6 +71,7 @@ std::string sizing_step_text(const SizingStep& step) {
                      step.threads,
                      step.processes * (step.threads + 1),
                      fmt::format("{:.0f}", step.certificates_per_second),
+                     fmt::format("{:.2f}", milliseconds_each(step)),
                      fmt::format("{:.0f}", step.certificates_per_cpu_second),
                      fmt::format("{:.2f}", step.cpu_seconds_per_second));
 }
@@ -51,12 +79,13 @@ std::string sizing_step_text(const SizingStep& step) {
 std::string sizing_end_text(const SizingReport& report) {
   const SizingStep& knee = report.steps[report.knee];
   return fmt::format(
-      "\ntoken {}, CA key {}, {} cores; {}\nno further step: {}\n"
+      "\ntoken {}, CA key {}, {} cores; {}\n{}no further step: {}\n"
       "the fewest sessions within 5 % of the highest: {} certificates/s with\n\n{}",
       report.token,
       to_string(report.ca_key),
       report.cores,
       sessions_text(report),
+      timeout_text(report),
       report.end_reason,
       static_cast<uint64_t>(knee.certificates_per_second),
       sizing_config_lines(report));

@@ -1,11 +1,9 @@
 // The process that measure() starts.
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <ctime>
 #include <latch>
 #include <optional>
@@ -61,10 +59,12 @@ Result<SigningToken> log_in(const WorkerJob& job, const CaCertificate& ca) {
   settings.token = job.target.token;
   settings.threads_per_signer = job.threads;
   settings.login_lock = job.target.login_lock;
-  LS_TRY(SigningToken token, open_signing_token(settings, ca.key_type()));
-  // From here on a kill hurts nobody: if the measurement is killed, its workers go too.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  return token;
+  // After the login a kill hurts nobody: if the measurement is killed, its workers go at once.
+  const int parent = ::getppid();
+  LS_CHECK(end_with_parent(parent, ParentDeath::Grace));
+  StartSteps steps;
+  steps.after_login = [parent] { return end_with_parent(parent, ParentDeath::Kill); };
+  return open_signing_token(settings, ca.key_type(), steps);
 }
 
 Result<std::vector<SigningLoop>> make_loops(const WorkerJob& job,

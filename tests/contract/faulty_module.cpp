@@ -2,8 +2,13 @@
 //
 // Settings, from the environment of the process that loads it:
 //   LINESIGN_FAULTS     "C_Login:1-2=0x5 C_Sign:3=0xb3 C_Sign:4=flip": which calls, counted from 1
-//                       per process, return what; "flip" inverts one bit of a good signature
+//                       per process, return what; "flip" inverts one bit of a good signature,
+//                       "hang" never returns. With "@FILE" behind it only in the process that makes
+//                       FILE
 //   LINESIGN_FAULT_LOG  a file that gets one line with the name of each call that may be broken
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -18,12 +23,14 @@
 namespace {
 
 constexpr CK_RV kFlip = static_cast<CK_RV>(-2);
+constexpr CK_RV kHang = static_cast<CK_RV>(-3);
 
 struct Fault {
   std::string call;
   unsigned long first = 0;
   unsigned long last = 0;
   CK_RV answer = CKR_OK;
+  std::string once;  // the file
 };
 
 struct Faults {
@@ -49,8 +56,16 @@ Fault parse_fault(const std::string& word) {
   const size_t dash = range.find('-');
   fault.first = std::stoul(range);
   fault.last = dash == std::string::npos ? fault.first : std::stoul(range.substr(dash + 1));
-  const std::string answer = word.substr(equals + 1);
-  fault.answer = answer == "flip" ? kFlip : std::stoul(answer, nullptr, 0);
+  std::string answer = word.substr(equals + 1);
+  if (const size_t at = answer.find('@'); at != std::string::npos) {
+    fault.once = answer.substr(at + 1);
+    answer.resize(at);
+  }
+  if (answer == "flip") {
+    fault.answer = kFlip;
+  } else {
+    fault.answer = answer == "hang" ? kHang : std::stoul(answer, nullptr, 0);
+  }
   return fault;
 }
 
@@ -60,15 +75,36 @@ void load_faults() {
   for (std::string word; words >> word;) faults().list.push_back(parse_fault(word));
 }
 
-// What this call is told to return; CKR_OK: nothing.
-CK_RV next_fault(const std::string& call) {
+bool is_first(const std::string& file) {
+  return file.empty() || ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600) >= 0;
+}
+
+CK_RV find_fault(const std::string& call) {
   const std::lock_guard<std::mutex> lock(faults().mutex);
   if (const char* log = std::getenv("LINESIGN_FAULT_LOG"))
     std::ofstream(log, std::ios::app) << call << "\n";
   const unsigned long number = ++faults().counts[call];
   for (const Fault& fault : faults().list)
-    if (fault.call == call && number >= fault.first && number <= fault.last) return fault.answer;
+    if (fault.call == call && number >= fault.first && number <= fault.last && is_first(fault.once))
+      return fault.answer;
   return CKR_OK;
+}
+
+// What this call is told to return; CKR_OK: nothing.
+CK_RV next_fault(const std::string& call) {
+  const CK_RV fault = find_fault(call);
+  while (fault == kHang) ::pause();
+  return fault;
+}
+
+CK_RV initialize(void* arguments) {
+  if (const CK_RV fault = next_fault("C_Initialize"); fault != CKR_OK) return fault;
+  return faults().real->C_Initialize(arguments);
+}
+
+CK_RV find_objects_init(CK_SESSION_HANDLE session, CK_ATTRIBUTE* wanted, CK_ULONG count) {
+  if (const CK_RV fault = next_fault("C_FindObjectsInit"); fault != CKR_OK) return fault;
+  return faults().real->C_FindObjectsInit(session, wanted, count);
 }
 
 CK_RV open_session(CK_SLOT_ID slot,
@@ -111,6 +147,8 @@ extern "C" CK_RV C_GetFunctionList(CK_FUNCTION_LIST** list) {
     const auto get = reinterpret_cast<CK_C_GetFunctionList>(::dlsym(library, "C_GetFunctionList"));
     if (get == nullptr || get(&all.real) != CKR_OK) return CKR_GENERAL_ERROR;
     all.ours = *all.real;
+    all.ours.C_Initialize = initialize;
+    all.ours.C_FindObjectsInit = find_objects_init;
     all.ours.C_OpenSession = open_session;
     all.ours.C_Login = login;
     all.ours.C_Sign = sign;

@@ -1,6 +1,8 @@
 // linesign-signer as linesignd starts it: over a socket pair, on a token that it cannot write to.
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -12,6 +14,7 @@
 #include <sysexits.h>
 
 #include "hsm/signer/signer_channel.h"
+#include "protocol/base/process.h"
 #include "protocol/base/spawn.h"
 #include "tests/contract/ceremony_fixture.h"
 #include "tests/support/software_ca.h"
@@ -27,10 +30,13 @@ using test::SoftHsm;
 constexpr int kChildSocket = 3;
 constexpr int kPatienceMs = 20'000;
 
-// One linesign-signer, killed and reaped when it goes.
+enum class Login : uint8_t { Allowed, Asked };
+
+// One linesign-signer, killed and reaped when it goes. It may log in when it is prepared, unless
+// the test wants to be asked.
 class SignerProcess final {
  public:
-  explicit SignerProcess(const std::filesystem::path& config) {
+  explicit SignerProcess(const std::filesystem::path& config, Login login = Login::Allowed) {
     int fds[2] = {-1, -1};
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) std::abort();
     socket_ = UniqueFd(fds[0]);
@@ -46,6 +52,7 @@ class SignerProcess final {
         program.data(), config_flag.data(), path.data(), fd_flag.data(), fd.data(), nullptr};
     if (::posix_spawn(&pid_, LINESIGN_SIGNER, actions.get(), nullptr, arguments, environ) != 0)
       std::abort();
+    if (login == Login::Allowed) allow_login();
   }
   SignerProcess(const SignerProcess&) = delete;
   SignerProcess& operator=(const SignerProcess&) = delete;
@@ -56,20 +63,47 @@ class SignerProcess final {
   int pid() const { return pid_; }
   void close_socket() { socket_.reset(); }
 
+  void allow_login() const {
+    ToSigner order;
+    order.set_log_in(true);
+    send(order.SerializeAsString());
+  }
+
+  // What it says beside the phases of its start.
+  std::optional<FromSigner> receive() const {
+    auto message = receive_any();
+    while (message && message->phase() != signer::v1::PHASE_NONE) message = receive_any();
+    return message;
+  }
+
+  void expect_phase(signer::v1::Phase phase) const {
+    const auto message = receive_any();
+    ASSERT_TRUE(message.has_value());
+    EXPECT_EQ(message->phase(), phase) << message->ShortDebugString();
+  }
+
+  bool is_silent_for(int milliseconds) const {
+    pollfd readable{.fd = socket_.get(), .events = POLLIN, .revents = 0};
+    return ::poll(&readable, 1, milliseconds) == 0;
+  }
+
   void send(const std::string& packet) const {
     EXPECT_EQ(::send(socket_.get(), packet.data(), packet.size(), MSG_NOSIGNAL),
               static_cast<ssize_t>(packet.size()));
   }
 
   // Absent: it closed its socket, or says nothing.
-  std::optional<FromSigner> receive() const {
+  std::optional<FromSigner> receive_any() const {
     pollfd readable{.fd = socket_.get(), .events = POLLIN, .revents = 0};
     if (::poll(&readable, 1, kPatienceMs) != 1) {
       ADD_FAILURE() << "the signer says nothing";
       return std::nullopt;
     }
     std::string packet(kMaxSignerPacketBytes, '\0');
-    const ssize_t got = ::recv(socket_.get(), packet.data(), packet.size(), 0);
+    ssize_t got = ::recv(socket_.get(), packet.data(), packet.size(), 0);
+    // It left without reading something: what it said before comes after this error.
+    if (got < 0 && errno == ECONNRESET)
+      got = ::recv(socket_.get(), packet.data(), packet.size(), 0);
     if (got <= 0) return std::nullopt;
     FromSigner message;
     EXPECT_TRUE(message.ParseFromArray(packet.data(), static_cast<int>(got)));
@@ -172,6 +206,34 @@ class LinesignSigner : public test::CeremonyFixture {
     EXPECT_EQ(signer.wait(), error_info(code).exit_code);
   }
 
+  // A process starts a signer, which hangs in `call`; then that process is killed.
+  bool ends_with_its_parent(const std::filesystem::path& config, const std::string& call) const {
+    ::prctl(PR_SET_CHILD_SUBREAPER, 1);  // to reap it ourselves
+    int fds[2] = {-1, -1};
+    if (::pipe2(fds, O_CLOEXEC) != 0) return false;
+    const UniqueFd reads(fds[0]);
+    const UniqueFd writes(fds[1]);
+    const pid_t parent = ::fork();
+    if (parent == 0) {
+      const SignerProcess signer(config);
+      const int pid = signer.pid();
+      if (::write(writes.get(), &pid, sizeof pid) == sizeof pid)
+        for (;;) ::pause();
+      ::_exit(1);
+    }
+    int pid = 0;
+    if (::read(reads.get(), &pid, sizeof pid) != sizeof pid) return false;
+    const UniqueFd signer = open_process(pid);
+    for (int i = 0; i < kPatienceMs / 10 && count_calls(call) == 0; ++i) ::poll(nullptr, 0, 10);
+    ::kill(parent, SIGKILL);
+    reap(parent);
+    const bool has_ended = wait_for_exit(signer, std::chrono::milliseconds(kPatienceMs));
+    kill_process(signer);
+    reap(pid);
+    std::filesystem::remove(folder() / "calls");
+    return has_ended;
+  }
+
   // How many of the results that come hold a signature, until the socket closes or `count` came.
   static int count_signed(const SignerProcess& signer, int count) {
     int signatures = 0;
@@ -263,11 +325,48 @@ TEST_F(LinesignSigner, StartsManyAtOnce) {
   for (const auto& signer : signers) expect_ready(*signer);
 }
 
-TEST_F(LinesignSigner, TriesAWrongPinOnce) {
+TEST_F(LinesignSigner, TriesThePinOnlyWhenItMay) {
+  SignerProcess signer(write_faulty_config(""), Login::Asked);
+  signer.expect_phase(signer::v1::PHASE_PREPARED);
+  EXPECT_EQ(count_calls("C_Login"), 0);
+  signer.allow_login();
+  signer.expect_phase(signer::v1::PHASE_LOGGED_IN);
+  expect_ready(signer);
+  EXPECT_EQ(count_calls("C_Login"), 1);
+}
+
+TEST_F(LinesignSigner, TriesAWrongPinOnceAndWaitsForAnotherOne) {
   hsm_.write_pin("999999");
   SignerProcess signer(write_faulty_config(""));
-  expect_failed(signer, ErrorCode::HsmPinRefused);
-  EXPECT_EQ(count_calls("C_Login"), 1);
+  const auto message = signer.receive();
+  ASSERT_TRUE(message && message->has_failed());
+  EXPECT_EQ(message->failed().code(), static_cast<uint32_t>(ErrorCode::HsmPinRefused));
+  EXPECT_TRUE(message->failed().waits_for_pin());
+  hsm_.write_pin("999999");
+  EXPECT_TRUE(signer.is_silent_for(800)) << "the same PIN in a new file";
+  hsm_.write_pin(test::kUserPin);
+  signer.expect_phase(signer::v1::PHASE_NEW_PIN);
+  EXPECT_EQ(signer.wait(), EX_OK);
+  EXPECT_EQ(count_calls("C_Login"), 1) << "the new PIN is for a new process";
+}
+
+// libp11 waits for ten seconds where C_OpenSession fails; no session is its own.
+TEST_F(LinesignSigner, OpensItsSessionsItselfAndTriesAgain) {
+  for (const std::string call : {"1", "2", "3", "4", "5"}) {
+    std::filesystem::remove(folder() / "calls");
+    SignerProcess signer(write_faulty_config("C_OpenSession:" + call + "=0xb1"));
+    expect_ready(signer);
+    signer.send(make_batch(1).SerializeAsString());
+    EXPECT_EQ(count_signed(signer, 1), 1);
+    const int failed = call == "1" || call == "2" ? std::stoi(call) : 0;
+    EXPECT_EQ(count_calls("C_OpenSession"), failed + 2) << call;
+  }
+}
+
+TEST_F(LinesignSigner, EndsWithItsParentHoweverItHangs) {
+  for (const std::string call : {"C_Login", "C_FindObjectsInit", "C_Sign"}) {
+    ASSERT_TRUE(ends_with_its_parent(write_faulty_config(call + ":1=hang"), call)) << call;
+  }
 }
 
 TEST_F(LinesignSigner, TriesATokenThatIsBusyWithAnotherLoginAgain) {
@@ -331,6 +430,7 @@ TEST_F(LinesignSigner, TellsNothingSecret) {
     const auto message = signer.receive();
     ASSERT_TRUE(message && message->has_failed());
     EXPECT_EQ(message->failed().detail().find("271828"), std::string::npos);
+    signer.close_socket();
     signer.wait();
   }
   output = testing::internal::GetCapturedStderr();

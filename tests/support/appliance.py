@@ -44,6 +44,15 @@ def wait_until(condition, what, timeout=20.0):
         time.sleep(0.02)
 
 
+def is_alive(pid):
+    """A process that is neither gone nor a zombie of somebody else."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

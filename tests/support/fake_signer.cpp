@@ -7,11 +7,20 @@
 //   hsm-error <device>  HsmOperationFailed
 //   sign-wrong <device> ends with HsmSignatureWrong when it meets the device
 //   fail <code>         Failed instead of Ready
+//   fail-early <code>   Failed before the login
+//   hang-in <phase>     says nothing more from there on: starting, login, proof
+//   refuse-pin <file>   the PIN is refused until the file exists
+//   slow <ms>           each signature takes so long
+//   login-log <file>    writes a line into it for each login
+//   lock <file>         holds the flock(2) lock of it
 //   silent              says nothing at all
 //   garbage             an answer that is no message
 //   foreign             a result for an intent that it never got
 //   once <file>         does the misbehaviour only while the file does not exist, and makes it
 // The "signature" is "signed:" and the to-be-signed hash.
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -68,15 +77,57 @@ void send_message(int fd, const FromSigner& message) {
   ::send(fd, packet.data(), packet.size(), MSG_NOSIGNAL);
 }
 
-void greet(int fd, const Orders& orders) {
+[[noreturn]] void fail(int fd, const Orders& orders, const std::string& code) {
+  mark_once(orders);
   FromSigner message;
-  if (orders.has("fail")) {
-    mark_once(orders);
-    message.mutable_failed()->set_code(static_cast<uint32_t>(std::stoul(orders.words.at("fail"))));
-    message.mutable_failed()->set_detail("as ordered");
+  message.mutable_failed()->set_code(static_cast<uint32_t>(std::stoul(code)));
+  message.mutable_failed()->set_detail("as ordered");
+  send_message(fd, message);
+  ::_exit(69);
+}
+
+void hang_in(const Orders& orders, const std::string& phase) {
+  if (!orders.is("hang-in", phase)) return;
+  mark_once(orders);
+  for (;;) ::pause();
+}
+
+void send_phase(int fd, linesign::signer::v1::Phase phase) {
+  FromSigner message;
+  message.set_phase(phase);
+  send_message(fd, message);
+}
+
+void log_in(int fd, const Orders& orders) {
+  hang_in(orders, "starting");
+  if (orders.has("fail-early")) fail(fd, orders, orders.words.at("fail-early"));
+  send_phase(fd, linesign::signer::v1::PHASE_PREPARED);
+  char order[64];
+  const ssize_t got = ::recv(fd, order, sizeof order, 0);
+  ToSigner allowed;
+  if (got <= 0 || !allowed.ParseFromArray(order, static_cast<int>(got)) || !allowed.log_in())
+    ::_exit(0);
+  if (orders.has("login-log"))
+    std::ofstream(orders.words.at("login-log"), std::ios::app) << "login\n";
+  hang_in(orders, "login");
+  const auto refused = orders.words.find("refuse-pin");
+  if (refused != orders.words.end() && !std::ifstream(refused->second).good()) {
+    FromSigner message;
+    message.mutable_failed()->set_code(501);
+    message.mutable_failed()->set_waits_for_pin(true);
     send_message(fd, message);
-    ::_exit(69);
+    while (!std::ifstream(refused->second).good()) ::poll(nullptr, 0, 10);
+    send_phase(fd, linesign::signer::v1::PHASE_NEW_PIN);
+    ::_exit(0);
   }
+}
+
+void greet(int fd, const Orders& orders) {
+  log_in(fd, orders);
+  FromSigner message;
+  if (orders.has("fail")) fail(fd, orders, orders.words.at("fail"));
+  send_phase(fd, linesign::signer::v1::PHASE_LOGGED_IN);
+  hang_in(orders, "proof");
   const auto hash = linesign::from_hex(orders.words.at("profile"));
   message.mutable_ready()->set_profile_sha256(hash->data(), hash->size());
   message.mutable_ready()->set_token("fake token");
@@ -97,6 +148,7 @@ void answer(int fd, const Orders& orders, const SignItem& item) {
     ::send(fd, "\xff\xff\xff", 3, MSG_NOSIGNAL);
     for (;;) ::pause();
   }
+  if (orders.has("slow")) ::poll(nullptr, 0, std::stoi(orders.words.at("slow")));
   FromSigner message;
   if (orders.is("sign-wrong", item.device_id())) {
     mark_once(orders);
@@ -117,6 +169,8 @@ void answer(int fd, const Orders& orders, const SignItem& item) {
     result->set_error_code(511);
   } else {
     result->set_signature("signed:" + item.tbs_sha256());
+    if (orders.has("slow"))
+      result->set_sign_us(1000 * static_cast<uint32_t>(std::stoul(orders.words.at("slow"))));
   }
   send_message(fd, message);
 }
@@ -127,6 +181,10 @@ int main(int argc, char** argv) {
   if (argc != 5) return 64;
   const Orders orders = read_orders(argv[2]);
   const int fd = std::stoi(argv[4]);
+  if (orders.has("lock")) {
+    const int lock = ::open(orders.words.at("lock").c_str(), O_RDONLY | O_CREAT, 0600);
+    if (::flock(lock, LOCK_EX) != 0) return 74;
+  }
   if (orders.has("silent")) {
     mark_once(orders);
     for (;;) ::pause();

@@ -2,6 +2,9 @@
 #ifndef LINESIGN_TESTS_SUPPORT_SOFTWARE_SIGNING_KEY_H_
 #define LINESIGN_TESTS_SUPPORT_SOFTWARE_SIGNING_KEY_H_
 
+#include <poll.h>
+
+#include <chrono>
 #include <map>
 #include <utility>
 
@@ -39,7 +42,8 @@ class SoftwareSigningKey final : public SigningKey {
 struct SigningScript {
   int calls = 0;
   std::map<int, ErrorCode> errors;
-  std::map<int, bool> flipped;  // a wrong signature, said to be a success
+  std::map<int, bool> flipped;        // a wrong signature, said to be a success
+  std::chrono::milliseconds time{0};  // what each takes
 };
 
 class ScriptedSigningKey final : public SigningKey {
@@ -50,6 +54,7 @@ class ScriptedSigningKey final : public SigningKey {
 
   Result<Bytes> sign(ByteView digest) override {
     const int call = ++script_.calls;
+    if (script_.time.count() > 0) ::poll(nullptr, 0, static_cast<int>(script_.time.count()));
     if (const auto found = script_.errors.find(call); found != script_.errors.end())
       return fail(found->second, "scripted");
     auto signature = key_.sign(digest);

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from support.appliance import wait_until
+from support.appliance import is_alive, wait_until
 
 SEED = int(os.environ.get("LINESIGN_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 10**9)
 
@@ -129,15 +129,6 @@ def test_signers_end_with_their_daemon(appliance):
         return not any(is_alive(pid) for pid in pids)
 
     wait_until(all_gone, "no signer outlives its daemon")
-
-
-def is_alive(pid):
-    """A process that is neither gone nor a zombie of somebody else."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def test_the_token_is_the_same_after_all_kills(appliance):

@@ -65,6 +65,7 @@ TEST_F(HealthTest, KeepsTheTimeOfAnObstacleWhoseReasonBecomesClearer) {
 TEST_F(HealthTest, TellsEachChangeOnce) {
   health_.set(Cause::Disk, Error(ErrorCode::LedgerDiskFull));
   health_.set(Cause::Disk, Error(ErrorCode::LedgerDiskFull, "a little less free"));
+  EXPECT_EQ(health_.reason().detail(), "a little less free");
   health_.clear(Cause::Disk);
   health_.clear(Cause::Disk);
   EXPECT_EQ(changes_, (std::vector<std::string>{"disk+", "disk-"}));

@@ -1,8 +1,13 @@
 #include "appliance/signers/signer_pool.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 
@@ -16,6 +21,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// A time that no test waits for: what it would end must be ended by something else.
+constexpr milliseconds kNever = std::chrono::hours(1);
+
 // A pool of fake signers on a loop; each test waits for an outcome, never for a time.
 class SignerPoolTest : public testing::Test {
  protected:
@@ -25,9 +33,20 @@ class SignerPoolTest : public testing::Test {
     std::ofstream(config()) << "profile " << to_hex(intents_.profile_hash()) << "\n" << words;
   }
 
+  std::filesystem::path lock() const { return folder_.path() / "login.lock"; }
+  std::filesystem::path once() const { return folder_.path() / "once"; }
+  std::filesystem::path log() const { return folder_.path() / "log"; }
+
+  int count_logins() const {
+    std::ifstream lines(log());
+    return static_cast<int>(std::count(std::istreambuf_iterator<char>(lines), {}, '\n'));
+  }
+
   std::filesystem::path config() const { return folder_.path() / "orders"; }
 
-  void start(int signers, milliseconds sign_timeout = milliseconds(400)) {
+  void start(int signers,
+             milliseconds sign_timeout = milliseconds(400),
+             milliseconds start_timeout = milliseconds(800)) {
     pool_ = std::make_unique<SignerPool>(
         *loop_,
         clock_,
@@ -36,21 +55,27 @@ class SignerPoolTest : public testing::Test {
                            .signers = signers,
                            .threads_per_signer = 1,
                            .sign_timeout = sign_timeout,
-                           .start_timeout = milliseconds(800),
+                           .start_timeout = start_timeout,
+                           .login_lock = lock(),
                            .profile_hash = intents_.profile_hash()},
-        SignerPoolEvents{
-            .on_signed =
-                [this](const RecordedIntent& intent, Result<ByteView> signature) {
-                  ++outcomes_[intent.device_id()];
-                  if (signature) {
-                    const Sha256 hash = sha256(intent.tbs());
-                    EXPECT_EQ(as_text(*signature), "signed:" + std::string(as_text(hash)));
-                  } else {
-                    refused_[intent.device_id()] = signature.error().code();
-                  }
-                },
-            .on_change = [] {},
-            .on_trouble = [this](const Error& error) { troubles_.push_back(error.code()); }});
+        SignerPoolEvents{.on_signed =
+                             [this](const RecordedIntent& intent, Result<ByteView> signature) {
+                               ++outcomes_[intent.device_id()];
+                               if (signature) {
+                                 const Sha256 hash = sha256(intent.tbs());
+                                 EXPECT_EQ(as_text(*signature),
+                                           "signed:" + std::string(as_text(hash)));
+                               } else {
+                                 refused_[intent.device_id()] = signature.error().code();
+                               }
+                             },
+                         .on_change = [] {},
+                         .on_trouble =
+                             [this](const Error& error) {
+                               troubles_.push_back(error.code());
+                               logins_.push_back(count_logins());
+                             },
+                         .on_pace = {}});
     pool_->start();
   }
 
@@ -92,6 +117,7 @@ class SignerPoolTest : public testing::Test {
   std::map<std::string, int> outcomes_;
   std::map<std::string, ErrorCode> refused_;
   std::vector<ErrorCode> troubles_;
+  std::vector<int> logins_;  // until each of the troubles
   std::unique_ptr<SignerPool> pool_;
 };
 
@@ -183,6 +209,14 @@ TEST_F(SignerPoolTest, SurvivesOneWrongSignature) {
   EXPECT_TRUE(troubled_by(ErrorCode::HsmSignatureWrong));
 }
 
+TEST_F(SignerPoolTest, HearsWhyASignerLeavesAlthoughItLeavesWorkUnread) {
+  order("slow 200 sign-wrong device-0 once " + once().string());
+  start(1, milliseconds(5000), kNever);
+  for (int i = 0; i < 4; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+  EXPECT_TRUE(run_until_outcomes(4));
+  EXPECT_EQ(troubles_, std::vector<ErrorCode>{ErrorCode::HsmSignatureWrong});
+}
+
 TEST_F(SignerPoolTest, StopsForGoodWhenWrongSignaturesDoNotEnd) {
   order("sign-wrong device");
   start(2);
@@ -201,6 +235,101 @@ TEST_F(SignerPoolTest, GoesOnWhenTheHsmComesBack) {
   pool_->sign(intents_.make("device"), 1);
   EXPECT_TRUE(run_until_outcomes(1));
   EXPECT_TRUE(troubled_by(ErrorCode::HsmUnavailable));
+}
+
+TEST_F(SignerPoolTest, StartsTheNextOneWhenOneHangsBeforeItsLogin) {
+  order("hang-in starting once " + once().string());
+  start(4, kNever, kNever);
+  pool_->sign(intents_.make("device"), 1);
+  EXPECT_TRUE(run_until_outcomes(1));
+}
+
+TEST_F(SignerPoolTest, StartsTheNextOneWhenOneHangsAfterItsLogin) {
+  order("hang-in proof once " + once().string());
+  start(4, kNever, kNever);
+  pool_->sign(intents_.make("device"), 1);
+  EXPECT_TRUE(run_until_outcomes(1));
+}
+
+TEST_F(SignerPoolTest, LetsNoOtherTryThePinWhileOneHangsInItsLogin) {
+  order("hang-in login login-log " + log().string() + " once " + once().string());
+  start(3);
+  pool_->sign(intents_.make("device"), 1);
+  EXPECT_TRUE(run_until([&] { return troubled_by(ErrorCode::SignerTimeout); }));
+  EXPECT_LE(logins_.front(), 1) << "when the first one was given up";
+  EXPECT_TRUE(run_until_outcomes(1)) << "the next one may when the first is gone";
+}
+
+TEST_F(SignerPoolTest, TriesARefusedPinOnceAndANewOneAtOnce) {
+  const auto pin = folder_.path() / "pin";
+  order("refuse-pin " + pin.string() + " login-log " + log().string());
+  start(4, kNever, kNever);
+  pool_->sign(intents_.make("device"), 1);
+  EXPECT_TRUE(run_until([&] { return troubled_by(ErrorCode::HsmPinRefused); }));
+  ASSERT_TRUE(pool_->obstacle());
+  EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmPinRefused);
+  for (const SignerInfo& signer : pool_->signers()) EXPECT_EQ(signer.state, "stopped");
+  run_until([rounds = 0]() mutable { return ++rounds > 50; });
+  EXPECT_EQ(count_logins(), 1) << "one try, not one for each signer";
+  std::ofstream(pin) << "another";
+  EXPECT_TRUE(run_until_outcomes(1));
+  EXPECT_TRUE(run_until([&] { return count_logins() == 5; })) << "all four are back";
+}
+
+TEST_F(SignerPoolTest, StaysStoppedWhenNobodyWatchesThePinAnyMore) {
+  order("refuse-pin " + once().string() + " login-log " + log().string());
+  start(2, kNever, kNever);
+  EXPECT_TRUE(run_until([&] { return troubled_by(ErrorCode::HsmPinRefused); }));
+  const auto watcher = pool_->signers().front().pid;
+  ::kill(watcher, SIGKILL);
+  EXPECT_TRUE(run_until([&] { return troubles_.size() == 2; }));
+  std::ofstream(once()) << "another";
+  run_until([rounds = 0]() mutable { return ++rounds > 50; });
+  EXPECT_EQ(count_logins(), 1);
+  EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmPinRefused);
+}
+
+TEST_F(SignerPoolTest, TellsWhatALookFindsAgainAndAgainOnce) {
+  order("fail-early 508 login-log " + log().string());
+  start(2, kNever, kNever);
+  EXPECT_TRUE(run_until([&] { return !troubles_.empty(); }));
+  const uint64_t looks = pool_->signers().front().restarts;
+  EXPECT_TRUE(run_until([&] { return pool_->signers().front().restarts >= looks + 3; }));
+  EXPECT_EQ(troubles_.size(), 1U);
+  EXPECT_EQ(count_logins(), 0);
+  EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmTokenNotFound);
+}
+
+TEST_F(SignerPoolTest, SparesASlowHsmThatIsAlive) {
+  order("slow 150");
+  start(1, milliseconds(600), kNever);
+  for (int i = 0; i < 12; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+  EXPECT_TRUE(run_until_outcomes(12));
+  expect_each_once();
+  EXPECT_TRUE(troubles_.empty()) << "each signature is in time, all of them together are not";
+}
+
+TEST_F(SignerPoolTest, GivesTheNextIntentToWhoIsIdle) {
+  order("hang-on device-0 once " + once().string());
+  start(2, kNever, kNever);
+  EXPECT_TRUE(run_until([&] { return pool_->signers().back().state == "ready"; }));
+  pool_->sign(intents_.make("device-0"), 1);
+  for (size_t i = 1; i < 8; ++i) {
+    pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+    ASSERT_TRUE(run_until_outcomes(i)) << "it waits behind one that hangs";
+  }
+}
+
+TEST_F(SignerPoolTest, NamesWhoKeepsTheLoginLock) {
+  const UniqueFd held(::open(lock().c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600));
+  ASSERT_EQ(::flock(held.get(), LOCK_EX), 0);
+  order("hang-in login once " + once().string());
+  start(1, kNever, kNever);
+  EXPECT_TRUE(run_until([&] { return troubled_by(ErrorCode::HsmUnavailable); }));
+  ASSERT_TRUE(pool_->obstacle());
+  EXPECT_NE(pool_->obstacle()->detail().find("held by process " + std::to_string(::getpid())),
+            std::string::npos)
+      << pool_->obstacle()->detail();
 }
 
 TEST_F(SignerPoolTest, RefusesASignerWithAnotherProfile) {

@@ -25,7 +25,8 @@ using test::SoftwareCa;
 // One end is ours, the other one is served by run_batches in a thread.
 class BatchLoop : public testing::Test {
  protected:
-  BatchLoop()
+  // No result of a machine under load is too old, unless the test is about that.
+  explicit BatchLoop(std::chrono::milliseconds max_age = std::chrono::hours(1))
       : builder_(make_builder(ca_)), csr_(make_csr(make_key(KeyType::EcP256).get(), "unit")) {
     int fds[2] = {-1, -1};
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0) std::abort();
@@ -39,8 +40,8 @@ class BatchLoop : public testing::Test {
         [](std::chrono::milliseconds /*time*/) {});
     if (!worker) std::abort();
     worker_ = std::make_unique<SigningWorker>(std::move(*worker));
-    thread_ = std::jthread([this] {
-      result_ = run_batches(*channel_, *worker_);
+    thread_ = std::jthread([this, max_age] {
+      result_ = run_batches(*channel_, *worker_, max_age);
       channel_.reset();
     });
   }
@@ -111,6 +112,23 @@ TEST_F(BatchLoop, AnswersInGroupsOfAtMostEight) {
   EXPECT_EQ(sizes, (std::vector<int>{8, 8, 4}));
   ours_.reset();
   EXPECT_TRUE(end_of_loop().has_value());
+}
+
+class SlowBatchLoop : public BatchLoop {
+ protected:
+  SlowBatchLoop() : BatchLoop(kMaxResultAge) {}
+};
+
+TEST_F(SlowBatchLoop, SendsEachResultWhenItIsMade) {
+  script_.time = 2 * kMaxResultAge;
+  send_items(3);
+  for (uint64_t i = 1; i <= 3; ++i) {
+    const auto answer = receive();
+    ASSERT_TRUE(answer.has_value());
+    ASSERT_EQ(answer->results_size(), 1);
+    EXPECT_EQ(answer->results(0).issuance_id(), i);
+    EXPECT_GE(std::chrono::microseconds(answer->results(0).sign_us()), script_.time);
+  }
 }
 
 TEST_F(BatchLoop, EndsWithoutAnErrorWhenTheSocketCloses) {
