@@ -54,7 +54,9 @@ std::optional<Address> parse_address(std::string_view text) {
 
 bool lacks_interface(std::string_view host) {
   if (host.size() < 5 || host[4] != ':' || host.find('%') != std::string_view::npos) return false;
-  const auto is_one_of = [](char c, std::string_view set) { return set.find(c) != set.npos; };
+  const auto is_one_of = [](char c, std::string_view set) {
+    return set.find(c) != std::string_view::npos;
+  };
   return is_one_of(host[0], "fF") && is_one_of(host[1], "eE") && is_one_of(host[2], "89abAB");
 }
 

@@ -72,8 +72,8 @@ ByteView key_in_csr(ByteView der);
 constexpr std::array<uint8_t, 3> kDerCommonNameType = {0x55, 0x04, 0x03};    // 2.5.4.3
 constexpr std::array<uint8_t, 3> kDerSerialNumberType = {0x55, 0x04, 0x05};  // 2.5.4.5
 
-// The first attribute of this type in a Name; characters beyond one byte come out as '?'.
-std::optional<std::string> find_attribute(ByteView name, ByteView type);
+// The first attribute of the wanted type in a Name; characters beyond one byte come out as '?'.
+std::optional<std::string> find_attribute(ByteView name, ByteView wanted);
 std::optional<std::string> find_common_name(ByteView name);
 
 // header || content

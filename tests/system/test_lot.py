@@ -1,5 +1,6 @@
 """Lots through linesign-station: many certificates, each of them in the ledger."""
 
+import base64
 import json
 import threading
 
@@ -82,6 +83,45 @@ def test_one_bad_csr_among_good_ones_stops_nobody(appliance):
     assert run.returncode == 65
     assert "CsrProofWrong" in run.stdout + run.stderr
     assert len(appliance.certificates()) == 10
+
+
+def test_devices_of_one_common_name_are_told_apart_by_their_files(make_appliance):
+    appliance = make_appliance(config={"profile": {"csr_common_name": "ignore"}}).start()
+    folder = appliance.folder / "csrs"
+    folder.mkdir()
+    for number in range(4):
+        (folder / f"SN-{number}.req").write_bytes(csr.make("AWS IoT Certificate", csr.new_key()))
+    told = appliance.request("--csr-dir", str(folder), check=False)
+    assert told.returncode == 65
+    assert "'AWS IoT Certificate'; choose another source with --device-id-from" in told.stdout
+    appliance.request("--csr-dir", str(folder), "--device-id-from", "file-name")
+    assert [path.stem for path in appliance.certificates()] == [f"SN-{n}" for n in range(4)]
+
+
+def test_a_common_name_that_devices_share_is_a_reason_to_look_at_the_files(appliance):
+    folder = appliance.folder / "csrs"
+    folder.mkdir()
+    for number in range(2):
+        (folder / f"SN-{number}.csr").write_bytes(csr.make("sensor-x", csr.new_key()))
+    told = appliance.request("--csr-dir", str(folder), check=False)
+    assert told.returncode == 65
+    assert "1 issued" in told.stdout
+    assert "take the device ids from the file names: --device-id-from file-name" in told.stdout
+
+
+def test_csr_files_are_read_as_windows_and_json_leave_them(appliance):
+    folder = appliance.folder / "csrs"
+    folder.mkdir()
+    ders = [csr.make(f"unit-{number}", csr.new_key()) for number in range(4)]
+    pems = ["-----BEGIN CERTIFICATE REQUEST-----\n"
+            + base64.encodebytes(each).decode().replace("\n", "")
+            + "\n-----END CERTIFICATE REQUEST-----\n" for each in ders]
+    (folder / "utf16.csr").write_bytes(pems[0].encode("utf-16"))
+    (folder / "json.csr").write_text(json.dumps({"csr": pems[1]}))
+    (folder / "indented.pem").write_text("".join(f"    {line}\r\n" for line in pems[2].split("\n")))
+    (folder / "tail.der").write_bytes(ders[3] + b"\r\n")
+    appliance.request("--csr-dir", str(folder))
+    assert len(appliance.certificates()) == 4
 
 
 def test_every_file_is_the_leaf_and_its_chain(appliance):
