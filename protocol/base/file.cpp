@@ -166,7 +166,7 @@ Result<void> make_directories(const std::filesystem::path& path, mode_t mode) {
   for (const auto& part : path) {
     so_far /= part;
     if (::mkdir(so_far.c_str(), mode) != 0 && errno != EEXIST && errno != EISDIR)
-      return io_failure(so_far, errno);
+      return fail(creation_failure(so_far, errno));
   }
   std::error_code error;
   if (!std::filesystem::is_directory(path, error)) return io_failure(path, ENOTDIR);

@@ -27,7 +27,7 @@ Result<std::unique_ptr<LotDisplay>> LotDisplay::open(ProgressDisplay::Mode mode,
   std::unique_ptr<LotDisplay> display(new LotDisplay(mode, report, screen));
   if (report.empty()) return display;
   display->report_.reset(std::fopen(report.c_str(), "we"));
-  if (!display->report_) return fail(ErrorCode::Io, report.string() + ": " + errno_text(errno));
+  if (!display->report_) return fail(creation_failure(report, errno));
   return display;
 }
 

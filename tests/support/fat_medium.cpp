@@ -102,6 +102,11 @@ int mkostemp(char* path, int flags) {
   return libc<int(char*, int)>("mkostemp")(path, flags);
 }
 
+int mkdir(const char* path, mode_t mode) noexcept {
+  if (is_refused(path)) return fails(EINVAL);
+  return libc<int(const char*, mode_t)>("mkdir")(stored(path).c_str(), mode);
+}
+
 int access(const char* path, int mode) noexcept {
   return libc<int(const char*, int)>("access")(stored(path).c_str(), mode);
 }

@@ -124,6 +124,11 @@ TEST_F(FileOnFat, AFailedMoveLeavesNoEmptyFile) {
 }
 
 TEST_F(FileOnFat, SaysWhichCharacterTheMediumRefuses) {
+  const auto folder = make_directories(folder_.path() / "lot:7", 0700);
+  ASSERT_FALSE(folder);
+  EXPECT_NE(folder.error().detail().find("lot:7: this file system does not allow ':'"),
+            std::string::npos)
+      << folder.error().detail();
   const auto refused = write("unit:1.pem");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code(), ErrorCode::Io);
