@@ -49,7 +49,11 @@ Result<HttpResponse> Client::try_once(const Call& call, Attempt& attempt) {
                     response->status,
                     request_id_of(*response).empty() ? "without a request id" : "a web page"));
   }
-  if (response->is_success()) return response;
+  if (response->is_success()) {
+    const auto read = call.read ? call.read(*response) : Result<void>();
+    if (!read.has_value()) return fail(read.error().with_context(call.operation));
+    return response;
+  }
   service_error_ = read_service_error(*response, call.endpoint.service);
   return fail(to_error(*service_error_, call.operation));
 }
@@ -75,7 +79,7 @@ Result<void> Client::recover(const Call& call, Attempt& attempt, const Error& er
 }
 
 Result<void> Client::recover_from_answer(const Call& call, Attempt& attempt, const Error& error) {
-  switch (meaning_of(service_error_->code, service_error_->status).remedy) {
+  switch (meaning_of(*service_error_).remedy) {
     case Remedy::None:
       return fail(error);
     case Remedy::SlowDown:

@@ -2,13 +2,14 @@
 //
 //   wait for the rate limit -> sign -> send -> judge the answer -> perhaps wait and try again
 //
-// Tried again: throttling, failures of the service or of the network, a clock that differs (once,
-// after taking over the server's), credentials that have expired or are gone (once, after fetching
-// new ones). Not tried again: what AWS refuses for good, answers that do not come from AWS, and
-// calls that are not `repeatable` once they may have had their effect.
+// Tried again: throttling, failures of the service or of the network, answers that cannot be read,
+// a clock that differs (once, after taking over the server's), credentials that have expired or are
+// gone (once, after fetching new ones). Not tried again: what AWS refuses for good, answers that do
+// not come from AWS, and calls that are not `repeatable` once they may have had their effect.
 //
 // Errors   of HttpTransport and CredentialProvider; what the codes of AWS mean (error_codes.h);
-//          AwsNotAws; Interrupted when the pause is stopped. Each names the operation
+//          AwsNotAws; AwsAnswerUnreadable; Interrupted when the pause is stopped. Each names the
+//          operation
 // Threads  one client per thread; what ClientParts refers to is shared and safe anywhere
 #ifndef LINESIGN_APPLIANCE_CLOUD_AWS_CLIENT_H_
 #define LINESIGN_APPLIANCE_CLOUD_AWS_CLIENT_H_
@@ -60,6 +61,8 @@ struct Call {
   std::optional<BodyFile> body_file{};
   std::string body_file_sha256{};                        // hex
   std::function<Result<void>(std::string_view)> sink{};  // as in HttpRequest
+  // Reads a success. Its AwsAnswerUnreadable has the call repeated.
+  std::function<Result<void>(const HttpResponse&)> read{};
   uint64_t max_answer_bytes = kMaxAnswerBytes;
   HttpTimeouts timeouts{};
   bool repeatable = true;

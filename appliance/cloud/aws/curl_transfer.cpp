@@ -36,7 +36,7 @@ ErrorCode error_of(CURLcode code, bool was_sent) {
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_BAD_CONTENT_ENCODING:
-      return ErrorCode::AwsAnswerInvalid;
+      return ErrorCode::AwsAnswerUnreadable;
     case CURLE_OUT_OF_MEMORY:
     case CURLE_FAILED_INIT:
     case CURLE_BAD_FUNCTION_ARGUMENT:
@@ -166,7 +166,7 @@ size_t CurlTransfer::refuse(Error error) {
 size_t CurlTransfer::take_header(std::string_view line) {
   header_bytes_ += line.size();
   if (header_bytes_ > kMaxHeaderBytes)
-    return refuse(Error(ErrorCode::AwsAnswerInvalid, "the headers are too long"));
+    return refuse(Error(ErrorCode::AwsAnswerUnreadable, "the headers are too long"));
   if (line.starts_with("HTTP/")) {
     response_.headers.clear();  // those of an interim answer
     return line.size();
@@ -181,7 +181,7 @@ size_t CurlTransfer::take_header(std::string_view line) {
 size_t CurlTransfer::take_body(std::string_view piece) {
   body_bytes_ += piece.size();
   if (body_bytes_ > request_.max_answer_bytes) {
-    return refuse(Error(ErrorCode::AwsAnswerInvalid,
+    return refuse(Error(ErrorCode::AwsAnswerUnreadable,
                         fmt::format("more than {} bytes", request_.max_answer_bytes)));
   }
   long status = 0;

@@ -1,9 +1,9 @@
 // HttpTransport: sends one request and brings its answer, whatever its status.
 //
 // Errors   AwsUnreachable: nothing of the request left. AwsTimeout, AwsConnectionLost: it may have
-//          had its effect. AwsNotTrusted: the server's certificate. AwsAnswerInvalid: not HTTP, or
-//          longer than allowed. AwsSettings: proxy or CA bundle. Interrupted: cancelled. Io: of a
-//          file that is sent; the sink's own errors
+//          had its effect. AwsNotTrusted: the server's certificate. AwsAnswerUnreadable: not HTTP,
+//          or longer than allowed. AwsSettings: proxy or CA bundle. Interrupted: cancelled. Io: of
+//          a file that is sent; the sink's own errors
 // Threads  as the implementation says; CurlTransport is safe anywhere
 #ifndef LINESIGN_APPLIANCE_CLOUD_AWS_HTTP_TRANSPORT_H_
 #define LINESIGN_APPLIANCE_CLOUD_AWS_HTTP_TRANSPORT_H_

@@ -25,8 +25,9 @@ Result<Registered> IotClient::register_certificate_without_ca(const std::string&
 }
 
 Result<CertificateDescription> IotClient::describe_certificate(const std::string& id) {
-  LS_TRY(const JsonObject answer,
-         ask(new_call("DescribeCertificate", "GET", {"certificates", id})));
+  LS_TRY(
+      const JsonObject answer,
+      ask(new_call("DescribeCertificate", "GET", {"certificates", id}), "certificateDescription"));
   LS_TRY(const JsonObject object, answer.required_object("certificateDescription"));
   LS_TRY(const std::string its_id, object.required_text("certificateId"));
   CertificateDescription certificate;

@@ -3,6 +3,13 @@
 #include <fmt/format.h>
 
 namespace linesign::aws {
+namespace {
+
+// AWS IoT answers within a second: one call that hangs keeps its device no longer than this.
+constexpr HttpTimeouts kTimeouts{
+    std::chrono::seconds(10), std::chrono::seconds(15), std::chrono::seconds(15)};
+
+}  // namespace
 
 void set_json(Call& call, const JsonObject& body) {
   call.headers.push_back({"Content-Type", "application/json"});
@@ -18,14 +25,20 @@ Call IotClient::new_call(std::string operation,
   call.operation = std::move(operation);
   call.endpoint = endpoint_;
   call.method = std::move(method);
+  call.timeouts = kTimeouts;
   for (const std::string& segment : path) call.path += "/" + percent_encode(segment);
   return call;
 }
 
-Result<JsonObject> IotClient::ask(const Call& call) {
-  LS_TRY(const HttpResponse response, client_.call(call));
-  auto answer = JsonObject::parse(response.body);
-  if (!answer.has_value()) return fail(answer.error().with_context(call.operation));
+Result<JsonObject> IotClient::ask(Call call, const char* member) {
+  JsonObject answer;
+  call.read = [&answer, member](const HttpResponse& response) -> Result<void> {
+    LS_TRY(answer, JsonObject::parse(response.body));
+    const bool has_member = member == nullptr || answer.text(member) || answer.object(member);
+    return has_member ? Result<void>()
+                      : fail(ErrorCode::AwsAnswerUnreadable, fmt::format("no {} in it", member));
+  };
+  LS_CHECK(client_.call(call));
   return answer;
 }
 
@@ -35,7 +48,7 @@ Result<void> IotClient::order(const Call& call) {
 }
 
 Result<Registered> IotClient::register_with(const Call& call) {
-  auto answer = ask(call);
+  auto answer = ask(call, "certificateId");
   if (answer.has_value()) {
     LS_TRY(std::string id, answer->required_text("certificateId"));
     return Registered{to_lower(id), answer->text("certificateArn").value_or(""), false};

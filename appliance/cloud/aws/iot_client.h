@@ -4,7 +4,7 @@
 //
 // Errors   of Client. AwsNotFound: there is nothing of this name. AwsExists: something else of this
 //          name. AwsConflict, AwsQuota, AwsRefused: the detail begins with the code of AWS.
-//          AwsAnswerInvalid: a member is missing from an answer
+//          AwsAnswerUnreadable: a member is missing from an answer
 // Threads  one thread at a time
 // Source   AWS IoT API Reference
 #ifndef LINESIGN_APPLIANCE_CLOUD_AWS_IOT_CLIENT_H_
@@ -99,8 +99,9 @@ class IotClient final {
 
  private:
   Call new_call(std::string operation, std::string method, std::vector<std::string> path) const;
-  Result<JsonObject> ask(const Call& call);  // the answer's body
-  Result<void> order(const Call& call);      // the answer says nothing
+  // The answer's body. `member`: a text or an object that must be there; null: none.
+  Result<JsonObject> ask(Call call, const char* member = nullptr);
+  Result<void> order(const Call& call);  // the answer says nothing
   Result<Registered> register_with(const Call& call);
   Result<Page<CertificateSummary>> list_with(Call call, const std::string& marker, int page_size);
 

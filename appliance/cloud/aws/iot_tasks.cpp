@@ -11,13 +11,14 @@ Result<std::string> IotClient::start_task(const TaskStart& task) {
   body.set("inputFileKey", task.key);
   body.set("roleArn", task.role_arn);
   set_json(call, body);
-  LS_TRY(const JsonObject answer, ask(call));
+  LS_TRY(const JsonObject answer, ask(call, "taskId"));
   return answer.required_text("taskId");
 }
 
 Result<TaskDescription> IotClient::describe_task(const std::string& id) {
   LS_TRY(const JsonObject answer,
-         ask(new_call("DescribeThingRegistrationTask", "GET", {"thing-registration-tasks", id})));
+         ask(new_call("DescribeThingRegistrationTask", "GET", {"thing-registration-tasks", id}),
+             "taskId"));
   TaskDescription task;
   LS_TRY(task.id, answer.required_text("taskId"));
   task.status = to_task_status(answer.text("status").value_or(""));

@@ -12,7 +12,7 @@ Result<ThingDescription> IotClient::create_thing(const Thing& thing) {
     body.set("attributePayload", payload);
   }
   set_json(call, body);
-  LS_TRY(const JsonObject answer, ask(call));
+  LS_TRY(const JsonObject answer, ask(call, "thingName"));
   ThingDescription created;
   created.thing = thing;
   LS_TRY(created.thing.name, answer.required_text("thingName"));

@@ -16,6 +16,8 @@ using Poco::Dynamic::Var;
 using Poco::JSON::Array;
 using Poco::JSON::Object;
 
+constexpr size_t kMaxDepth = 128;
+
 template <typename T>
 std::optional<T> as(const Var& value) {
   if (value.isEmpty() || value.type() != typeid(T)) return std::nullopt;
@@ -40,12 +42,13 @@ Object::Ptr JsonObject::new_object() {
 Result<JsonObject> JsonObject::parse(const std::string& text) {
   try {
     Poco::JSON::Parser parser;
+    parser.setDepth(kMaxDepth);
     const auto object = as<Object::Ptr>(parser.parse(text));
-    if (!object) return fail(ErrorCode::AwsAnswerInvalid, "a JSON object is expected");
+    if (!object) return fail(ErrorCode::AwsAnswerUnreadable, "it is not a JSON object");
     return JsonObject(*object);
   } catch (const Poco::Exception&) {
     // Without the parser's own words: they repeat what they stumbled over.
-    return fail(ErrorCode::AwsAnswerInvalid, "not JSON");
+    return fail(ErrorCode::AwsAnswerUnreadable, "it is not JSON, or nested too deeply");
   }
 }
 
@@ -118,14 +121,14 @@ std::map<std::string, std::string> JsonObject::text_map(const std::string& name)
 Result<std::string> JsonObject::required_text(const std::string& name) const {
   auto found = text(name);
   if (!found || found->empty())
-    return fail(ErrorCode::AwsAnswerInvalid, fmt::format("the member {} is missing", name));
+    return fail(ErrorCode::AwsAnswerUnreadable, fmt::format("the member {} is missing", name));
   return std::move(*found);
 }
 
 Result<JsonObject> JsonObject::required_object(const std::string& name) const {
   auto found = object(name);
   if (!found)
-    return fail(ErrorCode::AwsAnswerInvalid, fmt::format("the member {} is missing", name));
+    return fail(ErrorCode::AwsAnswerUnreadable, fmt::format("the member {} is missing", name));
   return std::move(*found);
 }
 

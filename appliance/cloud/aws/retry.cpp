@@ -29,6 +29,7 @@ bool is_worth_repeating(ErrorCode transfer_error, bool repeatable) {
       return true;
     case ErrorCode::AwsTimeout:
     case ErrorCode::AwsConnectionLost:
+    case ErrorCode::AwsAnswerUnreadable:
       return repeatable;
     default:
       return false;

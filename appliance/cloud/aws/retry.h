@@ -26,7 +26,8 @@ std::chrono::milliseconds retry_delay(int retry,
 // Of this thread's generator.
 double random_fraction();
 
-// May a failed transfer be repeated? `repeatable`: does a second effect do no harm.
+// May a failed transfer, or a call whose answer cannot be read, be repeated? `repeatable`: does a
+// second effect do no harm.
 bool is_worth_repeating(ErrorCode transfer_error, bool repeatable);
 
 class RetryQuota final {

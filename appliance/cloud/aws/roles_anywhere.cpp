@@ -105,7 +105,7 @@ Result<Credentials> RolesAnywhereCredentials::fetch() {
   if (!answer.has_value()) return fail(answer.error().with_context("CreateSession"));
   const std::vector<JsonObject> sets = answer->objects("credentialSet");
   if (sets.empty())
-    return fail(ErrorCode::AwsAnswerInvalid, "CreateSession: credentialSet is empty");
+    return fail(ErrorCode::AwsAnswerUnreadable, "CreateSession: credentialSet is empty");
   LS_TRY(const JsonObject credentials, sets.front().required_object("credentials"));
   return read_credentials(credentials, kRolesAnywhereMembers);
 }

@@ -124,10 +124,19 @@ Result<S3Object> S3Client::head_object(const S3Location& at) {
   const auto [end, error] =
       std::from_chars(size.data(), size.data() + size.size(), object.size_bytes);
   if (error != std::errc{} || end != size.data() + size.size())
-    return fail(ErrorCode::AwsAnswerInvalid, "HeadObject: Content-Length is missing");
+    return fail(ErrorCode::AwsAnswerUnreadable, "HeadObject: Content-Length is missing");
   object.etag = response.header("etag");
   object.checksum_sha256 = response.header("x-amz-checksum-sha256");
   return object;
+}
+
+Result<void> S3Client::delete_object(const S3Location& at, const std::string& expected_owner) {
+  LS_CHECK(check_location(at));
+  Call call = object_call("DeleteObject", "DELETE", at);
+  if (!expected_owner.empty())
+    call.headers.push_back({"x-amz-expected-bucket-owner", expected_owner});
+  LS_CHECK(call_bucket(std::move(call), at.bucket));
+  return {};
 }
 
 Result<std::string> S3Client::head_bucket(const std::string& bucket) {
@@ -149,7 +158,7 @@ Result<uint64_t> S3Client::download(const std::string& presigned_url,
   call.endpoint.service = Service::S3;
   LS_TRY(call.endpoint.url, parse_url(presigned_url));
   if (!call.endpoint.url.tls && !is_loopback(call.endpoint.url.host))
-    return fail(ErrorCode::AwsAnswerInvalid, "the report: its URL is not https://");
+    return fail(ErrorCode::AwsAnswerUnreadable, "the report: its URL is not https://");
   call.timeouts = kFileTimeouts;
   call.max_answer_bytes = max_bytes;
   FileSink sink(file);

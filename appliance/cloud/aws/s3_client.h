@@ -5,7 +5,7 @@
 // Limits   5 GiB in one file
 // Errors   of Client; InputInvalid: a name or a file that S3 cannot take; Io
 // Threads  one thread at a time
-// Source   Amazon S3 API Reference: PutObject, HeadObject, HeadBucket
+// Source   Amazon S3 API Reference: PutObject, HeadObject, DeleteObject, HeadBucket
 #ifndef LINESIGN_APPLIANCE_CLOUD_AWS_S3_CLIENT_H_
 #define LINESIGN_APPLIANCE_CLOUD_AWS_S3_CLIENT_H_
 
@@ -50,6 +50,8 @@ class S3Client final {
   // Never replaces an object. S3 refuses what does not arrive with the file's SHA-256.
   Result<UploadOutcome> upload(const S3Upload& upload);
   Result<S3Object> head_object(const S3Location& at);
+  // No error if it is not there.
+  Result<void> delete_object(const S3Location& at, const std::string& expected_owner);
   // The bucket's region.
   Result<std::string> head_bucket(const std::string& bucket);
 

@@ -5,7 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "appliance/cloud/aws/error_codes.h"
 #include "appliance/cloud/aws/json.h"
 #include "appliance/cloud/aws/times.h"
 #include "appliance/cloud/aws/xml.h"
@@ -58,11 +57,20 @@ std::optional<std::chrono::milliseconds> read_retry_after(std::string_view text)
   return std::chrono::milliseconds(milliseconds);
 }
 
+// By what is there: gateways put the type of a web page on an empty answer of S3 too, and servers
+// that play AWS on each.
 bool looks_like_html(const HttpResponse& response) {
-  if (to_lower(response.header("content-type")).starts_with("text/html")) return true;
-  const size_t start = std::min(response.body.find_first_not_of(" \t\r\n"), response.body.size());
+  const size_t start = response.body.find_first_not_of(" \t\r\n");
+  if (start == std::string::npos) return false;
   const std::string begin = to_lower(std::string_view(response.body).substr(start, 14));
-  return begin.starts_with("<!doctype html") || begin.starts_with("<html");
+  if (begin.starts_with("<!doctype html") || begin.starts_with("<html")) return true;
+  const bool is_named_so = to_lower(response.header("content-type")).starts_with("text/html");
+  return is_named_so && !begin.starts_with('{') && !begin.starts_with("<?xml") &&
+         !begin.starts_with("<error");
+}
+
+bool says_nothing(int status) {
+  return status >= 400 && status < 500 && status != 401 && status != 403 && status != 429;
 }
 
 }  // namespace
@@ -95,10 +103,16 @@ ServiceError read_service_error(const HttpResponse& response, Service service) {
     read_xml(response, error);
   } else {
     read_json(response, error);
+    error.is_unreadable = error.code.empty() && says_nothing(error.status);
   }
   error.message = error.message.substr(0, error.message.find("Canonical String"));
   error.message = one_line(error.message, kMaxMessageBytes);
   return error;
+}
+
+CodeMeaning meaning_of(const ServiceError& error) {
+  if (error.is_unreadable) return {ErrorCode::AwsAnswerUnreadable, Remedy::TryAgain};
+  return meaning_of(error.code, error.status);
 }
 
 Error to_error(const ServiceError& error, std::string_view operation) {
@@ -107,7 +121,7 @@ Error to_error(const ServiceError& error, std::string_view operation) {
   if (!error.message.empty()) detail += ": " + error.message;
   detail += fmt::format(" (HTTP {}", error.status);
   if (!error.request_id.empty()) detail += ", request " + error.request_id;
-  return Error(meaning_of(error.code, error.status).error, detail + ")");
+  return Error(meaning_of(error).error, detail + ")");
 }
 
 }  // namespace linesign::aws

@@ -14,6 +14,7 @@
 #include <string>
 #include <string_view>
 
+#include "appliance/cloud/aws/error_codes.h"
 #include "appliance/cloud/aws/http_message.h"
 #include "appliance/cloud/aws/service.h"
 #include "protocol/base/clock.h"
@@ -28,7 +29,8 @@ struct ServiceError {
   std::string request_id;   // what AWS's support asks for
   std::string resource_id;  // of what exists already
   std::string resource_arn;
-  std::string region;  // where S3 says the bucket is
+  std::string region;          // where S3 says the bucket is
+  bool is_unreadable = false;  // AWS IoT names a code in each refusal, and here is none
   std::optional<std::chrono::milliseconds> retry_after;
   std::optional<UnixTime> server_time;
 };
@@ -36,8 +38,11 @@ struct ServiceError {
 // REQUIRES: the answer is no success.
 ServiceError read_service_error(const HttpResponse& response, Service service);
 
+// What the code means, else the status; AwsAnswerUnreadable where neither says anything.
+CodeMeaning meaning_of(const ServiceError& error);
+
 // Did something on the way answer: a login page, a proxy, a web server that is not AWS? Every
-// answer of AWS names a request id.
+// answer of AWS names a request id, and none has a web page for a body.
 bool is_foreign(const HttpResponse& response);
 
 std::string_view request_id_of(const HttpResponse& response);

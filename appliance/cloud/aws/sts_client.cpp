@@ -13,7 +13,7 @@ Result<std::string> element(std::string_view document,
                             std::string_view name) {
   auto text = xml_text(document, {inside, name});
   if (text && !text->empty()) return std::move(*text);
-  return fail(ErrorCode::AwsAnswerInvalid, fmt::format("STS: {} is missing", name));
+  return fail(ErrorCode::AwsAnswerUnreadable, fmt::format("STS: {} is missing", name));
 }
 
 Result<Credentials> read_sts_credentials(std::string_view document) {
@@ -26,7 +26,7 @@ Result<Credentials> read_sts_credentials(std::string_view document) {
   LS_TRY(const std::string expiration, element(document, "Credentials", "Expiration"));
   credentials.expires_at = parse_iso8601(expiration);
   if (!credentials.expires_at)
-    return fail(ErrorCode::AwsAnswerInvalid, "STS: Expiration is not a time");
+    return fail(ErrorCode::AwsAnswerUnreadable, "STS: Expiration is not a time");
   return credentials;
 }
 

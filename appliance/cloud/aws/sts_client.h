@@ -1,6 +1,6 @@
 // StsClient: temporary credentials, and who we are.
 //
-// Errors   of Client; AwsAnswerInvalid
+// Errors   of Client; AwsAnswerUnreadable
 // Threads  one thread at a time
 // Source   AWS Security Token Service API, version 2011-06-15
 #ifndef LINESIGN_APPLIANCE_CLOUD_AWS_STS_CLIENT_H_

@@ -119,8 +119,10 @@ TEST_F(ClientTest, NeverRepeatsAHardLimitOrARefusal) {
 }
 
 TEST_F(ClientTest, RepeatsWhatTheNetworkLost) {
-  for (const ErrorCode lost :
-       {ErrorCode::AwsUnreachable, ErrorCode::AwsTimeout, ErrorCode::AwsConnectionLost}) {
+  for (const ErrorCode lost : {ErrorCode::AwsUnreachable,
+                               ErrorCode::AwsTimeout,
+                               ErrorCode::AwsConnectionLost,
+                               ErrorCode::AwsAnswerUnreadable}) {
     world_.transport.then(lost);
     EXPECT_TRUE(client_.call(describe()).has_value());
   }
@@ -134,7 +136,8 @@ TEST_F(ClientTest, RepeatsWhatTheNetworkLost) {
 }
 
 TEST_F(ClientTest, DoesNotRepeatACallThatMayHaveHadItsEffect) {
-  for (const ErrorCode lost : {ErrorCode::AwsTimeout, ErrorCode::AwsConnectionLost}) {
+  for (const ErrorCode lost :
+       {ErrorCode::AwsTimeout, ErrorCode::AwsConnectionLost, ErrorCode::AwsAnswerUnreadable}) {
     const size_t before = sent();
     world_.transport.then(lost);
     EXPECT_EQ(code_of(start_task()), lost);
@@ -250,6 +253,29 @@ TEST_F(ClientTest, DoesNotTakeALoginPageForAnAnswer) {
     EXPECT_EQ(code_of(describe()), ErrorCode::AwsNotAws);
     EXPECT_EQ(sent(), before + 1);
   }
+}
+
+TEST_F(ClientTest, ARefusalThatSaysNothingIsAskedForAgain) {
+  for (const int status : {400, 404, 409}) {
+    world_.transport.then(answer(status, "{\"mess")).then(answer(200, "{}"));
+    EXPECT_TRUE(client_.call(describe()).has_value()) << status;
+  }
+  const size_t before = sent();
+  world_.transport.then(answer(400, "?")).then(answer(400, "?")).then(answer(400, "?"));
+  EXPECT_EQ(code_of(describe()), ErrorCode::AwsAnswerUnreadable);
+  EXPECT_EQ(sent(), before + 3);
+  world_.transport.then(answer(403, "?"));
+  EXPECT_EQ(code_of(describe()), ErrorCode::AwsDenied) << "this status says enough";
+}
+
+TEST_F(ClientTest, TheTypeOfAWebPageOnAnAnswerOfAwsMakesItNoLoginPage) {
+  const std::vector<HttpHeader> html = {{"content-type", "text/html"}};
+  for (const char* body : {"", " \r\n", "{}", "<?xml version=\"1.0\"?><a/>"}) {
+    world_.transport.then(answer(200, body, html));
+    EXPECT_TRUE(client_.call(describe()).has_value()) << body;
+  }
+  world_.transport.then(answer(200, "Please log in", html));
+  EXPECT_EQ(code_of(describe()), ErrorCode::AwsNotAws);
 }
 
 TEST_F(ClientTest, RepeatsWhenALoadBalancerFailsInHtml) {

@@ -272,7 +272,7 @@ TEST(AssumeRoleCredentials, SayWhyTheyAreRefused) {
   EXPECT_EQ(credentials.error().code(), ErrorCode::AwsDenied);
   EXPECT_NE(credentials.error().detail().find("not trusted"), std::string::npos);
   world.transport.then(test::answer(200, "<AssumeRoleResponse/>"));
-  EXPECT_EQ(provider.fetch().error().code(), ErrorCode::AwsAnswerInvalid);
+  EXPECT_EQ(provider.fetch().error().code(), ErrorCode::AwsAnswerUnreadable);
 }
 
 TEST(WebIdentityCredentials, CarryTheTokenAndNoSignature) {

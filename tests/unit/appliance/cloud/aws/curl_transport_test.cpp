@@ -145,10 +145,10 @@ TEST_F(CurlTransportTest, TakesNoMoreThanItMay) {
   const auto transport = open();
   HttpRequest request = get(server);
   request.max_answer_bytes = 1000;
-  EXPECT_EQ(code_of(*transport, request), ErrorCode::AwsAnswerInvalid);
+  EXPECT_EQ(code_of(*transport, request), ErrorCode::AwsAnswerUnreadable);
   request.max_answer_bytes = 1001;
   EXPECT_TRUE(transport->send(request).has_value());
-  EXPECT_EQ(code_of(*transport, get(server, "/headers")), ErrorCode::AwsAnswerInvalid);
+  EXPECT_EQ(code_of(*transport, get(server, "/headers")), ErrorCode::AwsAnswerUnreadable);
 }
 
 TEST_F(CurlTransportTest, ASinkTakesTheBodyOfASuccessOnly) {

@@ -106,7 +106,7 @@ TEST_F(IotClientTest, DescribesACa) {
   EXPECT_EQ(least.mode, CertificateMode::Default);
   EXPECT_FALSE(least.has_auto_registration);
   answer_with("{}");
-  EXPECT_EQ(iot_.describe_ca(kId).error().code(), ErrorCode::AwsAnswerInvalid);
+  EXPECT_EQ(iot_.describe_ca(kId).error().code(), ErrorCode::AwsAnswerUnreadable);
 }
 
 TEST_F(IotClientTest, ChangesAndDeletesACa) {
@@ -288,7 +288,7 @@ TEST_F(IotClientTest, MakesAndReadsATemplate) {
   EXPECT_FALSE(found.is_enabled);
 }
 
-TEST_F(IotClientTest, AnAnswerThatIsNotWhatWasAskedForIsInvalid) {
+TEST_F(IotClientTest, AnAnswerThatIsNotWhatWasAskedForCannotBeRead) {
   const std::vector<std::function<ErrorCode()>> calls = {
       [&] { return iot_.registration_code().error().code(); },
       [&] { return iot_.register_ca({}).error().code(); },
@@ -301,9 +301,32 @@ TEST_F(IotClientTest, AnAnswerThatIsNotWhatWasAskedForIsInvalid) {
   for (const auto& call : calls) {
     for (const char* body : {"", "[]", "{}", "{\"certificateId\":7}", "null"}) {
       answer_with(body);
-      EXPECT_EQ(call(), ErrorCode::AwsAnswerInvalid) << body;
+      EXPECT_EQ(call(), ErrorCode::AwsAnswerUnreadable) << body;
     }
   }
+}
+
+TEST_F(IotClientTest, AnAnswerThatCannotBeReadIsAskedForAgain) {
+  const std::string nested = std::string(100'000, '[');
+  const std::string objects = [] {
+    std::string text;
+    for (int i = 0; i < 100'000; ++i) text += "{\"a\":";
+    return text;
+  }();
+  const std::vector<std::string> bodies = {
+      "{\"certificateId\":\"a", "", "[]", "null", "{}", "{\"certificateId\":7}", nested, objects};
+  for (const std::string& body : bodies) {
+    answer_with(body);
+    answer_with(R"({"certificateId":"AB","certificateArn":"arn:x"})");
+    EXPECT_EQ(iot_.register_certificate("P", "", CertificateStatus::Active).value().id, "ab")
+        << body.substr(0, 20);
+  }
+}
+
+TEST_F(IotClientTest, ACallThatHangsDoesNotKeepItsDeviceForLong) {
+  answer_with("{}");
+  static_cast<void>(iot_.registration_code());
+  EXPECT_LE(world_.transport.requests.at(0).timeouts.total, std::chrono::seconds(20));
 }
 
 // One device, as the uploader registers it. Call number `step` goes wrong once, each time in

@@ -125,9 +125,9 @@ TEST_P(RolesAnywhereTest, AKeyThatDoesNotSignIsNamed) {
   EXPECT_TRUE(world_.transport.requests.empty());
 }
 
-TEST_P(RolesAnywhereTest, AnEmptyAnswerIsInvalid) {
+TEST_P(RolesAnywhereTest, AnEmptyAnswerCannotBeRead) {
   world_.transport.then(test::answer(201, R"({"credentialSet":[]})"));
-  EXPECT_EQ(fetch().error().code(), ErrorCode::AwsAnswerInvalid);
+  EXPECT_EQ(fetch().error().code(), ErrorCode::AwsAnswerUnreadable);
 }
 
 INSTANTIATE_TEST_SUITE_P(Keys,

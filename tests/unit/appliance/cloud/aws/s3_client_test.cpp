@@ -104,6 +104,16 @@ TEST_F(S3ClientTest, LooksAtObjectsAndBuckets) {
   EXPECT_EQ(to_string(last().url), "https://lots.s3.eu-west-1.amazonaws.com/");
 }
 
+TEST_F(S3ClientTest, DeletesAnObjectOfItsOwner) {
+  world_.transport.then(test::answer(204, "", {{"content-type", "text/html"}}));
+  ASSERT_TRUE(s3_.delete_object({"lots", "a/b"}, "123456789012").has_value());
+  EXPECT_EQ(last().method, "DELETE");
+  EXPECT_EQ(to_string(last().url), "https://lots.s3.eu-west-1.amazonaws.com/a/b");
+  EXPECT_EQ(test::header_of(last(), "x-amz-expected-bucket-owner"), "123456789012");
+  world_.transport.then(test::answer(403, "<Error><Code>AccessDenied</Code></Error>"));
+  EXPECT_EQ(s3_.delete_object({"lots", "k"}, "").error().code(), ErrorCode::AwsDenied);
+}
+
 TEST_F(S3ClientTest, RefusesNamesAndFilesThatS3CannotTake) {
   EXPECT_EQ(s3_.upload({{"Lots", "k"}, file_}).error().code(), ErrorCode::InputInvalid);
   EXPECT_EQ(s3_.upload({{"lots/../x", "k"}, file_}).error().code(), ErrorCode::InputInvalid);

@@ -126,7 +126,7 @@ TEST(Json, RefusesWhatIsNoObjectWithoutRepeatingIt) {
        {std::string(), std::string("[1]"), std::string("{\"secret"), std::string("7"), deep}) {
     const auto object = JsonObject::parse(text);
     ASSERT_FALSE(object.has_value());
-    EXPECT_EQ(object.error().code(), ErrorCode::AwsAnswerInvalid);
+    EXPECT_EQ(object.error().code(), ErrorCode::AwsAnswerUnreadable);
     EXPECT_EQ(object.error().detail().find("secret"), std::string::npos);
   }
 }
