@@ -11,6 +11,7 @@
 #include <Poco/JSON/Array.h>
 #include <Poco/JSON/Object.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "appliance/admin/client/cloud_client.h"
 #include "appliance/cli/invocation.h"
@@ -296,6 +297,18 @@ Result<std::vector<std::string>> orders_of(const CloudClient& cloud, const std::
   return fail(ErrorCode::CloudTargetUnknown, target);
 }
 
+// Devices at which AWS failed, as when it was busy: their state is what it was.
+std::string retry_advice(const std::vector<uint64_t>& numbers) {
+  constexpr size_t kShown = 10;
+  const auto end = numbers.begin() + static_cast<ptrdiff_t>(std::min(kShown, numbers.size()));
+  return fmt::format(
+      "{} at which AWS failed, which may pass (numbers {}{}): nothing is booked for "
+      "them; give AWS their lines again",
+      numbers.size(),
+      fmt::join(numbers.begin(), end, ", "),
+      numbers.size() > kShown ? ", ..." : "");
+}
+
 Result<int> run_import(const Invocation& invocation, const ManifestImportOptions& options) {
   LS_TRY(const AdminClient client, open_admin_client(invocation));
   const CloudClient cloud = client.cloud();
@@ -318,12 +331,16 @@ Result<int> run_import(const Invocation& invocation, const ManifestImportOptions
     record->set("failed", imported.failed);
     record->set("booked", imported.booked);
     record->set("unchanged", imported.unchanged);
+    JsonList::Ptr to_retry = Poco::makeShared<JsonList>();
+    for (const uint64_t number : imported.to_retry) to_retry->add(number);
+    record->set("to_retry", to_retry);
     print_json(*record);
     return 0;
   }
   print_row("registered", std::to_string(imported.registered));
   print_row("failed", std::to_string(imported.failed));
   print_row("booked", fmt::format("{}, known before: {}", imported.booked, imported.unchanged));
+  if (!imported.to_retry.empty()) print_row("to retry", retry_advice(imported.to_retry));
   return 0;
 }
 

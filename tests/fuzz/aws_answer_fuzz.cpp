@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <sstream>
 #include <string>
 
 #include "appliance/cloud/aws/child_process.h"
@@ -11,6 +12,8 @@
 #include "appliance/cloud/aws/service_error.h"
 #include "appliance/cloud/aws/times.h"
 #include "appliance/cloud/aws/xml.h"
+#include "appliance/cloud/registration/csv_reader.h"
+#include "appliance/cloud/registration/report_line.h"
 #include "protocol/base/bytes.h"
 
 namespace aws = linesign::aws;
@@ -48,6 +51,18 @@ void check_url(std::string_view text) {
   if (!same || aws::to_string(*same) != again) std::abort();
 }
 
+// Reports of bulk registration, and tables in their place.
+void check_report(std::string_view text) {
+  if (const auto line = linesign::read_report_line(std::string(text)); line && line->failure)
+    check_line(line->failure->words);
+  check_line(linesign::read_report_failure(text.substr(0, 40), text).words);
+  std::istringstream in{std::string(text)};
+  linesign::CsvReader table(in);
+  if (!table.header()) return;
+  for (auto row = table.next(); row && *row; row = table.next())
+    if ((*row)->empty() || table.line() == 0) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -66,6 +81,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     object->text_map("attributes");
   }
   check_url(text);
+  check_report(text);
   aws::parse_http_date(text);
   aws::parse_iso8601(text);
   if (const auto file = aws::ProfileFile::parse(text, "config")) file->find("default");

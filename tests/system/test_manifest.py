@@ -276,14 +276,57 @@ def test_reports_of_a_bulk_task_and_a_table_are_booked_once(plant, tmp_path):
                                                     "message": "no such type"}}) + "\n"
         for number in range(21, DEVICES + 1)))
     first = json.loads(import_report(plant, results, errors, "--manifest", lines).stdout)
-    assert first == {"registered": 20, "failed": 5, "booked": 25, "unchanged": 0}
+    assert first == {"registered": 20, "failed": 5, "booked": 25, "unchanged": 0, "to_retry": []}
     again = json.loads(import_report(plant, results, errors, "--manifest", lines).stdout)
-    assert again == {"registered": 20, "failed": 5, "booked": 0, "unchanged": 25}
+    assert again == {"registered": 20, "failed": 5, "booked": 0, "unchanged": 25, "to_retry": []}
     assert (registrations(plant)["registered"], registrations(plant)["parked"]) == (20, 5)
     table = table_of(plant, tmp_path / "table.csv", lambda number: "registered,")
     last = json.loads(import_report(plant, table).stdout)
-    assert last == {"registered": DEVICES, "failed": 0, "booked": 5, "unchanged": 20}
+    assert last == {"registered": DEVICES, "failed": 0, "booked": 5, "unchanged": 20,
+                    "to_retry": []}
     assert registrations(plant)["parked"] == 0
+
+
+def test_reports_as_aws_spells_them_are_booked_and_a_busy_line_is_not(plant, tmp_path):
+    lines = tmp_path / "lines.ndjson"
+    export(plant, lines, "--target", "plant", form="json")
+    pems = [json.loads(line)["CertificatePem"] for line in lines.read_text().splitlines()]
+
+    def error(number, code, status):
+        return json.dumps({"errorMessage": f"com.amazonaws.services.iot.model.{code}: no (Service: "
+                                           f"AWSIot; Status Code: {status}; Error Code: {code}; "
+                                           "Request ID: 1; Proxy: null)",
+                           "lineNumber": number, "offset": 816, "response": None}) + "\n"
+
+    results, errors, empty = (tmp_path / name for name in ("results", "errors", "empty"))
+    results.write_text("".join(
+        json.dumps({"lineNumber": number, "offset": 0,
+                    "response": {"certificatePem": pem, "resourceArns": {}}}) + "\n"
+        for number, pem in enumerate(pems[:10], 1)))
+    errors.write_text(error(11, "ThrottlingException", 429) +
+                      error(12, "InvalidRequestException", 400))
+    empty.write_text("")
+    said = json.loads(import_report(plant, results, errors, empty, "--manifest", lines).stdout)
+    assert (said["registered"], said["failed"], len(said["to_retry"])) == (10, 1, 1)
+    status = registrations(plant)
+    assert (status["registered"], status["parked"]) == (10, 1)
+    told = plant.cli("manifest", "import-report", "--target", "plant", str(errors), "--manifest",
+                     str(lines)).stdout
+    assert "1 at which AWS failed, which may pass (numbers " in told
+
+
+def test_a_table_is_booked_as_excel_writes_it(plant, tmp_path):
+    table = table_of(plant, tmp_path / "table.csv", lambda number: "Registered,")
+    header, *rows = table.read_text().splitlines()
+    excel = tmp_path / "excel.csv"
+    text = "\r\n".join([header.upper() + ",Line", ",,,,,,,", *(row + ",7" for row in rows), ",,"])
+    excel.write_text("\ufeff" + text.replace(",", ";") + "\r\n")
+    said = json.loads(import_report(plant, excel).stdout)
+    assert (said["registered"], said["booked"]) == (DEVICES, DEVICES)
+    excel.write_text(text, encoding="utf-16")
+    run = import_report(plant, excel, check=False)
+    refused(run, EX_DATA, "ReportMalformed")
+    assert "UTF-16" in run.stderr and "CSV UTF-8" in run.stderr
 
 
 # --- many

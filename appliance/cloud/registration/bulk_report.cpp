@@ -4,9 +4,6 @@
 
 #include <fmt/format.h>
 
-#include "appliance/cloud/aws/error_codes.h"
-#include "appliance/cloud/aws/service_error.h"
-#include "appliance/cloud/registration/report_file.h"
 #include "hsm/x509/csr.h"
 
 namespace linesign {
@@ -19,8 +16,6 @@ Sha256 pem_hash(std::string_view pem) {
   std::erase_if(text, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
   return sha256(as_bytes(text));
 }
-
-std::string last_part(const std::string& arn) { return arn.substr(arn.rfind('/') + 1); }
 
 CloudBooking booking_for(const BulkLines::Line& line, RegistrationState state) {
   CloudBooking booking;
@@ -38,9 +33,8 @@ CloudBooking parked_line(const BulkLines::Line& line, ErrorCode code, std::strin
   return booking;
 }
 
-DeviceOutcome outcome_of_result(const aws::JsonObject& response, const BulkLines::Line& line) {
-  const auto pem = response.text("CertificatePem");
-  if (pem && pem_hash(*pem) != line.pem_hash)
+DeviceOutcome outcome_of_result(const ReportResult& result, const BulkLines::Line& line) {
+  if (result.certificate_pem && pem_hash(*result.certificate_pem) != line.pem_hash)
     return {
         parked_line(
             line, ErrorCode::AwsAnswerInvalid, "the report shows another certificate on this line"),
@@ -51,15 +45,10 @@ DeviceOutcome outcome_of_result(const aws::JsonObject& response, const BulkLines
   return {std::move(booking), std::nullopt};
 }
 
-DeviceOutcome outcome_of_error(const aws::JsonObject& error, const BulkLines::Line& line) {
-  const std::string code = error.text("code").value_or("");
-  const aws::CodeMeaning meaning = aws::meaning_of(code, 0);
-  std::string reason = aws::one_line(
-      fmt::format("{}: {}", code, error.text("message").value_or("no message")), kMaxReasonBytes);
-  const bool may_pass =
-      meaning.remedy == aws::Remedy::SlowDown || meaning.remedy == aws::Remedy::TryAgain;
-  if (!may_pass) return {parked_line(line, meaning.error, std::move(reason)), std::nullopt};
-  return {booking_for(line, RegistrationState::Waiting), Error(meaning.error, std::move(reason))};
+DeviceOutcome outcome_of_error(const ReportFailure& failure, const BulkLines::Line& line) {
+  const ErrorCode code = failure.meaning.error;
+  if (!failure.may_pass()) return {parked_line(line, code, failure.words), std::nullopt};
+  return {booking_for(line, RegistrationState::Waiting), Error(code, failure.words)};
 }
 
 ErrorCode code_of(const DeviceOutcome& outcome) {
@@ -103,39 +92,36 @@ const BulkLines::Line* BulkReports::by_number(std::optional<int64_t> number) con
   return lines_.by_number(*number - shift_.value_or(0));
 }
 
-const BulkLines::Line* BulkReports::line_of_result(const aws::JsonObject& response,
-                                                   std::optional<int64_t> number) {
-  if (const auto pem = response.text("CertificatePem")) {
-    if (const auto* line = lines_.by_pem(*pem)) {
-      if (number) note_number(*line, *number);
+const BulkLines::Line* BulkReports::line_of(const ReportLine& report) {
+  const ReportResult named = report.result.value_or(ReportResult{});
+  if (named.certificate_pem) {
+    if (const auto* line = lines_.by_pem(*named.certificate_pem)) {
+      if (report.number) note_number(*line, *report.number);
       return line;
     }
   }
-  if (number) return by_number(number);
-  for (const auto& [name, arn] : response.text_map("ResourceArns"))
-    if (arn.find(":thing/") != std::string::npos) return lines_.by_thing(last_part(arn));
-  return nullptr;
+  if (report.number) return by_number(report.number);
+  return named.thing_name.empty() ? nullptr : lines_.by_thing(named.thing_name);
 }
 
 void BulkReports::take_result(const std::string& json) {
-  const auto report = aws::JsonObject::parse(json);
-  const auto response = report.has_value() ? report->object("response") : std::nullopt;
-  if (!response) return;
-  const BulkLines::Line* line = line_of_result(*response, manifest_line_of(*report));
+  const auto report = read_report_line(json);
+  if (!report || !report->result) return;
+  const BulkLines::Line* line = line_of(*report);
   if (line == nullptr) return;
-  DeviceOutcome outcome = outcome_of_result(*response, *line);
+  DeviceOutcome outcome = outcome_of_result(*report->result, *line);
   has_registered_ = has_registered_ || outcome.booking.state == RegistrationState::Registered;
   outcomes_.insert_or_assign(line->issuance_id, std::move(outcome));
 }
 
 // A device that has a result has succeeded, whatever a number in the other report says.
 void BulkReports::take_error(const std::string& json) {
-  const auto report = aws::JsonObject::parse(json);
-  if (!report.has_value()) return;
-  const BulkLines::Line* line = by_number(manifest_line_of(*report));
+  const auto report = read_report_line(json);
+  if (!report) return;
+  const BulkLines::Line* line = line_of(*report);
   if (line == nullptr) return;
   outcomes_.emplace(line->issuance_id,
-                    outcome_of_error(report->object("error").value_or(*report), *line));
+                    outcome_of_error(report->failure.value_or(read_report_failure("", "")), *line));
 }
 
 std::optional<Error> BulkReports::what_all_failed_with() const {

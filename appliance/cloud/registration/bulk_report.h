@@ -5,6 +5,7 @@
 // they contradict each other numbers are not believed. What is not understood is no error: its
 // device counts as not mentioned.
 //
+// Shape    report_line.h
 // Limits   report_file.h
 // Threads  plain values
 // Source   AWS IoT Developer Guide, "Bulk registration"
@@ -17,7 +18,7 @@
 #include <string_view>
 #include <vector>
 
-#include "appliance/cloud/aws/json.h"
+#include "appliance/cloud/registration/report_line.h"
 #include "appliance/cloud/registration/verdict.h"
 
 namespace linesign {
@@ -70,8 +71,7 @@ class BulkReports final {
   const std::map<uint64_t, DeviceOutcome>& outcomes() const { return outcomes_; }
 
  private:
-  const BulkLines::Line* line_of_result(const aws::JsonObject& response,
-                                        std::optional<int64_t> number);
+  const BulkLines::Line* line_of(const ReportLine& report);
   const BulkLines::Line* by_number(std::optional<int64_t> number) const;
   void note_number(const BulkLines::Line& line, int64_t number);
 

@@ -1,14 +1,14 @@
 #include "appliance/cloud/registration/plant_report.h"
 
 #include <algorithm>
-#include <array>
+#include <cstdio>
 
 #include <fmt/format.h>
 
-#include "appliance/cloud/aws/error_codes.h"
 #include "appliance/cloud/aws/json.h"
 #include "appliance/cloud/aws/service_error.h"
 #include "appliance/cloud/registration/report_file.h"
+#include "appliance/cloud/registration/report_line.h"
 #include "appliance/cloud/registration/verdict.h"
 #include "hsm/x509/csr.h"
 #include "protocol/base/bytes.h"
@@ -16,8 +16,6 @@
 namespace linesign {
 namespace {
 
-constexpr std::array<std::string_view, 4> kOtherColumns = {
-    "device_id", "order", "serial", "committed_at"};
 constexpr std::string_view kPemBegin = "-----BEGIN CERTIFICATE-----";
 constexpr std::string_view kPemEnd = "-----END CERTIFICATE-----";
 constexpr size_t kNone = static_cast<size_t>(-1);
@@ -60,41 +58,14 @@ std::optional<Sha256> id_of_hex(std::string_view hex) {
   return id;
 }
 
-// RFC 4180. Absent: a quote where none can be.
-std::optional<std::vector<std::string>> split_csv(std::string_view line) {
-  std::vector<std::string> cells(1);
-  bool is_quoted = false;
-  for (size_t i = 0; i < line.size(); ++i) {
-    const char each = line[i];
-    if (is_quoted && each == '"' && i + 1 < line.size() && line[i + 1] == '"') {
-      cells.back() += line[++i];
-    } else if (is_quoted) {
-      if (each == '"')
-        is_quoted = false;
-      else
-        cells.back() += each;
-    } else if (each == '"') {
-      const bool is_begin = cells.back().empty() && (i == 0 || line[i - 1] == ',');
-      if (!is_begin) return std::nullopt;
-      is_quoted = true;
-    } else if (each == ',') {
-      cells.emplace_back();
-    } else {
-      cells.back() += each;
-    }
-  }
-  if (is_quoted) return std::nullopt;
-  return cells;
+void lower(std::string& text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
 }
 
-PlantReport::Verdict failed_with(const aws::JsonObject& error) {
-  const std::string code = error.text("code").value_or("");
-  PlantReport::Verdict verdict;
-  const ErrorCode meaning = aws::meaning_of(code, 0).error;
-  verdict.code = static_cast<uint32_t>(meaning);
-  verdict.reason = aws::one_line(
-      fmt::format("{}: {}", code, error.text("message").value_or("no message")), kMaxReasonBytes);
-  return verdict;
+PlantReport::Verdict failed_with(const ReportFailure& failure) {
+  return {false, static_cast<uint32_t>(failure.meaning.error), failure.words, failure.may_pass()};
 }
 
 CloudBooking booking_for(uint64_t issuance_id,
@@ -179,7 +150,6 @@ struct PlantReport::Place {
 };
 
 struct PlantReport::Columns {
-  size_t count = 0;
   size_t id = kNone;
   size_t status = kNone;
   size_t reason = kNone;
@@ -187,9 +157,13 @@ struct PlantReport::Columns {
 
 Result<void> PlantReport::add(const Sha256& id, Verdict verdict, const Place& place) {
   if (verdicts_.size() >= kMaxReportLines) return place.malformed("too many devices");
-  const bool is_registered = verdict.is_registered;
-  const auto [known, is_new] = verdicts_.emplace(id, std::move(verdict));
-  if (is_new || known->second.is_registered == is_registered) return {};
+  const auto known = verdicts_.find(id);
+  // It was tried again: what became of it then counts.
+  if (known == verdicts_.end() || known->second.may_pass) {
+    verdicts_.insert_or_assign(id, std::move(verdict));
+    return {};
+  }
+  if (verdict.may_pass || known->second.is_registered == verdict.is_registered) return {};
   return place.malformed(
       fmt::format("{} is said to be registered and to have failed: import reports of several tasks "
                   "one after the other",
@@ -213,38 +187,54 @@ Result<void> PlantReport::read_manifest(const std::filesystem::path& file) {
 }
 
 Result<void> PlantReport::read(const std::filesystem::path& file) {
-  bool is_json = false;
-  Columns columns;
-  uint64_t lines = 0;
-  LS_CHECK(for_each_line(file, [&](const std::string& line, uint64_t number) -> Result<void> {
-    const Place place{file, number};
-    ++lines;
-    if (number == 1) is_json = line.starts_with('{');
-    if (is_json) return read_json_line(line, place);
-    if (number > 1) return read_row(line, columns, place);
-    LS_TRY(columns, read_header(line, place));
-    return {};
-  }));
-  return lines > 0 ? Result<void>() : malformed(file, 1, "the file is empty");
+  LS_TRY(std::ifstream in, open_report(file));
+  in >> std::ws;
+  const int first = in.peek();
+  if (first == EOF) return {};
+  in.close();
+  return first == '{' ? read_lines(file) : read_table(file);
+}
+
+Result<void> PlantReport::read_lines(const std::filesystem::path& file) {
+  return for_each_line(file, [&](const std::string& line, uint64_t number) -> Result<void> {
+    const bool is_blank = line.find_first_not_of(" \t") == std::string::npos;
+    return is_blank ? Result<void>() : read_json_line(line, {file, number});
+  });
+}
+
+Result<void> PlantReport::read_table(const std::filesystem::path& file) {
+  LS_TRY(std::ifstream in, open_report(file));
+  CsvReader reader(in);
+  const auto wrong = [&](const Error& error) {
+    return malformed(file, reader.line(), error.detail());
+  };
+  auto header = reader.header();
+  if (!header.has_value()) return wrong(header.error());
+  LS_TRY(const Columns columns, read_header(std::move(*header), {file, reader.line()}));
+  for (;;) {
+    auto row = reader.next();
+    if (!row.has_value()) return wrong(row.error());
+    if (!row->has_value()) break;
+    LS_CHECK(read_row(std::move(**row), columns, {file, reader.line()}));
+  }
+  return in.bad() ? fail(ErrorCode::Io, file.string() + ": cannot be read") : Result<void>();
 }
 
 Result<void> PlantReport::read_json_line(const std::string& line, const Place& place) {
-  const auto object = aws::JsonObject::parse(line);
-  if (!object.has_value()) return place.malformed("no JSON object");
-  const auto response = object->object("response");
-  const auto error = object->object("error");
-  if (response.has_value() == error.has_value())
+  const auto report = read_report_line(line);
+  if (!report) return place.malformed("no JSON object");
+  if (report->result.has_value() == report->failure.has_value())
     return place.malformed("neither a result nor an error of a bulk registration");
-  Verdict verdict = error ? failed_with(*error) : Verdict{true, 0, ""};
+  Verdict verdict = report->failure ? failed_with(*report->failure) : Verdict{true, 0, ""};
   std::optional<Sha256> id;
-  if (response) {
-    id = id_of_pem(response->text("CertificatePem").value_or(""));
+  if (report->result) {
+    id = id_of_pem(report->result->certificate_pem.value_or(""));
     if (!id) return place.malformed("a result without its certificate");
   }
-  const auto number = manifest_line_of(*object);
+  const auto number = report->number;
   if (!id && !number) return place.malformed("it names neither a certificate nor a line");
   if (!id && manifest_.empty())
-    return place.malformed("it names a line: which manifest was AWS given?");
+    return place.malformed("it names a line: give the manifest that AWS was given (--manifest)");
   if (number && !manifest_.empty()) {
     if (*number < 1 || static_cast<uint64_t>(*number) > manifest_.size())
       return place.malformed(fmt::format("the manifest has no line {}", *number));
@@ -259,47 +249,42 @@ Result<void> PlantReport::read_json_line(const std::string& line, const Place& p
   return add(*id, std::move(verdict), place);
 }
 
-Result<PlantReport::Columns> PlantReport::read_header(const std::string& line,
+Result<PlantReport::Columns> PlantReport::read_header(CsvReader::Row names,
                                                       const Place& place) const {
-  const auto names = split_csv(line);
-  if (!names) return place.malformed("no header of a table");
   Columns columns;
-  columns.count = names->size();
-  for (size_t i = 0; i < names->size(); ++i) {
-    const std::string& name = names->at(i);
+  for (size_t i = 0; i < names.size(); ++i) {
+    lower(names[i]);
     size_t* wanted = nullptr;
-    if (name == "certificate_id") wanted = &columns.id;
-    if (name == "status") wanted = &columns.status;
-    if (name == "reason") wanted = &columns.reason;
-    if (wanted != nullptr && *wanted != kNone) return place.malformed(name + " stands there twice");
-    if (wanted != nullptr) *wanted = i;
-    const bool is_other =
-        std::find(kOtherColumns.begin(), kOtherColumns.end(), name) != kOtherColumns.end();
-    if (wanted == nullptr && !is_other)
-      return place.malformed(fmt::format("no column '{}' is expected", name));
+    if (names[i] == "certificate_id") wanted = &columns.id;
+    if (names[i] == "status") wanted = &columns.status;
+    if (names[i] == "reason") wanted = &columns.reason;
+    if (wanted == nullptr) continue;
+    if (*wanted != kNone) return place.malformed(names[i] + " stands there twice");
+    *wanted = i;
   }
   if (columns.id == kNone || columns.status == kNone)
-    return place.malformed("expected a header with certificate_id and status");
+    return place.malformed(
+        "expected a header with certificate_id and status, separated by ',', ';' or TAB");
   return columns;
 }
 
-Result<void> PlantReport::read_row(const std::string& line,
+Result<void> PlantReport::read_row(CsvReader::Row cells,
                                    const Columns& columns,
                                    const Place& place) {
-  const auto cells = split_csv(line);
-  if (!cells || cells->size() != columns.count)
-    return place.malformed(fmt::format("expected {} cells", columns.count));
-  const auto id = id_of_hex(cells->at(columns.id));
+  if (cells.size() <= std::max(columns.id, columns.status))
+    return place.malformed("the row is too short");
+  const auto id = id_of_hex(cells.at(columns.id));
   if (!id) return place.malformed("certificate_id: expected 64 hex digits");
-  const std::string& status = cells->at(columns.status);
+  std::string& status = cells.at(columns.status);
+  lower(status);
   const bool is_registered = status == "registered";
   if (!is_registered && status != "failed")
     return place.malformed("status: expected registered or failed");
   Verdict verdict{is_registered, 0, ""};
   if (!is_registered) {
     verdict.code = static_cast<uint32_t>(ErrorCode::AwsRefused);
-    const bool has_reason = columns.reason != kNone && !cells->at(columns.reason).empty();
-    verdict.reason = has_reason ? aws::one_line(cells->at(columns.reason), kMaxReasonBytes)
+    const bool has_reason = columns.reason < cells.size() && !cells.at(columns.reason).empty();
+    verdict.reason = has_reason ? aws::one_line(cells.at(columns.reason), kMaxReasonBytes)
                                 : "the report says that it failed";
   }
   return add(*id, std::move(verdict), place);
@@ -323,6 +308,10 @@ Result<ImportedReport> book_report(const PlantReport& report,
   std::vector<CloudBooking> part;
   for (const auto& [number, id] : by_number) {
     const PlantReport::Verdict& verdict = report.verdicts().at(id);
+    if (verdict.may_pass) {
+      imported.to_retry.push_back(number);
+      continue;
+    }
     ++(verdict.is_registered ? imported.registered : imported.failed);
     part.push_back(booking_for(number, id, verdict));
     if (part.size() < kMaxCloudItems) continue;

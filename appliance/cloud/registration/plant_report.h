@@ -3,13 +3,14 @@
 // Read first, as a whole, and strictly: one line that is not understood, or two that contradict
 // each other, and nothing is booked. Importing again changes nothing.
 //
-// Shape    which of the two a file is, its first byte says:
-//          {   the reports of a bulk registration task, as AWS gives them: results and errors, one
-//              JSON object in each line. A device is named by its certificate, or by lineNumber in
-//              the manifest that AWS was given
-//          CSV (RFC 4180): a header, then one device in each line. Columns: certificate_id and
-//              status ("registered" or "failed") must be there, reason may be; those of an exported
-//              CSV (device_id, order, serial, committed_at) may stay
+// Shape    which of the two a file is, its first byte says; an empty one says nothing:
+//          {   the reports of a bulk registration task, as AWS gives them (report_line.h): results
+//              and errors, one JSON object in each line. A device is named by its certificate, or
+//              by lineNumber in the manifest that AWS was given
+//          CSV (csv_reader.h): a header, then one device in each row. Columns: certificate_id and
+//              status ("registered" or "failed") must be there, reason may be, and so may others.
+//              Upper and lower case are the same
+//          A line at which AWS failed, and may not the next time, books nothing
 // Limits   kMaxReportLines devices in all; a line of kMaxReportLine bytes
 // Memory   about 200 bytes for each device in the reports
 // Errors   ReportMalformed with file and line; Io; ReportRefused: devices that are not of this
@@ -27,6 +28,7 @@
 #include <vector>
 
 #include "appliance/cloud/manifest/certificate_range.h"
+#include "appliance/cloud/registration/csv_reader.h"
 #include "appliance/records/cloud_records.h"
 
 namespace linesign {
@@ -43,15 +45,18 @@ class PlantReport final {
     bool is_registered = false;
     uint32_t code = 0;  // of error_list.h
     std::string reason;
+    bool may_pass = false;  // to be tried again
   };
   const std::map<Sha256, Verdict>& verdicts() const { return verdicts_; }
 
  private:
   struct Place;
   struct Columns;
+  Result<void> read_lines(const std::filesystem::path& file);
+  Result<void> read_table(const std::filesystem::path& file);
   Result<void> read_json_line(const std::string& line, const Place& place);
-  Result<Columns> read_header(const std::string& line, const Place& place) const;
-  Result<void> read_row(const std::string& line, const Columns& columns, const Place& place);
+  Result<Columns> read_header(CsvReader::Row names, const Place& place) const;
+  Result<void> read_row(CsvReader::Row cells, const Columns& columns, const Place& place);
   Result<void> add(const Sha256& id, Verdict verdict, const Place& place);
 
   std::map<Sha256, Verdict> verdicts_;
@@ -68,8 +73,9 @@ struct PlantBook {
 struct ImportedReport {
   uint64_t registered = 0;  // in the report
   uint64_t failed = 0;
-  uint64_t booked = 0;     // changed in the ledger
-  uint64_t unchanged = 0;  // known already
+  std::vector<uint64_t> to_retry;  // by number in the ledger: they stay as they are
+  uint64_t booked = 0;             // changed in the ledger
+  uint64_t unchanged = 0;          // known already
 };
 
 // `orders`: those that feed the target.

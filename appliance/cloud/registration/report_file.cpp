@@ -1,7 +1,5 @@
 #include "appliance/cloud/registration/report_file.h"
 
-#include <charconv>
-#include <fstream>
 #include <string_view>
 
 namespace linesign {
@@ -9,22 +7,34 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";  // as spreadsheets write it
 
-void skip_mark(std::ifstream& in) {
-  std::string begin(kByteOrderMark.size(), '\0');
-  in.read(begin.data(), static_cast<std::streamsize>(begin.size()));
-  if (in && begin == kByteOrderMark) return;
-  in.clear();
-  in.seekg(0);
+// With a byte order mark, or by the zeros of ASCII in it.
+bool is_utf16(std::string_view begin) {
+  return begin.starts_with("\xff\xfe") || begin.starts_with("\xfe\xff") ||
+         begin.find('\0') != std::string_view::npos;
 }
 
 }  // namespace
 
+Result<std::ifstream> open_report(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string begin(kByteOrderMark.size(), '\0');
+  in.read(begin.data(), static_cast<std::streamsize>(begin.size()));
+  if (in.bad() || (!in && !in.eof()))
+    return fail(ErrorCode::Io, file.string() + ": cannot be read");
+  begin.resize(static_cast<size_t>(in.gcount()));
+  if (is_utf16(begin))
+    return fail(ErrorCode::ReportMalformed,
+                file.string() + ": the text is UTF-16; save it as UTF-8 (in Excel: \"CSV UTF-8\")");
+  if (begin == kByteOrderMark) return in;
+  in.clear();
+  in.seekg(0);
+  return in;
+}
+
 Result<void> for_each_report_line(
     const std::filesystem::path& file,
     const std::function<Result<void>(const std::string&, uint64_t)>& take) {
-  std::ifstream in(file, std::ios::binary);
-  if (!in) return fail(ErrorCode::Io, file.string() + ": cannot be read");
-  skip_mark(in);
+  LS_TRY(std::ifstream in, open_report(file));
   std::string line;
   uint64_t number = 1;
   for (char each = 0; in.get(each);) {
@@ -39,17 +49,6 @@ Result<void> for_each_report_line(
   }
   if (in.bad()) return fail(ErrorCode::Io, file.string() + ": cannot be read");
   return line.empty() ? Result<void>() : take(line, number);
-}
-
-std::optional<int64_t> manifest_line_of(const aws::JsonObject& report) {
-  constexpr const char* kName = "lineNumber";
-  if (const auto number = report.integer(kName)) return number;
-  const auto text = report.text(kName);
-  if (!text) return std::nullopt;
-  int64_t number = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error != std::errc() || end != text->data() + text->size()) return std::nullopt;
-  return number;
 }
 
 }  // namespace linesign

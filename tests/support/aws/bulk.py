@@ -5,6 +5,7 @@ import time
 import traceback
 
 from .errors import ServiceError
+from .messages import new_request_id
 from .provisioning import Provisioner
 from .s3_objects import Object
 from .template import resource_failure
@@ -14,6 +15,28 @@ LINE_SIZE = 256_000
 _SLICE = 0.02  # seconds of work before other calls get their turn
 # What a line costs of the account's quotas.
 _COSTS = ("RegisterThing", REGISTRATIONS)
+
+
+def _error_members(shape, error):
+    code, message = error.code, error.message
+    if shape == "public":
+        status = 429 if code == "ThrottlingException" else error.status
+        text = (f"com.amazonaws.services.iot.model.{code}: {message} (Service: AWSIot; "
+                f"Status Code: {status}; Error Code: {code}; Request ID: {new_request_id()}; "
+                "Proxy: null)")
+        return {"errorMessage": text, "response": None}
+    if shape == "register-thing":
+        return {"Error": {"Code": code, "Message": message}}
+    if shape == "top-level":
+        return {"code": code, "message": message}
+    return {"error": {"code": code, "message": message}}
+
+
+def _result_members(shape, pem, arns):
+    if shape == "register-thing":
+        return {"response": {"certificatePem": pem, "resourceArns": arns}}
+    response = {"response": {"CertificatePem": pem, "ResourceArns": arns}}
+    return {"errorMessage": None, **response} if shape == "public" else response
 
 
 class Report:
@@ -117,16 +140,15 @@ class Runner:
         place = {"lineNumber": self.number - 1 + self.world.settings.bulk_first_line,
                  "offset": offset} \
             if self.world.settings.report_positions else {}
+        shape = self.world.settings.report_shape
         try:
             pem, arns = self._register(line)
         except ServiceError as error:
             self.task.failed += 1
-            place["error"] = {"code": error.code, "message": error.message}
-            self.errors.lines.append(json.dumps(place) + "\n")
+            self.errors.lines.append(json.dumps(place | _error_members(shape, error)) + "\n")
         else:
             self.task.succeeded += 1
-            place["response"] = {"CertificatePem": pem, "ResourceArns": arns}
-            self.results.lines.append(json.dumps(place) + "\n")
+            self.results.lines.append(json.dumps(place | _result_members(shape, pem, arns)) + "\n")
 
     def _register(self, line):
         if self.number in self.bad_lines:

@@ -7,7 +7,7 @@ import traceback
 from . import roles_anywhere, s3, signature, sts
 from .endpoints import resolve
 from .errors import ServiceError, error_reply, signature_error, throttled
-from .faults import CallView
+from .faults import FORMS, CallView
 from .messages import Reply, new_request_id
 from .operations import Call
 
@@ -138,6 +138,8 @@ class Dispatcher:
                 reply.delay += float(rule.table.get("seconds", 1.0))
             elif rule.do == "garbage":
                 reply.body = b'{"certificateId": "\x00\xff' + reply.body[:20]
+            elif rule.do == "unreadable" and reply.status < 300:
+                reply.body = FORMS[rule.table["form"]](reply.body)
             elif rule.do == "replace" and reply.status < 300:
                 members = json.loads(reply.body or b"{}")
                 members.update(rule.table.get("members", {}))

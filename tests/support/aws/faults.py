@@ -7,20 +7,33 @@ A rule is a JSON object:
   skip         so many matching calls pass first
   times        so many calls are hit (default 1; null: all)
   each         "call": every distinct call once; "operation": every operation once (times: all)
-  do           error | lose_reply | cut_before | cut_middle | hang | delay | replace | garbage
+  do           error | lose_reply | cut_before | cut_middle | hang | delay | replace | garbage |
+               unreadable
   code, message, status, retry_after_ms   of the error
   seconds      of the delay
   members      {name: value} that replace members of the JSON answer
+  form         of an unreadable answer: half | deep | long | list | types
 """
 
 import fnmatch
 import hashlib
 import itertools
+import json
 
 BEFORE = ("error", "cut_before")  # the call has no effect
-AFTER = ("lose_reply", "cut_middle", "hang", "delay", "replace", "garbage")
+AFTER = ("lose_reply", "cut_middle", "hang", "delay", "replace", "garbage", "unreadable")
 _FIELDS = {"operation", "account", "region", "service", "contains", "skip", "times", "each", "do",
-           "code", "message", "status", "retry_after_ms", "seconds", "members"}
+           "code", "message", "status", "retry_after_ms", "seconds", "members", "form"}
+
+
+# Bodies that no client can read, from the one that there is.
+FORMS = {
+    "half": lambda body: body[:len(body) // 2],
+    "deep": lambda body: b'{"a":' * 100_000,
+    "long": lambda body: b'{"padding": "' + b"x" * (5 << 20) + b'"}',
+    "list": lambda body: b"[" + body + b"]",
+    "types": lambda body: json.dumps(dict.fromkeys(json.loads(body or b"{}"), 7)).encode(),
+}
 
 
 class Rule:
@@ -33,6 +46,8 @@ class Rule:
         self.do = table.get("do")
         if self.do not in BEFORE + AFTER:
             raise ValueError(f"do is one of {BEFORE + AFTER}")
+        if self.do == "unreadable" and table.get("form") not in FORMS:
+            raise ValueError(f"form is one of {sorted(FORMS)}")
         self.each = table.get("each")
         if self.each not in (None, "call", "operation"):
             raise ValueError("each is call or operation")

@@ -192,6 +192,13 @@ def _list(call, bucket):
 
 
 def serve(call):
+    reply, kind = _serve(call), call.world.settings.empty_type
+    if kind and not reply.body:
+        reply.headers.setdefault("content-type", kind)
+    return reply
+
+
+def _serve(call):
     request = call.request
     name, key = address(request)
     bucket = _find_bucket(call, name)

@@ -2,6 +2,8 @@
 
 AWAY = ("", "refuse", "close", "hang")
 PORTAL = ("", "html", "redirect")
+# How lines of reports are spelt; README.md shows them.
+REPORT_SHAPES = ("public", "error-object", "register-thing", "top-level")
 
 
 class Settings:
@@ -18,6 +20,7 @@ class Settings:
         # --- the services ---
         self.session_seconds = 0  # length of all temporary credentials; 0: as asked for
         self.detach_seconds = 1.0  # until DetachThingPrincipal has taken effect
+        self.empty_type = ""  # Content-Type of empty answers of S3: some gateways send text/html
         self.check_unsigned = True  # content-type and x-amz-* must be signed
         self.old_signing_name = False  # IoT takes execute-api too, as SDKs before 2023 sign
         # --- bulk registration ---
@@ -27,6 +30,7 @@ class Settings:
         self.bulk_bad_code = ""  # what they fail with; empty: the resource cannot be registered
         self.bulk_first_line = 1  # what the reports call it; not documented
         self.bulk_bad_tasks = 0  # how many tasks have them; 0: all
+        self.report_shape = "public"  # as a public file shows it
         self.report_url_seconds = 3600
         self.report_lines_per_link = 10000
         self.report_positions = True  # lineNumber and offset in the lines
@@ -45,6 +49,8 @@ class Settings:
                 raise ValueError(f"away is one of {AWAY}")
             if name == "captive_portal" and value not in PORTAL:
                 raise ValueError(f"captive_portal is one of {PORTAL}")
+            if name == "report_shape" and value not in REPORT_SHAPES:
+                raise ValueError(f"report_shape is one of {REPORT_SHAPES}")
             setattr(self, name, value)
 
     def table(self):

@@ -92,6 +92,28 @@ TEST_F(BulkReportTest, AFailedLineIsParkedWithTheReason) {
   EXPECT_EQ(booking(11).attempts, 1U);
 }
 
+TEST_F(BulkReportTest, TheSpellingOfAPublicFileIsRead) {
+  reports_.take_result(
+      R"({"errorMessage":null,"lineNumber":2,"offset":9,"response":{"certificatePem":)"
+      R"("-----A-----\nBBBB","resourceArns":{}}})");
+  const auto public_error = [](int number, const std::string& code, int status) {
+    return fmt::format(
+        R"({{"errorMessage":"com.amazonaws.services.iot.model.{1}: no (Service: AWSIot; )"
+        R"x(Status Code: {2}; Error Code: {1}; Request ID: 1)","lineNumber":{0},"offset":1,)x"
+        R"("response":null}})",
+        number,
+        code,
+        status);
+  };
+  reports_.take_error(public_error(1, "ThrottlingException", 429));
+  reports_.take_error(public_error(3, "InvalidRequestException", 400));
+  EXPECT_EQ(booking(12).state, RegistrationState::Registered);
+  EXPECT_EQ(booking(11).state, RegistrationState::Waiting) << "it goes into a later task";
+  EXPECT_EQ(reports_.outcomes().at(11).hold->code(), ErrorCode::AwsThrottled);
+  EXPECT_EQ(booking(13).state, RegistrationState::Parked);
+  EXPECT_THAT(booking(13).reason, HasSubstr("InvalidRequestException: no (Service: AWSIot"));
+}
+
 TEST_F(BulkReportTest, AFailureThatMayPassIsNoVerdict) {
   reports_.take_error(error(1, "ThrottlingException"));
   reports_.take_error(error(2, "InternalFailureException"));

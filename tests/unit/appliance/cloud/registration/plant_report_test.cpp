@@ -83,6 +83,34 @@ TEST_F(PlantReportTest, ResultsAndErrorsOfATaskAreBooked) {
   EXPECT_EQ(outbox_.items.at(3).state, RegistrationState::Waiting);
 }
 
+TEST_F(PlantReportTest, EachSpellingOfAwsIsReadAndALineThatMayPassBooksNothing) {
+  PlantReport report;
+  std::string lower = result(1);
+  lower.replace(lower.find("CertificatePem"), 1, "c");
+  const std::string busy =
+      R"({"errorMessage":"com.amazonaws.services.iot.model.ThrottlingException: slow (Service: )"
+      R"x(AWSIot; Status Code: 429; Error Code: ThrottlingException)","lineNumber":3,"offset":816,)x"
+      R"("response":null})"
+      "\n";
+  ASSERT_TRUE(report.read_manifest(file(manifest())).has_value());
+  const auto read =
+      report.read(file(lower + "\n" + busy +
+                       R"({"lineNumber":4,"code":"InvalidRequestException","message":"bad"})"));
+  ASSERT_TRUE(read.has_value()) << read.error().to_string();
+  ASSERT_TRUE(report.read(file("")).has_value()) << "AWS writes empty reports";
+  ImportedReport imported = book(report).value();
+  EXPECT_EQ(imported.registered, 1U);
+  EXPECT_EQ(imported.failed, 1U);
+  EXPECT_EQ(imported.to_retry, std::vector<uint64_t>{3});
+  EXPECT_EQ(outbox_.items.at(3).state, RegistrationState::Waiting);
+  EXPECT_FALSE(outbox_.booked.contains(3));
+  // A later report says what became of it; an earlier one changes nothing any more.
+  ASSERT_TRUE(report.read(file(result(3) + busy)).has_value());
+  imported = book(report).value();
+  EXPECT_EQ(imported.registered, 2U);
+  EXPECT_TRUE(imported.to_retry.empty());
+}
+
 TEST_F(PlantReportTest, ALineNumberNeedsTheManifest) {
   const std::string line = R"({"lineNumber":1,"error":{"code":"X","message":"bad"}})";
   const auto read_alone = read(line);
@@ -135,13 +163,35 @@ TEST_F(PlantReportTest, ATableIsBooked) {
   EXPECT_EQ(outbox_.booked.at(2).reason, "no \"type\"");
 }
 
+TEST_F(PlantReportTest, ATableIsReadAsExcelWritesIt) {
+  std::string upper = hex(2);
+  std::transform(upper.begin(), upper.end(), upper.begin(), [](char c) {
+    return c >= 'a' && c <= 'f' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  for (const std::string separator : {";", ",", "\t"}) {
+    const auto row = [&](const std::vector<std::string>& cells) {
+      std::string text;
+      for (const std::string& cell : cells) text += (text.empty() ? "" : separator) + cell;
+      return text + "\r\n";
+    };
+    PlantReport report;
+    const auto read =
+        report.read(file("\xef\xbb\xbf" + row({"Line", "Certificate_ID", "STATUS", "Reason"}) +
+                         row({" ", "", "", ""}) + "\r\n" + row({"7", hex(1), "Registered"}) +
+                         row({"7", upper, "FAILED", "\"no\r\n\"\"type\"\"\""})));
+    ASSERT_TRUE(read.has_value()) << read.error().to_string();
+    ASSERT_TRUE(book(report).has_value());
+    EXPECT_EQ(outbox_.items.at(1).state, RegistrationState::Registered);
+    EXPECT_EQ(outbox_.booked.at(2).reason, "no  \"type\"");
+  }
+  EXPECT_THAT(read(std::string("c\0e\0r\0", 6)).error().detail(), HasSubstr("UTF-16"));
+}
+
 TEST_F(PlantReportTest, GarbageIsRefusedWithItsLine) {
   const std::string id = hex(1);
   const std::vector<std::string> garbage = {
-      "",
-      "\n",
       "certificate_id\n" + id + "\n",
-      "certificate_id,status,colour\n",
+      "certificate_id,state,colour\n",
       "certificate_id,status,status\n",
       "certificate_id,status\n" + id + "\n",
       "certificate_id,status\n" + id + ",perhaps\n",
@@ -151,7 +201,6 @@ TEST_F(PlantReportTest, GarbageIsRefusedWithItsLine) {
       "{}\n",
       "{\"response\":{}}\n",
       result(1) + "{\"half\":",
-      result(1) + "\n" + result(2),
       "<html>",
       std::string(kMaxReportLine + 1, 'x')};
   for (const std::string& text : garbage) {

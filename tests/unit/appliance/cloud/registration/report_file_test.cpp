@@ -44,6 +44,18 @@ TEST_F(ReportFileTest, CutsALineThatIsTooLongAndGoesOnWithTheNext) {
   EXPECT_EQ(lines[1], "b");
 }
 
+TEST_F(ReportFileTest, Utf16IsSaid) {
+  using std::string_literals::operator""s;
+  const auto take = [](const std::string&, uint64_t) { return Result<void>(); };
+  for (const std::string& text : {"\xff\xfe{\0"s, "\xfe\xff\0{"s, "c\0e\0"s, "\0c\0e"s}) {
+    std::ofstream(file_, std::ios::binary) << text;
+    const auto refused = for_each_report_line(file_, take);
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code(), ErrorCode::ReportMalformed);
+    EXPECT_NE(refused.error().detail().find("UTF-16"), std::string::npos);
+  }
+}
+
 TEST_F(ReportFileTest, AFileThatIsNotThereIsAnErrorAndNoEmptyReport) {
   const auto take = [](const std::string&, uint64_t) { return Result<void>(); };
   EXPECT_EQ(for_each_report_line(folder_.path() / "none", take).error().code(), ErrorCode::Io);
