@@ -52,6 +52,7 @@ class Plant:
             filled.setdefault("bucket", BUCKETS[account])
             filled.setdefault("role_arn_bulk", f"arn:aws:iam::{account}:role/bulk")
             filled.setdefault("template_file", str(self.template))
+            filled.setdefault("min_lines", 1)
         if filled["way"] == "file":
             filled.setdefault("export_dir", str(self.folder / "export"))
             (self.folder / "export").mkdir(exist_ok=True)

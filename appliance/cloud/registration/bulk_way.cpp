@@ -1,16 +1,15 @@
 #include "appliance/cloud/registration/bulk_way.h"
 
 #include <algorithm>
-#include <array>
 
 #include <fmt/format.h>
 
-#include "appliance/cloud/aws/digests.h"
 #include "appliance/cloud/aws/retry.h"
 #include "appliance/cloud/aws/times.h"
 #include "appliance/cloud/manifest/manifest_line.h"
 #include "appliance/cloud/registration/ca_registrar.h"
-#include "appliance/cloud/registration/report_file.h"
+#include "appliance/cloud/registration/report_download.h"
+#include "appliance/cloud/registration/task_search.h"
 #include "appliance/cloud/registration/verdict.h"
 #include "hsm/x509/csr.h"
 #include "protocol/base/bytes.h"
@@ -24,8 +23,8 @@ using std::chrono::milliseconds;
 constexpr milliseconds kFirstLook(500);
 constexpr milliseconds kLongestLook(15'000);
 constexpr int kMostLookDoublings = 5;
-constexpr uint64_t kMaxReportBytes = 4ULL * 1024 * 1024 * 1024;
-constexpr std::array kOldTasks = {TaskStatus::Completed, TaskStatus::Failed, TaskStatus::Cancelled};
+constexpr milliseconds kGatherLook(2'000);
+constexpr std::chrono::minutes kClockSlack(15);  // between the ledger's clock and that of AWS
 
 WayStep look_again(int looks) {
   WayStep step;
@@ -50,52 +49,64 @@ BulkTaskChange to_state(BulkTaskState state) {
 }  // namespace
 
 WayStep BulkWay::step() {
-  auto step = advance();
-  if (step.has_value()) return std::move(*step);
-  WayStep held;
-  held.hold = step.error();
-  return held;
+  auto done = advance();
+  WayStep step;
+  if (done.has_value()) {
+    step = std::move(*done);
+  } else {
+    step.hold = done.error();
+  }
+  step.notes = std::exchange(notes_, {});
+  return step;
 }
 
 Result<WayStep> BulkWay::advance() {
-  LS_TRY(const std::optional<BulkTask> task, current_task());
-  if (!task) {
-    WayStep idle;
-    idle.is_idle = true;
-    return idle;
-  }
-  switch (task->state) {
-    case BulkTaskState::Planned:
-      return plan(*task);
-    case BulkTaskState::Uploaded:
-      return start(*task);
-    case BulkTaskState::Started:
-      return watch(*task);
-    default:
-      return book(*task);
-  }
-}
-
-Result<std::optional<BulkTask>> BulkWay::current_task() {
   LS_TRY(std::vector<BulkTask> open, outbox_.open_tasks(target_));
-  if (!open.empty() && (open.front().state != BulkTaskState::Planned || open.front().lines > 0))
-    return std::optional(std::move(open.front()));
-  LS_TRY(const std::vector<CloudItem> waiting, outbox_.claim(target_, 0, 1));
-  if (waiting.empty()) return std::optional<BulkTask>();
-  if (!open.empty()) return std::optional(std::move(open.front()));
-  const auto salt = static_cast<uint32_t>(aws::random_fraction() * 0xffffffff);
-  LS_TRY(BulkTask made,
-         outbox_.create_task(target_,
-                             fmt::format("{}{}/{}-{:08x}.ndjson",
-                                         plan_.prefix,
-                                         target_,
-                                         aws::to_amz_date(clock_.now()),
-                                         salt)));
-  return std::optional(std::move(made));
+  if (!std::exchange(is_swept_, true)) files_.sweep(open);
+  const bool is_at_work =
+      !open.empty() && (open.front().state != BulkTaskState::Planned || open.front().lines > 0);
+  if (!is_at_work) {
+    LS_TRY(const std::optional<WayStep> wait, gather());
+    if (wait) return *wait;
+  }
+  if (open.empty()) {
+    LS_TRY(BulkTask made, create_task());
+    open.push_back(std::move(made));
+  }
+  const BulkTask& task = open.front();
+  switch (task.state) {
+    case BulkTaskState::Planned:
+      return plan(task);
+    case BulkTaskState::Uploaded:
+      return start(task);
+    case BulkTaskState::Started:
+      return watch(task);
+    default:
+      return book(task);
+  }
 }
 
-std::filesystem::path BulkWay::manifest_path(const BulkTask& task) const {
-  return plan_.work_dir / fmt::format("{}-{}.ndjson", target_, task.id);
+// A line that AWS failed at is old, so a wait is counted from the end of the last task on.
+Result<std::optional<WayStep>> BulkWay::gather() const {
+  const uint32_t enough = std::clamp<uint32_t>(plan_.min_lines, 1, kMaxCloudItems);
+  LS_TRY(const std::vector<CloudItem> items, outbox_.claim(target_, 0, enough));
+  WayStep wait;
+  wait.is_idle = items.empty();
+  if (wait.is_idle) return wait;
+  const UnixTime now = clock_.now();
+  const UnixTime since = std::max(items.front().committed_at, last_end_);
+  const bool is_time = since > now || now - since >= plan_.max_wait;  // a clock that went back
+  if (items.size() >= enough || is_time) return std::optional<WayStep>();
+  wait.again_after = std::min<milliseconds>(kGatherLook, since + plan_.max_wait - now);
+  return wait;
+}
+
+Result<BulkTask> BulkWay::create_task() {
+  const auto salt = static_cast<uint32_t>(aws::random_fraction() * 0xffffffff);
+  return outbox_.create_task(
+      target_,
+      fmt::format(
+          "{}{}/{}-{:08x}.ndjson", plan_.prefix, target_, aws::to_amz_date(clock_.now()), salt));
 }
 
 Result<WayStep> BulkWay::plan(const BulkTask& task) {
@@ -109,25 +120,31 @@ Result<WayStep> BulkWay::plan(const BulkTask& task) {
   WayStep step;
   WrittenManifest written;
   LS_CHECK(write_manifest(task, written, step));
-  if (written.lines == 0) return step;
-  LS_TRY(const bool is_ours, upload(task, written));
-  if (!is_ours) {
-    LS_CHECK(give_up(task, "another object has this key"));
+  if (written.lines == 0) {
+    files_.remove(task.id);
     return step;
   }
-  BulkTaskChange change = to_state(BulkTaskState::Uploaded);
+  // Before the upload: an object of this key with other lines than now is then known as ours.
+  BulkTaskChange change = to_state(BulkTaskState::Planned);
   change.sha256 = written.sha256;
   LS_CHECK(outbox_.update_task(task.id, change));
+  LS_TRY(const bool is_there,
+         object_of(task).upload(files_.manifest(task.id), written.sha256, task.sha256));
+  if (!is_there) {
+    LS_CHECK(give_up(task, "an object with other lines has this key"));
+    return step;
+  }
+  change.state = BulkTaskState::Uploaded;
+  LS_CHECK(outbox_.update_task(task.id, change));
   unstarted_task_ = task.id;
-  std::error_code ignored;
-  std::filesystem::remove(manifest_path(task), ignored);
+  files_.remove(task.id);
   return step;
 }
 
 Result<void> BulkWay::write_manifest(const BulkTask& task,
                                      WrittenManifest& written,
                                      WayStep& step) {
-  ManifestFile file(manifest_path(task));
+  ManifestFile file(files_.manifest(task.id));
   newest_ = {};
   uint64_t after = 0;
   for (;;) {
@@ -158,33 +175,15 @@ Result<uint64_t> BulkWay::write_lines(const std::vector<CloudItem>& items, Manif
   return poison.size();
 }
 
-// False: the key is taken by something else.
-Result<bool> BulkWay::upload(const BulkTask& task, const WrittenManifest& written) {
-  aws::S3Client s3 = session_.s3();
-  const aws::S3Location to{plan_.bucket, task.object_key};
-  aws::S3Upload upload;
-  upload.to = to;
-  upload.file = manifest_path(task);
-  upload.expected_owner = plan_.account;
-  LS_TRY(const aws::UploadOutcome outcome, s3.upload(upload));
-  if (outcome == aws::UploadOutcome::Created) return true;
-  LS_TRY(const aws::S3Object there, s3.head_object(to));
-  return there.checksum_sha256 == aws::to_base64(written.sha256);
-}
-
 Result<WayStep> BulkWay::start(const BulkTask& task) {
-  std::string other;
-  LS_TRY(std::string aws_id, find_started(task, other));
-  if (aws_id.empty() && !other.empty()) return fail(ErrorCode::AwsTaskRunning, other);
+  LS_TRY(aws::IotClient iot, session_.iot());
+  LS_TRY(std::string aws_id, find_started(task, iot));
   if (aws_id.empty()) {
-    LS_TRY(aws::IotClient iot, session_.iot());
     LS_CHECK(check_newest(task, iot.server_time()));
     LS_CHECK(check_ca_usable(iot, plan_.ca_id));  // without it every line would fail
     unstarted_task_ = 0;                          // from here on there may be one
-    auto started =
-        iot.start_task({plan_.template_body, plan_.bucket, task.object_key, plan_.role_arn});
-    if (!started.has_value()) return fail(started.error());
-    aws_id = std::move(*started);
+    LS_TRY(aws_id,
+           iot.start_task({plan_.template_body, plan_.bucket, task.object_key, plan_.role_arn}));
   }
   BulkTaskChange change = to_state(BulkTaskState::Started);
   change.aws_task_id = aws_id;
@@ -204,34 +203,20 @@ Result<void> BulkWay::check_newest(const BulkTask& task, UnixTime server_time) {
   }
 }
 
-Result<std::string> BulkWay::find_started(const BulkTask& task, std::string& other) {
-  LS_TRY(aws::IotClient iot, session_.iot());
-  LS_TRY(std::string found, find_among(iot, task, TaskStatus::InProgress, other));
-  if (!found.empty() || !other.empty() || task.id == unstarted_task_) return found;
-  std::string ignored;
-  for (const TaskStatus status : kOldTasks) {
-    LS_TRY(found, find_among(iot, task, status, ignored));
-    if (!found.empty()) return found;
-  }
-  return found;
-}
-
-// `other`: what is known of another one in this state.
-Result<std::string> BulkWay::find_among(aws::IotClient& iot,
-                                        const BulkTask& task,
-                                        TaskStatus status,
-                                        std::string& other) const {
-  std::string next;
-  do {
-    LS_TRY(const aws::Page<std::string> page, iot.list_tasks(status, next));
-    for (const std::string& id : page.items) {
-      LS_TRY(const aws::TaskDescription known, iot.describe_task(id));
-      if (known.key == task.object_key && known.bucket == plan_.bucket) return id;
-      other = fmt::format("{} with {}/{}", id, known.bucket, known.key);
-    }
-    next = page.next;
-  } while (!next.empty());
-  return std::string();
+Result<std::string> BulkWay::find_started(const BulkTask& task, aws::IotClient& iot) {
+  const auto clock_offset = iot.server_time() - clock_.now();
+  const SoughtTask sought{
+      plan_.bucket, task.object_key, task.created_at + clock_offset - kClockSlack};
+  LS_TRY(FoundTask found, find_running(iot, sought));
+  if (found.id.empty() && !found.other.empty()) return fail(ErrorCode::AwsTaskRunning, found.other);
+  if (!found.id.empty() || task.id == unstarted_task_) return found.id;
+  LS_TRY(found, find_ended(iot, sought));
+  notes_.push_back(
+      fmt::format("the start of the bulk task with {} had no answer: of {} tasks that ended, {}",
+                  task.object_key,
+                  found.looks,
+                  found.id.empty() ? "none has it; it is started again" : found.id + " has it"));
+  return found.id;
 }
 
 Result<WayStep> BulkWay::watch(const BulkTask& task) {
@@ -278,8 +263,7 @@ Result<WayStep> BulkWay::book(const BulkTask& task) {
   LS_TRY(aws::IotClient iot, session_.iot());
   const auto known = iot.describe_task(task.aws_task_id);
   if (!known.has_value()) return without_task(task, known.error());
-  LS_CHECK(fetch_reports(task, aws::ReportType::Results, reports));
-  LS_CHECK(fetch_reports(task, aws::ReportType::Errors, reports));
+  LS_CHECK(fetch_reports(session_, files_, task, reports));
   if (const auto all = reports.what_all_failed_with()) {
     LS_CHECK(give_up(task, all->detail()));
     return fail(*all);
@@ -289,6 +273,7 @@ Result<WayStep> BulkWay::book(const BulkTask& task) {
   LS_TRY(WayStep step, book_lines(reports));
   LS_CHECK(return_items(task.id));
   LS_CHECK(outbox_.update_task(task.id, to_state(BulkTaskState::Booked)));
+  if (step.registered + step.parked > 0) last_end_ = clock_.now();
   return step;
 }
 
@@ -329,44 +314,20 @@ Result<WayStep> BulkWay::without_task(const BulkTask& task, const Error& error) 
   return WayStep{};
 }
 
-Result<void> BulkWay::fetch_reports(const BulkTask& task,
-                                    aws::ReportType type,
-                                    BulkReports& reports) {
-  LS_TRY(aws::IotClient iot, session_.iot());
-  std::string next;
-  do {
-    LS_TRY(const aws::Page<std::string> page, iot.list_task_reports(task.aws_task_id, type, next));
-    for (const std::string& url : page.items) LS_CHECK(fetch_report(task, type, url, reports));
-    next = page.next;
-  } while (!next.empty());
-  return {};
-}
-
-// A link that has expired meanwhile is an error: the next step asks for new ones.
-Result<void> BulkWay::fetch_report(const BulkTask& task,
-                                   aws::ReportType type,
-                                   const std::string& url,
-                                   BulkReports& reports) {
-  const bool is_result = type == aws::ReportType::Results;
-  const auto file =
-      plan_.work_dir / fmt::format("{}-{}-{}", target_, task.id, is_result ? "results" : "errors");
-  LS_CHECK(session_.s3().download(url, file, kMaxReportBytes));
-  // A line that was cut for its length is no JSON any more, and names nobody.
-  LS_CHECK(for_each_report_line(file, [&](const std::string& line, uint64_t) -> Result<void> {
-    is_result ? reports.take_result(line) : reports.take_error(line);
-    return {};
-  }));
-  std::error_code ignored;
-  std::filesystem::remove(file, ignored);
-  return {};
-}
-
+// The next try is another task with another key.
 Result<void> BulkWay::give_up(const BulkTask& task, const std::string& reason) {
+  const auto stays = task.state != BulkTaskState::Planned ? object_of(task).remove() : std::nullopt;
+  if (stays) notes_.push_back(*stays);
+  files_.remove(task.id);
   LS_CHECK(return_items(task.id));
   BulkTaskChange change = to_state(BulkTaskState::Failed);
   change.reason = reason;
   LS_CHECK(outbox_.update_task(task.id, change));
   return {};
+}
+
+BulkObject BulkWay::object_of(const BulkTask& task) const {
+  return BulkObject(session_, plan_.bucket, task.object_key, plan_.account);
 }
 
 Result<void> BulkWay::return_items(uint64_t task_id) {

@@ -1,25 +1,31 @@
 // BulkWay: many devices in one task of AWS IoT: manifest to S3, task, reports, booking.
 //
+//   (none)    devices wait until there are enough of them or one has waited long enough
 //   Planned   rows gather, the manifest is written and uploaded under a key of its own
 //   Uploaded  the task is started, if it does not run already and no other runs in the account
 //   Started   AWS works through the lines
 //   Finished  both reports are fetched and every line is booked; what no report names waits again
 //
 // Each state is in the ledger before the next begins, so a new process goes on where the old one
-// was killed. A start whose answer was lost is looked for among the tasks by its key.
+// was killed. A start whose answer was lost is looked for among the tasks by its key. A task that
+// is given up leaves no object in the bucket, if the credentials may delete it, and no file.
 //
 // Threads  one
 // Source   AWS IoT Developer Guide, "Bulk registration"
 #ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_BULK_WAY_H_
 #define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_BULK_WAY_H_
 
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "appliance/cloud/aws/session.h"
 #include "appliance/cloud/manifest/device_fields.h"
 #include "appliance/cloud/manifest/manifest_file.h"
+#include "appliance/cloud/registration/bulk_files.h"
+#include "appliance/cloud/registration/bulk_object.h"
 #include "appliance/cloud/registration/bulk_report.h"
 #include "appliance/cloud/registration/outbox.h"
 #include "appliance/cloud/registration/setbacks.h"
@@ -37,6 +43,9 @@ struct BulkPlan {
   std::string prefix;
   std::string role_arn;
   uint32_t chunk_lines = 50'000;
+  // A task begins with so many devices, or when one has waited for so long. At most kMaxCloudItems.
+  uint32_t min_lines = 1;
+  std::chrono::seconds max_wait{0};
   std::filesystem::path work_dir;
 };
 
@@ -53,13 +62,16 @@ class BulkWay final : public Way {
         clock_(clock),
         target_(std::move(target)),
         plan_(std::move(plan)),
+        files_(plan_.work_dir, target_),
         setbacks_(clock) {}
 
   WayStep step() override;
 
  private:
   Result<WayStep> advance();
-  Result<std::optional<BulkTask>> current_task();
+  // Absent: it is time for a task.
+  Result<std::optional<WayStep>> gather() const;
+  Result<BulkTask> create_task();
   Result<WayStep> plan(const BulkTask& task);
   Result<WayStep> start(const BulkTask& task);
   Result<WayStep> watch(const BulkTask& task);
@@ -67,33 +79,27 @@ class BulkWay final : public Way {
 
   Result<void> write_manifest(const BulkTask& task, WrittenManifest& written, WayStep& step);
   Result<uint64_t> write_lines(const std::vector<CloudItem>& items, ManifestFile& file);
-  Result<bool> upload(const BulkTask& task, const WrittenManifest& written);
-  // The AWS id of a task with this key; empty: none. `other`: another one that runs, in words.
-  Result<std::string> find_started(const BulkTask& task, std::string& other);
-  Result<std::string> find_among(aws::IotClient& iot,
-                                 const BulkTask& task,
-                                 aws::TaskStatus status,
-                                 std::string& other) const;
+  // The AWS id of the task with this manifest; empty: there is none.
+  Result<std::string> find_started(const BulkTask& task, aws::IotClient& iot);
   Result<WayStep> without_task(const BulkTask& task, const Error& error);
   Result<WayStep> book_lines(const BulkReports& reports);
-  Result<void> fetch_reports(const BulkTask& task, aws::ReportType type, BulkReports& reports);
-  Result<void> fetch_report(const BulkTask& task,
-                            aws::ReportType type,
-                            const std::string& url,
-                            BulkReports& reports);
   Result<void> give_up(const BulkTask& task, const std::string& reason);
+  BulkObject object_of(const BulkTask& task) const;
   Result<void> return_items(uint64_t task_id);
   // A line that is not valid yet for AWS would fail.
   Result<void> check_newest(const BulkTask& task, UnixTime server_time);
   Result<BulkLines> load_lines(uint64_t task_id);
-  std::filesystem::path manifest_path(const BulkTask& task) const;
 
   Outbox& outbox_;
   const aws::Session& session_;
   const Clock& clock_;
   const std::string target_;
   const BulkPlan plan_;
+  const BulkFiles files_;
   Setbacks setbacks_;
+  std::vector<std::string> notes_;  // for the step that is under way
+  UnixTime last_end_{};             // of a task that got devices on
+  bool is_swept_ = false;
   uint64_t unstarted_task_ = 0;  // uploaded by this process and never tried to start
   UnixTime newest_{};            // of its certificates; unstarted_task_ only
   int looks_ = 0;                // in a row at a running task

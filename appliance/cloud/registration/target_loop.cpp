@@ -67,6 +67,8 @@ bool TargetLoop::wait_held(const Error& error) {
 }
 
 void TargetLoop::count(const WayStep& step) {
+  if (parts_.on_note)
+    for (const std::string& note : step.notes) parts_.on_note(note);
   const std::lock_guard lock(mutex_);
   progress_.registered += step.registered;
   progress_.parked += step.parked;

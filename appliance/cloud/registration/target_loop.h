@@ -38,9 +38,10 @@ struct TargetProgress {
 struct LoopParts {
   Way* way = nullptr;  // borrowed
   std::function<Result<void>()> prepare;
-  aws::Pause* pause = nullptr;                                    // borrowed
-  const Clock* clock = nullptr;                                   // borrowed
-  std::function<void(const std::optional<Error>& hold)> on_hold;  // a change; absent: it is over
+  aws::Pause* pause = nullptr;                                     // borrowed
+  const Clock* clock = nullptr;                                    // borrowed
+  std::function<void(const std::optional<Error>& hold)> on_hold;   // a change; absent: it is over
+  std::function<void(const std::string& note)> on_note = nullptr;  // may be absent
 };
 
 class TargetLoop final {

@@ -10,6 +10,8 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "protocol/base/error.h"
 
@@ -21,6 +23,7 @@ struct WayStep {
   bool is_idle = false;                      // nothing waits
   std::chrono::milliseconds again_after{0};  // something runs elsewhere: look again then
   std::optional<Error> hold;                 // nobody gets further now
+  std::vector<std::string> notes;            // what the log says of this step
 };
 
 class Way {

@@ -73,6 +73,10 @@ struct TargetConfig {
   FieldTexts parameters;
   uint32_t chunk_lines = 50'000;
 
+  // Bulk: a task begins with so many lines, or when a device has waited for so long.
+  uint32_t min_lines = 100;
+  std::chrono::seconds max_wait = std::chrono::minutes(5);
+
   // Bulk; the template also for just-in-time provisioning.
   std::filesystem::path template_file;
   std::string bucket;

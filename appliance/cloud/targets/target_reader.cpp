@@ -13,6 +13,7 @@ constexpr size_t kMaxAttributes = 50;
 constexpr size_t kMaxParameters = 50;
 constexpr size_t kMaxParameterBytes = 2048;
 constexpr int64_t kMaxChunkLines = 1'000'000;
+constexpr int64_t kMaxMinLines = 500;  // what one look at the outbox shows
 constexpr std::array<std::string_view, 2> kStatuses = {"ACTIVE", "INACTIVE"};
 constexpr size_t kActive = 0;
 
@@ -105,6 +106,12 @@ Result<void> read_parameters(const SettingsTable& table, TargetConfig& target) {
   LS_TRY(const int64_t lines,
          table.integer("chunk_lines", {1, kMaxChunkLines}, target.chunk_lines));
   target.chunk_lines = static_cast<uint32_t>(lines);
+  LS_TRY(const int64_t least, table.integer("min_lines", {1, kMaxMinLines}, target.min_lines));
+  target.min_lines = static_cast<uint32_t>(least);
+  using std::chrono::milliseconds;
+  LS_TRY(const milliseconds wait,
+         table.duration("max_wait", {milliseconds(0), std::chrono::hours(24)}, target.max_wait));
+  target.max_wait = std::chrono::duration_cast<std::chrono::seconds>(wait);
   return {};
 }
 

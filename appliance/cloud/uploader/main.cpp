@@ -139,6 +139,9 @@ int run(Arguments& arguments) {
     else
       spdlog::info("target goes on target={}", target);
   };
+  around.on_note = [](const std::string& target, const std::string& note) {
+    spdlog::info("target={} {}", target, note);
+  };
   WorkLog work;
   around.on_report = [&work](const auto& reports) { work.take(reports); };
   const bool is_service = arguments.command.what == What::Serve;

@@ -91,6 +91,8 @@ void set_files(TargetSetup& setup,
   setup.bulk.prefix = target.prefix;
   setup.bulk.role_arn = target.role_arn_bulk;
   setup.bulk.chunk_lines = target.chunk_lines;
+  setup.bulk.min_lines = target.min_lines;
+  setup.bulk.max_wait = target.max_wait;
   setup.bulk.work_dir = state_dir;
   setup.file.export_dir = target.export_dir;
   setup.file.work_dir = state_dir;

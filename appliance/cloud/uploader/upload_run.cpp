@@ -18,7 +18,10 @@ class Worker final : public Way {
 
   WayStep step() override { return way_->step(); }
 
-  std::optional<Error> run(RunMode mode) { return loop_.run(mode); }
+  std::optional<Error> run(RunMode mode) {
+    if (mode != RunMode::Serve) setup_.bulk.min_lines = 1;  // what waits is all that comes
+    return loop_.run(mode);
+  }
 
   void stop() {
     const std::lock_guard lock(mutex_);
@@ -41,6 +44,8 @@ class Worker final : public Way {
     loop.pause = &tools_.pause;
     loop.clock = parts_.clock;
     loop.on_hold = [this](const std::optional<Error>& hold) { parts_.log(setup_.name, hold); };
+    if (parts_.on_note)
+      loop.on_note = [this](const std::string& note) { parts_.on_note(setup_.name, note); };
     return loop;
   }
 

@@ -25,6 +25,7 @@ struct UploadParts {
   std::filesystem::path state_dir;
   aws::Environment environment;
   std::function<void(const std::string& target, const std::optional<Error>& hold)> log;
+  std::function<void(const std::string& target, const std::string& note)> on_note = nullptr;
   // Once a second and at the end, on the main thread; may be absent.
   std::function<void(const std::vector<TargetReport>& reports)> on_report = nullptr;
 };

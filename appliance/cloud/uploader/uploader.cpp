@@ -101,6 +101,7 @@ class Program final {
     LS_TRY(const StopSignal stop, StopSignal::create());
     UploadParts parts = upload_parts(stop);
     parts.log = around_.log;
+    parts.on_note = around_.on_note;
     parts.on_report = around_.on_report;
     LS_CHECK(run_upload(parts, RunMode::Serve));
     return 0;

@@ -47,6 +47,7 @@ struct UploaderSurroundings {
   std::ostream* errors = nullptr;  // borrowed: one line for each target that fails
   // Serve: what the log says. `hold`: absent when the target goes on.
   std::function<void(const std::string& target, const std::optional<Error>& hold)> log;
+  std::function<void(const std::string& target, const std::string& note)> on_note = nullptr;
   // Serve: once a second, and at the end.
   std::function<void(const std::vector<TargetReport>& reports)> on_report = nullptr;
 };

@@ -126,6 +126,7 @@ std::string in_words(const TargetConfig& target) {
                           target.credentials.roles_anywhere.has_value()})
     text += flag ? "yes\n" : "no\n";
   text += std::to_string(target.chunk_lines) + '\n';
+  text += std::to_string(target.min_lines) + ' ' + std::to_string(target.max_wait.count()) + '\n';
   text += std::to_string(target.rate_factor) + '\n';
   return text + std::to_string(target.credentials.session_duration.count()) + '\n';
 }

@@ -1,4 +1,6 @@
 // Way bulk against the double of AWS.
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -183,6 +185,127 @@ TEST_F(BulkAccountTest, AFinishedTaskThatAwsHasForgottenIsRegisteredAgain) {
   ASSERT_TRUE(outbox_.update_task(task.id, change).has_value());
   EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
   EXPECT_EQ(count(RegistrationState::Registered), 4U);
+}
+
+TEST_F(BulkAccountTest, EachSpellingOfReportsIsBooked) {
+  ASSERT_TRUE(register_ca().has_value());
+  for (const char* shape : {"public", "error-object", "register-thing", "top-level"}) {
+    make_devices(6);
+    aws_.control("settings",
+                 fmt::format(R"({{"report_shape":"{}","bulk_bad_lines":[2],"bulk_bad_tasks":1,)"
+                             R"("bulk_bad_code":"InvalidRequestException"}})",
+                             shape));
+    EXPECT_FALSE(run(RunMode::Once).has_value()) << shape;
+    EXPECT_EQ(count(RegistrationState::Waiting), 0U) << shape;
+    const CloudBooking& failed = outbox_.booked.at(2);
+    EXPECT_EQ(failed.state, RegistrationState::Parked) << shape;
+    EXPECT_THAT(failed.reason, HasSubstr("InvalidRequestException: The line was made to fail"));
+  }
+}
+
+TEST_F(BulkAccountTest, AThrottledLineGoesIntoALaterTask) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(4);
+  aws_.control(
+      "settings",
+      R"({"bulk_bad_lines":[2,3],"bulk_bad_tasks":1,"bulk_bad_code":"ThrottlingException"})");
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 4U);
+  EXPECT_EQ(in_account("tasks"), 2U);
+}
+
+TEST_F(BulkAccountTest, ASlowLineMakesNoTaskOfEachDevice) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.bulk.min_lines = 5;
+  setup_.bulk.max_wait = std::chrono::hours(1);
+  make_devices(4);
+  for (auto& [id, item] : outbox_.items) item.committed_at = clock_.now();
+  const auto way = make_way(setup_, outbox_, connection_.get(), clock_);
+  const WayStep waits = way->step();
+  EXPECT_FALSE(waits.is_idle || waits.hold);
+  EXPECT_GT(waits.again_after.count(), 0);
+  EXPECT_TRUE(outbox_.tasks.empty());
+  // One that has waited long enough takes the others along.
+  outbox_.items.at(1).committed_at = clock_.now() - std::chrono::minutes(61);
+  way->step();
+  EXPECT_EQ(outbox_.tasks.size(), 1U);
+  EXPECT_EQ(count(RegistrationState::InTask), 4U);
+}
+
+TEST_F(BulkAccountTest, EnoughDevicesDoNotWait) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.bulk.min_lines = 5;
+  setup_.bulk.max_wait = std::chrono::hours(1);
+  make_devices(5);
+  for (auto& [id, item] : outbox_.items) item.committed_at = clock_.now() - std::chrono::seconds(1);
+  make_way(setup_, outbox_, connection_.get(), clock_)->step();
+  EXPECT_EQ(count(RegistrationState::InTask), 5U);
+}
+
+TEST_F(BulkAccountTest, ATaskThatFailsLeavesNoObjectAndNoFile) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(12);
+  std::ofstream(folder_.path() / "plant-99-results") << "of a process that was killed";
+  aws_.control("settings", R"({"bulk_bad_lines":[1,2,3,4,5,6,7,8,9,10,11,12]})");
+  EXPECT_TRUE(run(RunMode::Once).has_value());
+  aws_.control("settings", R"({"bulk_bad_lines":[]})");
+  EXPECT_TRUE(std::filesystem::is_empty(folder_.path()));
+  const auto gone =
+      connection_->session().s3().head_object({setup_.bulk.bucket, outbox_.tasks.at(1).object_key});
+  ASSERT_FALSE(gone.has_value());
+  EXPECT_EQ(gone.error().code(), ErrorCode::AwsNotFound);
+}
+
+TEST_F(BulkAccountTest, AnObjectThatMayNotBeDeletedIsOnlyTold) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(12);
+  aws_.control("settings", R"({"bulk_bad_lines":[1,2,3,4,5,6,7,8,9,10,11,12]})");
+  aws_.control("faults", R"({"operation":"DeleteObject","do":"error","code":"AccessDenied"})");
+  const auto way = make_way(setup_, outbox_, connection_.get(), clock_);
+  WayStep last;
+  while (!last.hold) {
+    pause_.wait(last.again_after);
+    last = way->step();
+  }
+  aws_.control("settings", R"({"bulk_bad_lines":[]})");
+  EXPECT_THAT(last.hold->detail(), HasSubstr("all 12 lines"));
+  ASSERT_EQ(last.notes.size(), 1U);
+  EXPECT_THAT(last.notes.front(), HasSubstr(outbox_.tasks.at(1).object_key + " of a bulk task"));
+}
+
+TEST_F(BulkAccountTest, AnObjectOfATryThatWasKilledIsOurs) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(3);
+  // Uploaded, and killed before that was in the ledger; meanwhile there is one device more.
+  make_way(setup_, outbox_, connection_.get(), clock_)->step();
+  outbox_.tasks.at(1).state = BulkTaskState::Planned;
+  CloudItem more = outbox_.items.at(1);
+  more.issuance_id = 4;
+  more.state = RegistrationState::Waiting;
+  outbox_.items[4] = more;
+  const auto object_of = [&](uint64_t task) {
+    return connection_->session().s3().head_object(
+        {setup_.bulk.bucket, outbox_.tasks.at(task).object_key});
+  };
+  ASSERT_TRUE(object_of(1).has_value());
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(outbox_.tasks.at(1).state, BulkTaskState::Failed);
+  EXPECT_EQ(object_of(1).error().code(), ErrorCode::AwsNotFound);
+  EXPECT_TRUE(object_of(2).has_value());
+}
+
+TEST_F(BulkAccountTest, AStartWithoutAnAnswerIsFoundAmongTasksThatEnded) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(4);
+  const auto step = [&] { return make_way(setup_, outbox_, connection_.get(), clock_)->step(); };
+  while (outbox_.tasks.empty() || outbox_.tasks.at(1).state != BulkTaskState::Started) step();
+  while (in_account("certificates") < 4) pause_.wait(std::chrono::milliseconds(20));
+  outbox_.tasks.at(1).state = BulkTaskState::Uploaded;
+  const auto way = make_way(setup_, outbox_, connection_.get(), clock_);
+  WayStep told = way->step();
+  while (told.notes.empty()) told = way->step();
+  EXPECT_THAT(told.notes.front(), HasSubstr("had no answer: of 1 tasks that ended"));
+  EXPECT_EQ(in_account("tasks"), 1U);
 }
 
 }  // namespace

@@ -42,10 +42,10 @@ Result<CloudBooked> FakeOutbox::book(const std::string& /*target*/,
   return CloudBooked{bookings.size(), 0, {}};
 }
 
-Result<BulkTask> FakeOutbox::create_task(const std::string& target, const std::string& key) {
+Result<BulkTask> FakeOutbox::create_task(const std::string& name, const std::string& key) {
   BulkTask task;
   task.id = tasks.size() + 1;
-  task.target = target;
+  task.target = name;
   task.object_key = key;
   return tasks[task.id] = task;
 }
@@ -75,6 +75,7 @@ Result<BulkTask> FakeOutbox::update_task(uint64_t task_id, const BulkTaskChange&
   BulkTask& task = tasks.at(task_id);
   task.state = change.state;
   if (change.aws_task_id) task.aws_task_id = *change.aws_task_id;
+  if (change.sha256) task.sha256 = change.sha256;
   task.reason = change.reason;
   return task;
 }

@@ -67,6 +67,8 @@ TEST(TargetConfig, FillsInEveryDefault) {
                           Pair("SerialNumber", "{serial}"),
                           Pair("ThingName", "{device_id}")));
   EXPECT_EQ(found->chunk_lines, 50'000U);
+  EXPECT_EQ(found->min_lines, 100U);
+  EXPECT_EQ(found->max_wait, std::chrono::minutes(5));
   EXPECT_EQ(found->prefix, "linesign/");
   EXPECT_EQ(found->bucket + found->role_arn_bulk + found->template_name, "");
   EXPECT_TRUE(found->template_file.empty() && found->export_dir.empty());
@@ -137,12 +139,15 @@ TEST(TargetConfig, ReadsTheOtherWays) {
                   "prefix = \"line/\"\n"
                   "role_arn_bulk = \"arn:aws:iam::123456789012:role/bulk\"\n"
                   "chunk_lines = 100\n"
+                  "min_lines = 20\nmax_wait = \"90s\"\n"
                   "parameters = {Name = \"{device_id}\", Pem = \"{certificate_pem}\"}\n"));
   ASSERT_TRUE(bulk.has_value()) << bulk.error().to_string();
   EXPECT_EQ(bulk->targets[0].way, TargetWay::Bulk);
   EXPECT_EQ(bulk->targets[0].template_file, "/plant/bulk.json");
   EXPECT_EQ(bulk->targets[0].prefix, "line/");
   EXPECT_EQ(bulk->targets[0].chunk_lines, 100U);
+  EXPECT_EQ(bulk->targets[0].min_lines, 20U);
+  EXPECT_EQ(bulk->targets[0].max_wait, std::chrono::seconds(90));
   EXPECT_EQ(bulk->targets[0].parameters.size(), 2U);
   const auto jit = read(target("jit", "mode = \"DEFAULT\"\ntemplate_name = \"first-contact\"\n"));
   ASSERT_TRUE(jit.has_value()) << jit.error().to_string();
@@ -408,6 +413,14 @@ INSTANTIATE_TEST_SUITE_P(
                   target("bulk", "chunk_lines = 0\n"),
                   ErrorCode::ConfigRange,
                   ":7: aws.target.chunk_lines: expected an integer from 1 to 1000000, found 0"},
+        BadTarget{"MinLines",
+                  target("bulk", "min_lines = 501\n"),
+                  ErrorCode::ConfigRange,
+                  ":7: aws.target.min_lines: expected an integer from 1 to 500, found 501"},
+        BadTarget{"MaxWait",
+                  target("bulk", "max_wait = \"25h\"\n"),
+                  ErrorCode::ConfigRange,
+                  ":7: aws.target.max_wait: expected"},
         BadTarget{"JitWithATemplateToMakeAndNoRole",
                   target("jit", "template_name = \"a\"\ntemplate_file = \"b.json\"\n"),
                   ErrorCode::ConfigMissing,
