@@ -32,6 +32,9 @@ constexpr std::array kAwsAdvice = {
     Advice{ErrorCode::AwsNotTrusted,
            "Check ca_bundle of the target, and whether a proxy opens the network's TLS."},
     Advice{ErrorCode::AwsNotAws, "Log in to the network, or let this machine through its portal."},
+    Advice{ErrorCode::AwsAnswerUnreadable,
+           "Nothing: it is asked again. If it lasts, look for a proxy or gateway that changes "
+           "answers."},
     Advice{ErrorCode::AwsClockSkew, "Set the system clock right (NTP)."},
     Advice{ErrorCode::AwsTaskRunning,
            "Nothing: AWS runs one at a time, and ours is next. If the line above names none of "

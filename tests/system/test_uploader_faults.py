@@ -325,6 +325,34 @@ def test_another_certificate_id_in_an_answer_is_believed_by_nobody(make_plant):
     check_registered(plant)
 
 
+def test_an_answer_that_cannot_be_read_blocks_the_target_and_fails_nobody(make_plant):
+    plant = make_plant({})
+    plant.start_uploader()
+    devices = 0
+    for form in ("half", "deep", "long", "list", "types"):
+        plant.aws.fault(operation="RegisterCertificate", do="unreadable", form=form, times=None)
+        devices += 2
+        plant.issue(devices)
+        wait_held(plant, "AwsAnswerUnreadable")
+        status = plant.status()["plant0"]
+        assert (status["waiting"], status["parked"]) == (2, 0), form
+        plant.aws.clear_faults()
+        plant.wait_done()
+    check_registered(plant)
+
+
+def test_a_call_that_hangs_keeps_no_other_device(make_plant):
+    plant = make_plant({})
+    plant.issue(40)
+    plant.aws.fault(operation="CreateThing", do="hang")
+    plant.start_uploader()
+    wait_until(lambda: plant.status()["plant0"]["registered"] == 39, "the others are registered")
+    plant.issue(60)
+    wait_until(lambda: plant.status()["plant0"]["registered"] >= 59, "and those that come later")
+    plant.wait_done()
+    check_registered(plant)
+
+
 def test_a_device_that_aws_refuses_holds_up_nobody_else(make_plant):
     plant = make_plant({})
     plant.issue(20)
@@ -425,6 +453,48 @@ def test_it_waits_while_a_bulk_task_of_somebody_else_runs(make_plant):
     plant.aws.control("POST", "end-foreign-task", where)
     plant.wait_done()
     check_registered(plant)
+
+
+def test_a_slow_line_makes_no_task_of_each_device(make_plant):
+    plant = make_plant({"way": "bulk", "min_lines": 12, "max_wait": "1h"})
+    plant.start_uploader()
+    for devices in range(2, 12, 3):
+        plant.issue(devices)
+        wait_until(lambda: plant.progress()["targets"][0]["state"] == "working", "it gathers")
+        assert plant.status()["plant0"]["waiting"] == devices
+    plant.issue(12)
+    plant.wait_done()
+    check_registered(plant)
+    assert plant.aws.counts()["StartThingRegistrationTask"] == 1
+    # Whoever asks for it need not wait.
+    plant.issue(13)
+    plant.uploaders[0].terminate()
+    assert plant.uploaders[0].wait(10) == 0
+    plant.cli("upload")
+    check_registered(plant)
+
+
+def test_throttled_lines_and_empty_answers_that_call_themselves_html_cost_nothing(make_plant):
+    plant = make_plant({"way": "bulk"})
+    plant.aws.settings(empty_type="text/html", bulk_bad_lines=[2, 5], bulk_bad_tasks=1,
+                       bulk_bad_code="ThrottlingException")
+    plant.issue(10)
+    plant.cli("upload")
+    check_registered(plant)
+    assert plant.aws.counts()["StartThingRegistrationTask"] == 2
+
+
+def test_tasks_that_fail_leave_no_object_and_no_file(make_plant):
+    plant = make_plant({"way": "bulk"})
+    plant.aws.settings(bulk_bad_lines=list(range(1, 13)), bulk_bad_tasks=3)
+    plant.issue(12)
+    plant.start_uploader()
+    plant.wait_done()
+    check_registered(plant)
+    counts = plant.aws.counts()
+    assert (counts["StartThingRegistrationTask"], counts["DeleteObject"]) == (4, 3)
+    left = [path.name for path in (plant.appliance.folder / "uploader").iterdir()]
+    assert not [name for name in left if name.startswith((".plant0", "plant0"))], left
 
 
 def test_links_to_reports_that_have_expired_are_asked_for_again(make_plant):

@@ -1,6 +1,9 @@
 #include "appliance/cloud/registration/work_round.h"
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
 #include <iterator>
 #include <mutex>
 #include <thread>
@@ -9,7 +12,8 @@ namespace linesign {
 namespace {
 
 constexpr int kAreAll = 10;
-constexpr size_t kBookAfter = 100;  // what a kill may cost is this many repeated devices
+constexpr size_t kBookAfter = 100;            // what a kill may cost is this many repeated devices
+constexpr std::chrono::seconds kPatience(1);  // with a call that hangs
 
 class Round final {
  public:
@@ -17,11 +21,22 @@ class Round final {
         const std::string& target,
         const std::vector<CloudItem>& items,
         Setbacks& setbacks)
-      : outbox_(outbox), target_(target), items_(items), setbacks_(setbacks) {}
+      : outbox_(outbox), target_(target), items_(items.begin(), items.end()), setbacks_(setbacks) {}
 
+  // While a call hangs the others go on: what is done is booked, and what comes meanwhile is taken.
   const CloudItem* next() {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    while (!result_.hold && next_ == items_.size() && busy_ > 0) {
+      const bool is_late = changed_.wait_for(lock, kPatience) == std::cv_status::timeout;
+      if (!is_late) continue;
+      const std::vector<CloudBooking> done = std::exchange(bookings_, {});
+      lock.unlock();
+      book(done);
+      lock.lock();
+      claim_more();
+    }
     if (result_.hold || next_ == items_.size()) return nullptr;
+    ++busy_;
     return &items_[next_++];
   }
 
@@ -30,6 +45,8 @@ class Round final {
     {
       const std::lock_guard lock(mutex_);
       note(std::move(outcome));
+      --busy_;
+      changed_.notify_all();
       if (bookings_.size() >= kBookAfter) full.swap(bookings_);
     }
     book(full);
@@ -42,6 +59,14 @@ class Round final {
   }
 
  private:
+  void claim_more() {
+    if (result_.hold || next_ != items_.size()) return;
+    auto more = outbox_.claim(target_, items_.back().issuance_id, kMaxCloudItems);
+    if (!more.has_value()) return;  // the next step says why
+    std::move(more->begin(), more->end(), std::back_inserter(items_));
+    changed_.notify_all();
+  }
+
   void note(DeviceOutcome outcome) {
     const bool is_done = !outcome.hold && outcome.booking.state != RegistrationState::Parked;
     // A name that cannot be made of this device: nothing that AWS could say of others.
@@ -110,9 +135,11 @@ class Round final {
 
   Outbox& outbox_;
   const std::string& target_;
-  const std::vector<CloudItem>& items_;
+  std::deque<CloudItem> items_;  // which stay where they are when more come
   Setbacks& setbacks_;
   std::mutex mutex_;
+  std::condition_variable changed_;
+  size_t busy_ = 0;
   size_t next_ = 0;
   std::vector<CloudBooking> bookings_;
   std::optional<Error> last_failure_;

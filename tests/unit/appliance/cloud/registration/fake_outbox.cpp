@@ -18,6 +18,16 @@ FakeOutbox::FakeOutbox(uint64_t devices) {
   for (uint64_t id = 1; id <= devices; ++id) items[id] = make_item(id);
 }
 
+void FakeOutbox::add(uint64_t id) {
+  const std::lock_guard lock(mutex_);
+  items[id] = make_item(id);
+}
+
+size_t FakeOutbox::booked_count() {
+  const std::lock_guard lock(mutex_);
+  return booked.size();
+}
+
 Result<std::vector<CloudItem>> FakeOutbox::claim(const std::string& /*target*/,
                                                  uint64_t after,
                                                  uint32_t limit) {

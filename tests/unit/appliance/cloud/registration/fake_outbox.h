@@ -37,6 +37,10 @@ class FakeOutbox final : public Outbox {
                                        uint64_t after,
                                        uint32_t limit) override;
 
+  // For tests with several threads.
+  void add(uint64_t id);
+  size_t booked_count();
+
   CloudTarget target{"plant", "", ""};  // the only one that the ledger knows
   std::map<uint64_t, CloudItem> items;
   std::map<uint64_t, CloudBooking> booked;  // the last of each

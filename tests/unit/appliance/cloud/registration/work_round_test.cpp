@@ -1,6 +1,7 @@
 #include "appliance/cloud/registration/work_round.h"
 
 #include <atomic>
+#include <future>
 
 #include <gtest/gtest.h>
 
@@ -45,6 +46,24 @@ TEST(WorkRoundTest, BooksEveryDeviceOnce) {
   EXPECT_EQ(calls, 500);
   EXPECT_EQ(result.registered, 500U);
   EXPECT_EQ(outbox.booked.size(), 500U);
+}
+
+TEST(WorkRoundTest, WhileACallHangsTheOthersAreBookedAndNewOnesAreTaken) {
+  FakeOutbox outbox(20);
+  std::promise<void> hang;
+  const std::shared_future<void> end = hang.get_future().share();
+  std::atomic<size_t> booked_meanwhile{0};
+  const RoundResult result = run(outbox, [&](const CloudItem& item) {
+    if (item.issuance_id == 1) end.wait();
+    if (item.issuance_id == 20) outbox.add(21);
+    if (item.issuance_id == 21) {
+      booked_meanwhile = outbox.booked_count();
+      hang.set_value();
+    }
+    return registered(item);
+  });
+  EXPECT_EQ(booked_meanwhile, 19U);
+  EXPECT_EQ(result.registered, 21U);
 }
 
 TEST(WorkRoundTest, APoisonOneIsParkedAndTheRestGoesOn) {
