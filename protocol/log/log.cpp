@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdint>
+#include <memory>
 
 #include <fmt/format.h>
+#include <pthread.h>
 #include <spdlog/async.h>
 #include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/null_sink.h>
@@ -19,6 +22,17 @@ namespace linesign {
 namespace {
 
 constexpr int kLastWaitMs = 500;
+
+// The writing thread takes no signal, which a program may want to wait for on its own threads.
+std::shared_ptr<spdlog::details::thread_pool> start_writer(size_t queue_lines) {
+  sigset_t all{};
+  sigset_t before{};
+  ::sigfillset(&all);
+  ::pthread_sigmask(SIG_BLOCK, &all, &before);
+  auto writer = std::make_shared<spdlog::details::thread_pool>(queue_lines, 1);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return writer;
+}
 
 }  // namespace
 
@@ -82,8 +96,7 @@ class LogSink final : public spdlog::sinks::base_sink<spdlog::details::null_mute
 };
 
 Log::Log(const Settings& settings)
-    : sink_(std::make_shared<LogSink>(settings.fd)),
-      writer_(std::make_shared<spdlog::details::thread_pool>(settings.queue_lines, 1)) {
+    : sink_(std::make_shared<LogSink>(settings.fd)), writer_(start_writer(settings.queue_lines)) {
   sink_->set_writer(writer_.get());
   auto logger = std::make_shared<spdlog::async_logger>(
       "linesign", sink_, writer_, spdlog::async_overflow_policy::overrun_oldest);
