@@ -287,7 +287,19 @@ def test_reports_of_a_bulk_task_and_a_table_are_booked_once(plant, tmp_path):
     assert registrations(plant)["parked"] == 0
 
 
-def test_reports_as_aws_spells_them_are_booked_and_a_busy_line_is_not(plant, tmp_path):
+@pytest.fixture
+def new_plant(make_appliance):
+    """One that no other test has booked anything in."""
+    appliance = make_appliance(config={"aws": AWS})
+    appliance.tables["aws.target"] = TARGETS
+    appliance.configure({})
+    appliance.start()
+    appliance.request("--generate", str(DEVICES))
+    return appliance
+
+
+def test_reports_as_aws_spells_them_are_booked_and_a_busy_line_is_not(new_plant, tmp_path):
+    plant = new_plant
     lines = tmp_path / "lines.ndjson"
     export(plant, lines, "--target", "plant", form="json")
     pems = [json.loads(line)["CertificatePem"] for line in lines.read_text().splitlines()]
@@ -315,7 +327,8 @@ def test_reports_as_aws_spells_them_are_booked_and_a_busy_line_is_not(plant, tmp
     assert "1 at which AWS failed, which may pass (numbers " in told
 
 
-def test_a_table_is_booked_as_excel_writes_it(plant, tmp_path):
+def test_a_table_is_booked_as_excel_writes_it(new_plant, tmp_path):
+    plant = new_plant
     table = table_of(plant, tmp_path / "table.csv", lambda number: "Registered,")
     header, *rows = table.read_text().splitlines()
     excel = tmp_path / "excel.csv"

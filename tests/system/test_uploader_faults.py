@@ -330,7 +330,7 @@ def test_an_answer_that_cannot_be_read_blocks_the_target_and_fails_nobody(make_p
     plant.start_uploader()
     devices = 0
     for form in ("half", "deep", "long", "list", "types"):
-        plant.aws.fault(operation="RegisterCertificate", do="unreadable", form=form, times=None)
+        plant.aws.fault(operation="CreateThing", do="unreadable", form=form, times=None)
         devices += 2
         plant.issue(devices)
         wait_held(plant, "AwsAnswerUnreadable")
