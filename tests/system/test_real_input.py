@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from support import csr, der
-from support.odd_csrs import odd_csrs
+from support.odd_csrs import ECDSA_SHA256_NULL, odd_csrs
 from support.raw_station import messages
 
 KEYS = ("P-256", "RSA-2048")
@@ -213,6 +213,22 @@ def test_what_only_odd_encoders_write_gets_a_canonical_certificate(shared, tmp_p
             assert algorithm.whole == tbs.children()[2].whole == csr.ECDSA_SHA256, what
             write_pem(tmp_path / f"{device}.pem", reply.certificate_der)
             verify(shared, tmp_path / f"{device}.pem")
+
+
+def test_the_same_signature_with_and_without_null_is_one_identity(shared):
+    """The one form that a signature has too many changes bytes, and so the request, but no device."""
+    device, key, request_id = f"null-{os.urandom(4).hex()}", csr.new_key(), os.urandom(16)
+    info = csr.info_of(der.common_name(device), csr.spki_of(key))
+    algorithm, signature = csr.signature_of(key, info)
+    plain = csr.assemble(info, algorithm, signature)
+    null = csr.assemble(info, ECDSA_SHA256_NULL, signature)
+    with shared.open_station() as station:
+        issued = station.issue(device, null, request_id=request_id)
+        assert issued.status == messages.STATUS_OK
+        assert station.issue(device, plain, request_id=request_id).failure.name == "RequestConflict"
+        assert station.issue(device, plain).failure.name == "DeviceExists"
+        again = station.issue(device, null, request_id=request_id)
+        assert again.certificate_der == issued.certificate_der
 
 
 def test_an_odd_subject_that_would_be_kept_is_refused_by_attribute_and_byte(make_appliance):
