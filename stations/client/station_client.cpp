@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
 #include <openssl/evp.h>
 
 #include "stations/client/client_session.h"
@@ -12,6 +13,17 @@ namespace linesign {
 namespace {
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
+
+// TLS tells only that the appliance does not accept the certificate of this station.
+Error explain(const Error& error, const StationCredential& credential) {
+  const UnixTime time = SystemClock().now();
+  if (error.code() != ErrorCode::TlsFailed || time < credential.not_after) return error;
+  return error.with_context(
+      fmt::format("this station's certificate ended at {} (this machine's time is {}); enroll "
+                  "again, or set the clock",
+                  to_iso8601(credential.not_after),
+                  to_iso8601(time)));
+}
 
 }  // namespace
 
@@ -59,7 +71,8 @@ Result<std::unique_ptr<StationClient>> StationClient::connect(const StationCrede
   LS_TRY(TlsContext context, TlsContext::for_station(own, credential.appliance_ca_pem));
   auto implementation = std::make_unique<Implementation>(
       std::move(context), options.address.empty() ? credential.address : options.address, options);
-  LS_CHECK(implementation->connect());
+  const auto connected = implementation->connect();
+  if (!connected.has_value()) return fail(explain(connected.error(), credential));
   return std::unique_ptr<StationClient>(new StationClient(std::move(implementation)));
 }
 

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
 from support import csr
+from support.appliance import EX_NOPERM
 from support.raw_station import (ENROLL_ALPN, SERVER_NAME, Closed, RawStation, hello, messages,
                                  tls_context)
 
@@ -137,6 +138,9 @@ def test_an_expired_station_certificate_is_refused(make_appliance):
     end = x509.load_pem_x509_certificate((folder / "station.pem").read_bytes()).not_valid_after
     time.sleep(max(0, (end - datetime.datetime.utcnow()).total_seconds()) + 1.1)
     assert refused_by(appliance.address, own_context(appliance, folder))
+    asked = appliance.request("--generate", "1", check=False)
+    assert asked.returncode == EX_NOPERM
+    assert f"this station's certificate ended at {end.isoformat()}Z" in asked.stderr
 
 
 def test_a_revoked_station_hears_why(shared):
