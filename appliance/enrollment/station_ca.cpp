@@ -68,7 +68,7 @@ Result<Bytes> certificate_der_of(X509* certificate) {
   unsigned char* data = nullptr;
   const int size = i2d_X509(certificate, &data);
   if (size <= 0) return fail(openssl_error("encoding a certificate"));
-  const Bytes der(data, data + size);
+  Bytes der(data, data + size);
   OPENSSL_free(data);
   return der;
 }
