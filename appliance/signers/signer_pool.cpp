@@ -17,8 +17,9 @@ constexpr std::chrono::milliseconds kMaxBackoff(500);
 constexpr std::chrono::milliseconds kLookBackoff(300);
 constexpr std::chrono::milliseconds kOperatorBackoff(5000);
 constexpr std::chrono::seconds kTellAgain(60);  // what a look finds again and again
-// How long one that starts alone may be without a sign of life before the next one starts.
-constexpr std::chrono::milliseconds kStagger(300);
+// How long one that starts alone may be without a sign of life before the next one starts. A start
+// that fails is over before, so that an HSM that is away is asked by one signer, not by all.
+constexpr std::chrono::milliseconds kStagger(1000);
 // A login that takes longer may wait for the lock.
 constexpr std::chrono::milliseconds kLockPatience(500);
 constexpr std::chrono::milliseconds kWatchdogPeriod(100);
