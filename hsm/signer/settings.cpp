@@ -10,7 +10,7 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr int64_t kMaxSigners = 256;
-constexpr int64_t kMaxThreads = 16;  // libp11 opens no more sessions for one slot
+constexpr int64_t kMaxThreads = 16;  // more sessions: more signers
 
 Result<void> read_pool(const SettingsTable& hsm, SignerSettings& settings) {
   LS_TRY(const int64_t signers, hsm.integer("signers", {0, kMaxSigners}, settings.signers));

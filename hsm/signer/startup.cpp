@@ -48,6 +48,14 @@ Result<SigningToken> open_token(const SignerSettings& settings, KeyType type, St
   return open;
 }
 
+Result<void> time_proof(SigningKey& key, const CaCertificate& ca, std::chrono::microseconds& took) {
+  const auto before = std::chrono::steady_clock::now();
+  LS_CHECK(prove_key(key, ca));
+  took = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() -
+                                                               before);
+  return {};
+}
+
 }  // namespace
 
 Result<SignerSettings> load_signer_settings(const std::filesystem::path& file) {
@@ -78,12 +86,7 @@ Result<StartedSigner> start_signer(const SignerSettings& settings, StartSteps& s
   StartedSigner signer{.builder = std::move(builder), .token = std::move(token), .workers = {}};
   for (int i = 0; i < settings.threads_per_signer; ++i) {
     LS_TRY(std::unique_ptr<SigningKey> key, signer.token.make_signing_key());
-    if (i == 0) {
-      const auto before = std::chrono::steady_clock::now();
-      LS_CHECK(prove_key(*key, ca));
-      signer.proof_time = std::chrono::duration_cast<std::chrono::microseconds>(
-          std::chrono::steady_clock::now() - before);
-    }
+    if (i == 0) LS_CHECK(time_proof(*key, ca, signer.proof_time));
     LS_TRY(SigningWorker worker, SigningWorker::create(signer.builder, std::move(key), pause_for));
     signer.workers.push_back(std::move(worker));
   }

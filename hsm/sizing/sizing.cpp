@@ -18,7 +18,7 @@ using std::chrono::steady_clock;
 constexpr milliseconds kLoginLimit(15'000);
 constexpr milliseconds kLateLimit(15'000);  // after the end of the run: signatures on their way
 constexpr int kMaxProcesses = 256;
-constexpr int kMaxThreads = 16;  // libp11 opens no more sessions for one slot
+constexpr int kMaxThreads = 16;  // as in linesign.toml
 constexpr size_t kCorpusCsrs = 512;
 
 Result<void> check_settings(const SizingSettings& settings) {

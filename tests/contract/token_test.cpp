@@ -199,7 +199,7 @@ TEST_F(Token, GivesTheErrorOfASignatureAfterTheLoginIsGone) {
   const auto key = token->make_signing_key();
   ASSERT_TRUE(key.has_value());
   ASSERT_TRUE((*key)->sign(Bytes(32, 1)).has_value());
-  // Behind libp11's back, as when a login expires.
+  // As when a login expires.
   const auto module = Module::load(SoftHsm::module());
   ASSERT_TRUE(module.has_value());
   const auto slot = Slot::find(*module, {kTokenLabel, serial_});
