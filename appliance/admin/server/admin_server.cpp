@@ -94,7 +94,7 @@ class AdminServer::Implementation final {
       socket.listen(settings_.max_waiting);
       auto& server = server_.emplace(
           make_admin_handlers(bridge_), threads_, socket, make_parameters(settings_));
-      server.setConnectionFilter(Poco::makeAuto<CloseOnExec>());
+      server.setConnectionFilter(std::make_unique<CloseOnExec>().release());  // it counts
       server.start();
     } catch (const Poco::Exception& exception) {
       return fail(
