@@ -58,6 +58,22 @@ TEST_F(EnvironmentWatchTest, StopsProductionWhenTheLedgersFolderIsGone) {
   EXPECT_EQ(error->code(), ErrorCode::LedgerUnavailable);
 }
 
+TEST_F(EnvironmentWatchTest, GoesOnByItselfWhenTheCauseIsGone) {
+  settings_.min_free_bytes = 0;
+  folder_ /= "later";
+  ASSERT_TRUE(look());
+  std::filesystem::create_directory(folder_);
+  int rounds = 0;
+  std::unique_ptr<Timer> poll;
+  poll = loop_->make_timer([&] {
+    if (health_.is_producing() || ++rounds > 1000) return loop_->stop();
+    poll->start(std::chrono::milliseconds(10));
+  });
+  poll->start(std::chrono::milliseconds(0));
+  loop_->run();
+  EXPECT_TRUE(health_.is_producing());
+}
+
 TEST_F(EnvironmentWatchTest, DoubtsAClockThatIsBehindTheLedger) {
   settings_.min_free_bytes = 0;
   const auto newest = clock_.now() + settings_.max_clock_step_back;
