@@ -8,6 +8,7 @@
 #include "appliance/cli/invocation.h"
 #include "protocol/base/core_dumps.h"
 #include "protocol/base/version.h"
+#include "protocol/usage/standard_output.h"
 #include "protocol/usage/usage_text.h"
 
 namespace {
@@ -36,8 +37,8 @@ linesign::Error with_advice(const linesign::Error& error, const CLI::App& comman
 int run(const linesign::Invocation& invocation, const CLI::App& command) {
   const linesign::Result<int> exit_code = invocation.run();
   if (!exit_code.has_value()) return report(with_advice(exit_code.error(), command));
-  std::cout.flush();
-  if (!std::cout) return report(linesign::Error(linesign::ErrorCode::Io, "standard output"));
+  if (const auto printed = linesign::finish_standard_output(); !printed.has_value())
+    return report(printed.error());
   return *exit_code;
 }
 
