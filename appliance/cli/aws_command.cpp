@@ -1,7 +1,5 @@
 // linesign aws: registering with AWS. What needs AWS credentials is done by linesign-uploader,
 // which this program starts; what needs the CA key, or linesignd, is done here.
-#include <unistd.h>
-
 #include <algorithm>
 #include <iostream>
 #include <string>
@@ -9,20 +7,18 @@
 #include <fmt/format.h>
 
 #include "appliance/admin/client/cloud_client.h"
+#include "appliance/cli/aws_ca_command.h"
 #include "appliance/cli/aws_text.h"
 #include "appliance/cli/invocation.h"
 #include "appliance/cli/status_text.h"
-#include "appliance/cli/uploader_program.h"
 #include "appliance/cloud/targets/plan_check.h"
 #include "appliance/config/config.h"
 #include "hsm/ceremony/token_signature.h"
-#include "hsm/ceremony/verification_certificate.h"
 #include "protocol/base/bytes.h"
 
 namespace linesign {
 namespace {
 
-constexpr const char* kRegistered = "registered";
 constexpr uint32_t kMostListed = 10'000;
 
 struct TargetsOptions {
@@ -32,9 +28,11 @@ struct TargetsOptions {
   bool json = false;
 };
 
-struct RegisterCaOptions {
+struct ReconcileOptions {
   std::vector<std::string> targets;
-  bool may_change_mode = false;
+  std::vector<std::string> devices;
+  bool is_deep = false;
+  bool may_repair = false;
   bool is_sure = false;
 };
 
@@ -44,20 +42,8 @@ struct OneTargetOptions {
   std::string digest;
   uint32_t code = 0;
   bool stop = false;
-  bool is_sure = false;
   bool json = false;
 };
-
-std::vector<std::string> with_targets(std::vector<std::string> words,
-                                      const std::vector<std::string>& targets) {
-  for (const std::string& each : targets) words.insert(words.end(), {"--target", each});
-  return words;
-}
-
-Result<int> become(const Invocation& invocation, const std::vector<std::string>& words) {
-  LS_TRY(const UploaderProgram uploader, UploaderProgram::find(invocation.config));
-  return fail(uploader.become(words));
-}
 
 // The targets of an order: as linesignd has it, or, where it does not run, the configuration.
 Result<std::vector<std::string>> targets_of(const Config& config, const std::string& order) {
@@ -85,98 +71,23 @@ Result<int> run_preflight(const Invocation& invocation, const TargetsOptions& op
   return become(invocation, with_targets({"preflight"}, targets));
 }
 
-Result<int> run_reconcile(const Invocation& invocation, const TargetsOptions& options) {
-  return become(invocation, with_targets({"reconcile"}, options.targets));
+Result<int> run_reconcile(const Invocation& invocation, const ReconcileOptions& options) {
+  std::vector<std::string> words = with_targets({"reconcile"}, options.targets);
+  if (options.is_deep) words.emplace_back("--deep");
+  if (options.may_repair) {
+    LS_CHECK(confirm(options.is_sure,
+                     "What the ledger calls registered and the account lacks is registered again, "
+                     "also what somebody deleted on purpose"));
+    words.emplace_back("--repair");
+  }
+  for (const std::string& each : options.devices) words.insert(words.end(), {"--device", each});
+  return become(invocation, words);
 }
 
 Result<int> run_upload(const Invocation& invocation, const TargetsOptions& options) {
   std::vector<std::string> words = with_targets({"upload"}, options.targets);
   if (options.once) words.emplace_back("--once");
   return become(invocation, words);
-}
-
-// Asks on the terminal, unless the command line said it already.
-Result<void> confirm(bool is_sure, const std::string& what) {
-  if (is_sure) return {};
-  if (::isatty(STDIN_FILENO) != 1)
-    return fail(ErrorCode::Usage, what + ": say --yes if that is what you want");
-  std::cerr << what << ". Go on? Type yes: ";
-  std::string answer;
-  std::getline(std::cin, answer);
-  if (answer == "yes") return {};
-  return fail(ErrorCode::Usage, "not done");
-}
-
-// --- the CA --------------------------------------------------------------------------------------
-
-// The exit code, when the code could not be fetched; else `proof` is filled, or empty where the CA
-// is registered already.
-Result<int> make_proof(const Config& config,
-                       const UploaderProgram& uploader,
-                       const std::string& target,
-                       std::string& proof) {
-  LS_TRY(UploaderProgram::Answer answer,
-         uploader.ask({"registration-code", "--target", target}, ""));
-  if (answer.exit_code != 0) return answer.exit_code;
-  std::string& code = answer.out;
-  while (code.ends_with('\n')) code.pop_back();
-  if (code == kRegistered) return 0;
-  LS_TRY(proof, make_verification_certificate(config.signer, code, SystemClock().now()));
-  std::cout << target << ": verification certificate made with the key in the token\n"
-            << std::flush;
-  return 0;
-}
-
-Result<int> register_ca_with(const Config& config,
-                             const UploaderProgram& uploader,
-                             const TargetConfig& target,
-                             bool may_change_mode) {
-  std::vector<std::string> words = {"register-ca", "--target", target.name};
-  if (may_change_mode) words.emplace_back("--change-mode");
-  std::string proof;
-  if (target.mode == CaMode::Default) {
-    LS_TRY(const int exit_code, make_proof(config, uploader, target.name, proof));
-    if (exit_code != 0) return exit_code;
-  }
-  if (!proof.empty()) words.emplace_back("--proof");
-  return uploader.run(words, proof);
-}
-
-Result<int> run_register_ca(const Invocation& invocation, const RegisterCaOptions& options) {
-  LS_TRY(const Config config, load_config(invocation.config));
-  LS_TRY(const UploaderProgram uploader, UploaderProgram::find(config.file));
-  std::vector<std::string> names = options.targets;
-  if (names.empty())
-    for (const TargetConfig& each : config.aws.targets)
-      if (each.way != TargetWay::File) names.push_back(each.name);
-  if (names.empty()) return fail(ErrorCode::CloudTargetUnknown, "no [[aws.target]] that calls AWS");
-  if (options.may_change_mode)
-    LS_CHECK(confirm(options.is_sure,
-                     "Where the CA is registered in the other mode it is deleted and registered "
-                     "again; between the two nothing can be registered with it"));
-  int worst = 0;
-  for (const std::string& name : names) {
-    const TargetConfig* const target = config.aws.find(name);
-    if (target == nullptr) return fail(ErrorCode::CloudTargetUnknown, name);
-    LS_TRY(const int exit_code,
-           register_ca_with(config, uploader, *target, options.may_change_mode));
-    if (worst == 0) worst = exit_code;
-  }
-  return worst;
-}
-
-Result<int> run_deactivate_ca(const Invocation& invocation, const OneTargetOptions& options) {
-  LS_CHECK(confirm(
-      options.is_sure,
-      "Until the CA is ACTIVE again nothing can be registered with it in " + options.target));
-  return become(invocation, {"deactivate-ca", "--target", options.target});
-}
-
-Result<int> run_delete_ca(const Invocation& invocation, const OneTargetOptions& options) {
-  LS_CHECK(confirm(options.is_sure,
-                   "The registration of the CA in " + options.target +
-                       " is deleted; certificates that are registered stay"));
-  return become(invocation, {"delete-ca", "--target", options.target});
 }
 
 // What linesign-uploader starts when a target's key for Roles Anywhere is in a token.
@@ -291,39 +202,7 @@ Result<int> run_register(const Invocation& invocation, const OneTargetOptions& o
 
 // --- the command line ----------------------------------------------------------------------------
 
-void add_targets(CLI::App* command, std::vector<std::string>& targets) {
-  command->add_option("--target", targets, "Only this target; may be repeated")->type_name("NAME");
-}
-
-void add_target(CLI::App* command, std::string& target) {
-  command->add_option("--target", target, "The target")->required()->type_name("NAME");
-}
-
-void add_sure(CLI::App* command, bool& is_sure) {
-  command->add_flag("--yes", is_sure, "Do not ask");
-}
-
-void add_ca_commands(CLI::App* aws, Invocation& invocation) {
-  CLI::App* add = aws->add_subcommand(
-      "register-ca", "Bring the CA's registration to what the configuration says; may be repeated");
-  const auto add_options = add_run<RegisterCaOptions>(add, invocation, run_register_ca);
-  add_targets(add, add_options->targets);
-  add->add_flag("--change-mode",
-                add_options->may_change_mode,
-                "Delete a CA that is registered in the other mode, and register it again");
-  add_sure(add, add_options->is_sure);
-
-  CLI::App* deactivate = aws->add_subcommand("deactivate-ca", "Set the CA INACTIVE");
-  const auto deactivate_options =
-      add_run<OneTargetOptions>(deactivate, invocation, run_deactivate_ca);
-  add_target(deactivate, deactivate_options->target);
-  add_sure(deactivate, deactivate_options->is_sure);
-
-  CLI::App* remove = aws->add_subcommand("delete-ca", "Deactivate the CA and delete it");
-  const auto remove_options = add_run<OneTargetOptions>(remove, invocation, run_delete_ca);
-  add_target(remove, remove_options->target);
-  add_sure(remove, remove_options->is_sure);
-
+void add_sign_command(CLI::App* aws, Invocation& invocation) {
   CLI::App* sign = aws->add_subcommand("sign-login", "Sign for IAM Roles Anywhere");
   const auto sign_options = add_run<OneTargetOptions>(sign, invocation, run_sign_login);
   sign->group("");  // for linesign-uploader
@@ -348,9 +227,21 @@ void add_work_commands(CLI::App* aws, Invocation& invocation) {
       "--once", upload_options->once, "End at the first obstacle instead of waiting for its end");
 
   CLI::App* reconcile = aws->add_subcommand(
-      "reconcile", "Is what the ledger has what the account has? Exit code 65 if it is not");
-  const auto reconcile_options = add_run<TargetsOptions>(reconcile, invocation, run_reconcile);
+      "reconcile", "Compare the ledger with the AWS account; exit code 65 if they differ");
+  const auto reconcile_options = add_run<ReconcileOptions>(reconcile, invocation, run_reconcile);
   add_targets(reconcile, reconcile_options->targets);
+  reconcile->add_flag("--deep",
+                      reconcile_options->is_deep,
+                      "Compare things and policies too: two calls for each device");
+  reconcile->add_flag("--repair",
+                      reconcile_options->may_repair,
+                      "Register again what the account lacks; method direct only");
+  reconcile
+      ->add_option("--device",
+                   reconcile_options->devices,
+                   "Look closely at, or repair, this device only; may be repeated")
+      ->type_name("ID");
+  add_sure(reconcile, reconcile_options->is_sure);
 }
 
 void add_ledger_commands(CLI::App* aws, Invocation& invocation) {
@@ -383,7 +274,8 @@ void add_ledger_commands(CLI::App* aws, Invocation& invocation) {
 void add_aws_command(CLI::App& app, Invocation& invocation) {
   CLI::App* aws = app.add_subcommand("aws", "Register devices with AWS IoT");
   aws->require_subcommand(1);
-  add_ca_commands(aws, invocation);
+  add_aws_ca_commands(*aws, invocation);
+  add_sign_command(aws, invocation);
   add_work_commands(aws, invocation);
   add_ledger_commands(aws, invocation);
 }

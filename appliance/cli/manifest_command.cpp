@@ -20,7 +20,6 @@
 #include "appliance/cloud/targets/target_config.h"
 #include "appliance/config/config.h"
 #include "hsm/ceremony/manifest_key.h"
-#include "hsm/x509/ca_certificate.h"
 #include "hsm/x509/csr.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/progress_display.h"
@@ -185,8 +184,6 @@ Result<int> run_export(const Invocation& invocation, const ManifestExportOptions
       with_progress(ledger_of(AdminClient(config.admin.socket).cloud()), display);
   std::optional<ManifestSigner> signer;
   if (plan.format == ManifestFormat::Signed) {
-    LS_TRY(const CaCertificate ca, CaCertificate::load(config.signer.ca_certificate));
-    plan.head.ca_certificate_id = to_hex(sha256(ca.der()));
     LS_TRY(ManifestSigner opened, open_manifest_signer(config));
     signer.emplace(std::move(opened));
   }
@@ -228,15 +225,23 @@ Result<Verifier> open_verifier(const Invocation& invocation, const ManifestVerif
   return verifier;
 }
 
+std::string cas_text(const RangeSummary& summary) {
+  std::vector<std::string> ids;
+  ids.reserve(summary.cas.size());
+  for (const Sha256& id : summary.cas) ids.push_back(to_hex(id));
+  return ids.empty() ? "none" : fmt::format("{}", fmt::join(ids, " and "));
+}
+
 void print_checked(const std::vector<CheckedManifest>& manifests, const Verifier& verifier) {
   for (const CheckedManifest& each : manifests) {
     std::cout << fmt::format(
-        "good: {}: order {}, {} devices, ledger {} to {}, signed by {}{}\n",
+        "good: {}: order {}, {} devices, ledger {} to {}, CA {}, signed by {}{}\n",
         each.path.string(),
         each.head.order,
         each.summary.count,
         each.summary.first,
         each.summary.last,
+        cas_text(each.summary),
         each.signer.subject,
         each.signer.signed_at ? " at " + to_iso8601(*each.signer.signed_at) : std::string());
   }
@@ -253,7 +258,9 @@ void print_checked_json(const std::vector<CheckedManifest>& manifests, const Ver
     auto item = new_record();
     item->set("file", each.path.string());
     item->set("order", each.head.order);
-    item->set("ca_certificate_id", each.head.ca_certificate_id);
+    JsonList::Ptr cas = Poco::makeShared<JsonList>();
+    for (const Sha256& id : each.summary.cas) cas->add(to_hex(id));
+    item->set("ca_certificate_ids", cas);
     item->set("first", each.summary.first);
     item->set("last", each.summary.last);
     item->set("count", each.summary.count);

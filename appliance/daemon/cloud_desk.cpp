@@ -144,4 +144,9 @@ void CloudDesk::certificates(CertificatesRequest request, Reply<CertificatePage>
       std::move(reply));
 }
 
+void CloudDesk::cas(Reply<std::vector<LedgerCa>> reply) {
+  ledger_.write<std::vector<LedgerCa>>([](Ledger& ledger) { return ledger.cloud().cas(); },
+                                       std::move(reply));
+}
+
 }  // namespace linesign

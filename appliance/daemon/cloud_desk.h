@@ -41,6 +41,7 @@ class CloudDesk final : public CloudService {
   void update_task(BulkUpdateRequest request, Reply<BulkTask> reply) override;
   void return_task_items(BulkReturnRequest request, Reply<uint64_t> reply) override;
   void certificates(CertificatesRequest request, Reply<CertificatePage> reply) override;
+  void cas(Reply<std::vector<LedgerCa>> reply) override;
 
  private:
   const Clock& clock_;

@@ -32,6 +32,7 @@ CloudItem read_cloud_item(const Statement& row) {
   item.attempts = static_cast<uint32_t>(row.integer(6));
   item.committed_at = to_unix_time(row.integer(7));
   item.certificate_der = assemble_certificate(row.blob(8), row.blob(10), row.blob(9));
+  item.issuer_der = to_bytes(row.blob(11));
   return item;
 }
 
@@ -140,6 +141,10 @@ Result<CertificatePage> LedgerCloud::certificates(std::string_view order_id,
                                                   uint32_t limit) {
   return implementation_->read(
       [&] { return implementation_->certificates(order_id, after, limit); });
+}
+
+Result<std::vector<LedgerCa>> LedgerCloud::cas() {
+  return implementation_->read([&] { return implementation_->cas(); });
 }
 
 }  // namespace linesign

@@ -88,6 +88,8 @@ class LedgerCloud final {
                                          uint64_t after,
                                          uint32_t limit);
   Result<CertificatePage> certificates(std::string_view order_id, uint64_t after, uint32_t limit);
+  // All that certificates were or may be signed with, in the order of their first use.
+  Result<std::vector<LedgerCa>> cas();
 
  private:
   friend class Ledger;

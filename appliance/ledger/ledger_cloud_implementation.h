@@ -131,6 +131,7 @@ class LedgerCloud::Implementation final {
                                          uint64_t after,
                                          uint32_t limit);
   Result<CertificatePage> certificates(std::string_view order_id, uint64_t after, uint32_t limit);
+  Result<std::vector<LedgerCa>> cas();
 
  private:
   Result<CloudTargetRow> target_of(std::string_view name);

@@ -23,14 +23,14 @@ constexpr const char* kStatus = "counting registrations";
 // CROSS JOIN keeps SQLite from turning the order of the tables round: the first one is the list
 // that is walked, the others are looked up by their keys. INDEXED BY names the list's own index:
 // should it ever not fit, the ledger cannot be opened, instead of getting slow.
-#define LINESIGN_ITEMS(index, condition)                                               \
-  "SELECT r.issuance_id, i.device_id, o.name, i.serial, r.state, r.steps, r.attempts," \
-  " c.committed_at, i.tbs, c.signature, p.signature_algorithm_der"                     \
-  " FROM registration AS r INDEXED BY " index                                          \
-  " CROSS JOIN issuance AS i ON i.id = r.issuance_id"                                  \
-  " CROSS JOIN certificate AS c ON c.issuance_id = i.id"                               \
-  " CROSS JOIN profile AS p ON p.id = i.profile_id"                                    \
-  " CROSS JOIN production_order AS o ON o.id = i.order_id"                             \
+#define LINESIGN_ITEMS(index, condition)                                                 \
+  "SELECT r.issuance_id, i.device_id, o.name, i.serial, r.state, r.steps, r.attempts,"   \
+  " c.committed_at, i.tbs, c.signature, p.signature_algorithm_der, p.ca_certificate_der" \
+  " FROM registration AS r INDEXED BY " index                                            \
+  " CROSS JOIN issuance AS i ON i.id = r.issuance_id"                                    \
+  " CROSS JOIN certificate AS c ON c.issuance_id = i.id"                                 \
+  " CROSS JOIN profile AS p ON p.id = i.profile_id"                                      \
+  " CROSS JOIN production_order AS o ON o.id = i.order_id"                               \
   " WHERE " condition " AND r.issuance_id > ?2 ORDER BY r.issuance_id LIMIT ?3"
 
 #define LINESIGN_TASKS                                                                     \
@@ -40,9 +40,10 @@ constexpr const char* kStatus = "counting registrations";
 
 #define LINESIGN_REGISTRATIONS(index, condition)                                        \
   "SELECT r.issuance_id, i.device_id, o.name, r.state, r.steps, r.attempts, r.task_id," \
-  " r.code, r.reason, r.certificate_id, r.updated_at"                                   \
+  " r.code, r.reason, r.certificate_id, r.updated_at, p.ca_certificate_der"             \
   " FROM registration AS r" index                                                       \
   " CROSS JOIN issuance AS i ON i.id = r.issuance_id"                                   \
+  " CROSS JOIN profile AS p ON p.id = i.profile_id"                                     \
   " CROSS JOIN production_order AS o ON o.id = i.order_id"                              \
   " WHERE r.target_id = ?1 AND r.issuance_id > ?2" condition " ORDER BY r.issuance_id LIMIT ?3"
 
@@ -228,13 +229,20 @@ constexpr std::array kCloudRows = {
     CloudRow{CloudSql::CertificatePage,
              "reading certificates",
              "SELECT i.id, i.device_id, i.serial, c.committed_at, i.tbs, p.signature_algorithm_der,"
-             " c.signature, i.order_id FROM certificate AS c"
+             " c.signature, i.order_id, p.ca_certificate_der FROM certificate AS c"
              " CROSS JOIN issuance AS i ON i.id = c.issuance_id"
              " CROSS JOIN profile AS p ON p.id = i.profile_id"
              " WHERE c.issuance_id > ?1 ORDER BY c.issuance_id LIMIT ?2"},
     CloudRow{CloudSql::FirstOpenIntent,
              "reading open intents",
              "SELECT issuance_id FROM open_intent ORDER BY issuance_id LIMIT 1"},
+    CloudRow{CloudSql::NewestCertificate,
+             "reading certificates",
+             "SELECT issuance_id FROM certificate ORDER BY issuance_id DESC LIMIT 1"},
+    CloudRow{CloudSql::LedgerCas,
+             "reading CA certificates",
+             "SELECT ca_certificate_der, min(first_used_at) AS first_used_at FROM profile"
+             " GROUP BY ca_certificate_der ORDER BY first_used_at, min(id)"},
 };
 
 #undef LINESIGN_ITEMS

@@ -57,8 +57,10 @@ enum class CloudSql : uint8_t {
   ParkedPage,
   CertificatePage,
   FirstOpenIntent,
+  NewestCertificate,
+  LedgerCas,
 };
-constexpr size_t kCloudSqlCount = 47;
+constexpr size_t kCloudSqlCount = 49;
 
 class CloudStatements final {
  public:

@@ -26,6 +26,7 @@ CloudRegistration read_registration(const Statement& row) {
   registration.reason = row.text(8);
   if (!row.is_null(9)) registration.certificate_id = row.array<32>(9);
   registration.updated_at = to_unix_time(row.integer(10));
+  registration.issuer_der = to_bytes(row.blob(11));
   return registration;
 }
 
@@ -36,6 +37,7 @@ LedgerCertificate read_ledger_certificate(const Statement& row) {
   certificate.serial = row.array<kSerialBytes>(2);
   certificate.committed_at = to_unix_time(row.integer(3));
   certificate.certificate_der = assemble_certificate(row.blob(4), row.blob(5), row.blob(6));
+  certificate.issuer_der = to_bytes(row.blob(8));
   return certificate;
 }
 
@@ -194,7 +196,17 @@ Result<CertificatePage> LedgerCloud::Implementation::certificates(std::string_vi
   LS_CHECK(sql_[CloudSql::FirstOpenIntent].query([&](const Statement& row) {
     page.first_open_intent = static_cast<uint64_t>(row.integer(0));
   }));
+  LS_CHECK(sql_[CloudSql::NewestCertificate].query(
+      [&](const Statement& row) { page.newest = static_cast<uint64_t>(row.integer(0)); }));
   return page;
+}
+
+Result<std::vector<LedgerCa>> LedgerCloud::Implementation::cas() {
+  std::vector<LedgerCa> all;
+  LS_CHECK(sql_[CloudSql::LedgerCas].query([&](const Statement& row) {
+    all.push_back({to_bytes(row.blob(0)), to_unix_time(row.integer(1))});
+  }));
+  return all;
 }
 
 }  // namespace linesign

@@ -73,6 +73,7 @@ struct CloudItem {
   uint32_t steps = 0;
   uint32_t attempts = 0;
   UnixTime committed_at{};
+  Bytes issuer_der{};  // certificate of the CA that signed it
 };
 
 struct CloudBooking {
@@ -169,6 +170,7 @@ struct CloudRegistration {
   std::string reason;
   std::optional<Sha256> certificate_id;
   UnixTime updated_at{};
+  Bytes issuer_der{};  // certificate of the CA that signed it
 };
 
 // The page may hold fewer than were asked for, even none, before the end.
@@ -184,6 +186,13 @@ struct LedgerCertificate {
   SerialNumber serial{};
   UnixTime committed_at{};
   Bytes certificate_der;
+  Bytes issuer_der{};  // certificate of the CA that signed it
+};
+
+// A CA that certificates of the ledger were signed with, the present one or a former one.
+struct LedgerCa {
+  Bytes certificate_der;
+  UnixTime first_used_at{};
 };
 
 // Certificates of one order. The page may hold fewer than were asked for, even none, before the
@@ -195,6 +204,7 @@ struct CertificatePage {
   // The oldest intent without an end, of any order: from here on certificates may still appear
   // between those that are there.
   std::optional<uint64_t> first_open_intent;
+  uint64_t newest = 0;  // the largest number that has a certificate, of any order; 0: there is none
 };
 
 // What is kept of a reason: at most kMaxCloudReasonBytes, not cut in the middle of a character.

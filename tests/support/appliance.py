@@ -292,6 +292,18 @@ class Appliance:
                 writable(self.folder / "tokens")
             remove_in_background(self.folder, self.certs.parent)
 
+    def change_ca(self, key_type="P-256", **ca):
+        """A second key in the same token and a CA for it, of the same subject unless `ca` says
+        otherwise; linesignd starts anew with it. The first one's certificate stays in ca.pem."""
+        writable(self.folder / "tokens")
+        write_ceremony(self.folder, key_type, key={"label": "device-ca-2"}, ca=ca,
+                       output={"certificate": "ca-2.pem", "transcript": "ca-2-transcript.txt"})
+        self.run(program("linesign"), "ca", "init", "ceremony.toml", cwd=self.folder)
+        read_only(self.folder / "tokens")
+        self.stop()
+        self.configure({"hsm": {"key_label": "device-ca-2"}, "ca": {"certificate": "ca-2.pem"}})
+        return self.start()
+
     # --- programs -----------------------------------------------------------------------------
 
     def run(self, *command, check=True, timeout=120, **options):

@@ -4,7 +4,7 @@
 Independent of linesign: Debian's Python, its sqlite3 module and python3-cryptography, and DER written
 out here. It works on a copy of the files, so a running appliance is not disturbed.
 
-  check_ledger.py --ledger DIR --ca ca.pem [--certs DIR]... [--expect N] [--allow-open] [--json]
+  check_ledger.py --ledger DIR --ca ca.pem... [--certs DIR]... [--expect N] [--allow-open] [--json]
 
 Exit code: 0 all is true, 1 something is not (each finding is a line), 64 wrong usage.
 """
@@ -104,11 +104,16 @@ def split_certificate(der):
     return (der[parts[0][1]:parts[0][3]], der[parts[1][1]:parts[1][3]], der[parts[2][2] + 1:parts[2][3]])
 
 
+class Ca:
+    def __init__(self, der):
+        self.name = parse_tbs(split_certificate(der)[0])["subject"]
+        self.key = x509.load_der_x509_certificate(der).public_key()
+
+
 class Checker:
-    def __init__(self, ca_file, allow_open):
-        self.ca_der = leaf(ca_file.read_text())
-        self.ca_name = parse_tbs(split_certificate(self.ca_der)[0])["subject"]
-        self.key = x509.load_der_x509_certificate(self.ca_der).public_key()
+    def __init__(self, ca_files, allow_open):
+        ders = [leaf(file.read_text()) for file in ca_files]
+        self.cas = {der: Ca(der) for der in ders}
         self.allow_open = allow_open
         self.findings = []
         self.counts = {"certificates": 0, "open_intents": 0, "voids": 0, "files": 0,
@@ -119,15 +124,16 @@ class Checker:
     def find(self, text):
         self.findings.append(text)
 
-    def is_signed(self, tbs, algorithm, signature):
+    @staticmethod
+    def is_signed(ca, tbs, algorithm, signature):
         method = HASHES.get(algorithm)
         if method is None:
             return False
         try:
-            if isinstance(self.key, ec.EllipticCurvePublicKey):
-                self.key.verify(signature, tbs, ec.ECDSA(method))
+            if isinstance(ca.key, ec.EllipticCurvePublicKey):
+                ca.key.verify(signature, tbs, ec.ECDSA(method))
             else:
-                self.key.verify(signature, tbs, padding.PKCS1v15(), method)
+                ca.key.verify(signature, tbs, padding.PKCS1v15(), method)
         except InvalidSignature:
             return False
         return True
@@ -198,20 +204,21 @@ class Checker:
                  " LEFT JOIN certificate AS c ON c.issuance_id = i.id")
         for number, device, serial, key, tbs, signature, algorithm, ca_der in db.execute(query):
             what = f"issuance {number} ({device})"
-            if ca_der != self.ca_der:
+            ca = self.cas.get(ca_der)
+            if ca is None:
                 self.find(f"{what} was made by another CA certificate")
                 continue
-            self.check_tbs(what, device, serial, key, tbs, algorithm)
+            self.check_tbs(ca, what, device, serial, key, tbs, algorithm)
             if signature is None:
                 continue
             self.counts["certificates"] += 1
-            if not self.is_signed(tbs, algorithm, signature):
+            if not self.is_signed(ca, tbs, algorithm, signature):
                 self.find(f"{what}: the signature does not verify")
             der = assemble(tbs, algorithm, signature)
             self.by_der.setdefault(der, []).append(number)
             self.certificate_ids[number] = hashlib.sha256(der).digest()
 
-    def check_tbs(self, what, device, serial, key, tbs, algorithm):
+    def check_tbs(self, ca, what, device, serial, key, tbs, algorithm):
         try:
             parts = parse_tbs(tbs)
         except (ValueError, IndexError) as error:
@@ -223,7 +230,7 @@ class Checker:
             self.find(f"{what}: the key is not that of the row")
         if parts["algorithm"] != algorithm:
             self.find(f"{what}: the inner signature algorithm differs")
-        if parts["issuer"] != self.ca_name:
+        if parts["issuer"] != ca.name:
             self.find(f"{what}: the issuer is not the CA")
         if parts["names"] and parts["names"] != [device]:
             self.find(f"{what}: the common name is {parts['names']}")
@@ -367,7 +374,8 @@ def run(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--ledger", type=pathlib.Path, required=True, help="the ledger's folder")
-    parser.add_argument("--ca", type=pathlib.Path, required=True, help="PEM; the first one counts")
+    parser.add_argument("--ca", type=pathlib.Path, required=True, action="append",
+                        help="PEM; the first one in it counts; may be repeated: former CAs")
     parser.add_argument("--certs", type=pathlib.Path, action="append", default=[],
                         help="a folder of <device>.pem files; may be repeated")
     parser.add_argument("--expect", type=int, help="the number of certificates")

@@ -72,6 +72,7 @@ class FakeCloudService final : public CloudService {
     asked_certificates = std::move(request);
     answer(reply, certificate_page);
   }
+  void cas(Reply<std::vector<LedgerCa>> reply) override { answer(reply, ledger_cas); }
 
   std::optional<Error> failure;  // of every call
 
@@ -82,6 +83,7 @@ class FakeCloudService final : public CloudService {
   RegistrationPage registration_page;
   BulkTask task;
   CertificatePage certificate_page;
+  std::vector<LedgerCa> ledger_cas;
 
   CloudPlan plan;
   CloudFeedRequest feed;

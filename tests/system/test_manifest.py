@@ -13,6 +13,7 @@ import pytest
 from support.appliance import (EX_CONFIG, EX_DATA, EX_IO, EX_TEMPFAIL, EX_UNAVAILABLE,
                                EX_USAGE, Appliance, limit_file_size, program, read_only,
                                softhsm_env, writable)
+from support.aws.certificates import id_of
 
 AWS = {"targets_of_default_order": ["plant"]}
 TARGETS = [{"name": "plant", "account": "111122223333", "region": "eu-central-1", "way": "file",
@@ -86,12 +87,15 @@ def test_the_range_hash_can_be_computed_by_anyone(plant, out):
     for device in manifest["devices"]:
         hashed.update(device["sequence"].to_bytes(8, "big"))
         hashed.update(bytes.fromhex(device["certificate_id"]))
+        hashed.update(device["ca"].to_bytes(4, "big"))
         hashed.update(device["device_id"].encode() + b"\n")
+    for ca in manifest["ca_certificate_ids"]:
+        hashed.update(bytes.fromhex(ca))
     assert manifest["range_sha256"] == hashed.hexdigest()
     assert manifest["count"] == len(manifest["devices"]) == DEVICES
     ca = subprocess.run(["openssl", "x509", "-in", str(plant.folder / "ca.pem"), "-outform", "DER"],
                         capture_output=True, check=True).stdout
-    assert manifest["ca_certificate_id"] == hashlib.sha256(ca).hexdigest()
+    assert manifest["ca_certificate_ids"] == [hashlib.sha256(ca).hexdigest()]
     assert manifest["ledger_head"] is None
 
 
@@ -132,7 +136,51 @@ def test_a_range_without_rows_is_a_manifest_and_one_that_is_not_finished_is_none
     verify(plant, out)
     refused(export(plant, out.with_name("more"), "--last", str(DEVICES + 1), check=False),
             EX_TEMPFAIL, "ManifestRangeOpen")
+    beyond = export(plant, out.with_name("more"), "--first", "99999", check=False)
+    refused(beyond, EX_TEMPFAIL, f"the next range begins with {DEVICES + 1}")
     assert not out.with_name("more").exists()
+
+
+def test_a_range_over_a_change_of_the_ca_names_the_ca_of_each_device(make_appliance, tmp_path):
+    appliance = make_appliance()
+    make_key(appliance)
+    appliance.start()
+    appliance.request("--generate", "3", out=tmp_path / "first")
+    appliance.change_ca()
+    appliance.request("--generate", "2", "--first", "4", out=tmp_path / "second")
+    cas = [id_of((appliance.folder / name).read_text()) for name in ("ca.pem", "ca-2.pem")]
+    whole, rest = tmp_path / "whole.json", tmp_path / "rest.json"
+    export(appliance, whole)
+    manifest = json.loads(whole.read_text())
+    assert manifest["ca_certificate_ids"] == cas
+    assert [each["ca"] for each in manifest["devices"]] == [0, 0, 0, 1, 1]
+    said = verify(appliance, whole).stdout
+    assert f"CA {cas[0]} and {cas[1]}" in said and "The ledger holds the same." in said
+    assert json.loads(verify(appliance, whole, "--json").stdout)["manifests"][0][
+        "ca_certificate_ids"] == cas
+    export(appliance, rest, "--first", "4")
+    assert json.loads(rest.read_text())["ca_certificate_ids"] == cas[1:]
+    verify(appliance, rest)
+    table = tmp_path / "table.csv"
+    export(appliance, table, form="csv")
+    assert [row.rsplit(",", 1)[1] for row in table.read_text().splitlines()[1:]] == \
+        cas[:1] * 3 + cas[1:] * 2
+
+
+def test_a_reader_that_goes_away_ends_a_command_quietly(plant, out):
+    def say(stdout):
+        return subprocess.run([program("linesign"), "--config", str(plant.config_file), "status"],
+                              stdout=stdout, stderr=subprocess.PIPE, text=True, timeout=60,
+                              check=False)
+
+    reader, writer = os.pipe()
+    os.close(reader)
+    run = say(writer)
+    os.close(writer)
+    assert (run.returncode, run.stderr) == (0, "")
+    with open("/dev/full", "wb") as full:
+        refused_run = say(full)
+    assert refused_run.returncode == EX_IO and "standard output" in refused_run.stderr
 
 
 def test_nothing_is_overwritten_unless_asked(plant, out):

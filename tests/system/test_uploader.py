@@ -50,6 +50,66 @@ def test_the_service_registers_what_is_made_while_it_runs(make_plant):
     assert "does not run" in plant.cli("status")
 
 
+def test_after_a_change_of_the_ca_devices_of_both_are_registered(make_plant, check_ledger, tmp_path):
+    """Of the same subject: AWS must be told with each certificate which one it is."""
+    plant = make_plant({"policy": "device", "send_ca_certificate": True})
+    plant.issue(4)
+    former = id_of((plant.appliance.folder / "ca.pem").read_text())
+    plant.appliance.change_ca()
+    plant.appliance.request("--generate", "3", "--first", "5", out=tmp_path / "second")
+    plant.cli("register-ca")
+    assert f"The former CA {former}, which signed 4 devices still to come, is registered" in \
+        plant.cli("preflight")
+
+    def delete(*more, **options):
+        return plant.cli("delete-ca", "--target", "plant0", "--yes", *more, **options)
+
+    said = delete("--ca", former, expect=EX_DATA)
+    assert f"the CA {former} signed devices that are still to be registered at plant0 (4 of" in said
+    assert f"does not have the CA {former}" in \
+        delete("--ca", str(plant.appliance.folder / "ca.pem"), "--force")
+    register = f"register-ca --target plant0 --ca {former}"
+    assert register in plant.cli("preflight", expect=EX_CONFIG)
+    assert former in plant.cli("upload", "--once", expect=EX_DATA)
+    assert plant.status()["plant0"]["parked"] == 0
+    assert f"has the CA {former} now: SNI_ONLY ACTIVE" in plant.cli(*register.split())
+    plant.cli("upload")
+    assert len(plant.account()["certificates"]) == 7
+    assert "7 the same" in plant.cli("reconcile")
+    delete("--ca", former)
+    said = plant.cli("reconcile", "--deep")
+    assert "7 the same" in said and "7 looked at closely: 0 without their thing" in said
+    plant.appliance.stop()
+    check_ledger(plant.appliance, "--ca", str(plant.appliance.folder / "ca-2.pem"),
+                 "--certs", str(tmp_path / "second"), "--expect", "7")
+
+
+def test_what_the_account_lost_is_found_by_device_and_registered_again(make_plant):
+    plant = make_plant({"policy": "device"})
+    plant.issue(4)
+    plant.cli("upload")
+    certificates = plant.account()["certificates"]
+    things = {name: only for name, thing in plant.account()["things"].items()
+              for only in thing["principals"]}
+    gone, thingless, quiet, _ = sorted(things)
+    plant.aws.control("POST", "forget",
+                      {"account": ACCOUNT, "region": plant.targets[0]["region"],
+                       "certificates": [things[gone]], "things": [thingless],
+                       "policies_of": [things[quiet]]})
+    said = plant.cli("reconcile", expect=EX_DATA)
+    assert f"certificate {things[gone]}) is registered by the ledger and not in the account" in said
+    assert f"{gone} (number " in said and "3 the same" in said
+    said = plant.cli("reconcile", "--deep", expect=EX_DATA)
+    assert f") has no thing {thingless} in the account" in said
+    assert f"{quiet} (number " in said and ") does not have the policy device" in said
+    plant.cli("reconcile", "--repair", expect=EX_USAGE)  # nobody has said yes
+    said = plant.cli("reconcile", "--repair", "--yes", "--device", gone)
+    assert "; registered again" in said and "1 registered again" in said
+    assert set(plant.account()["certificates"]) == set(certificates)
+    plant.cli("reconcile", "--repair", "--deep", "--yes")
+    assert "4 the same" in plant.cli("reconcile", "--deep")
+
+
 def test_two_accounts_and_two_regions_get_the_same_certificates(make_plant):
     plant = make_plant({"name": "production"}, {"name": "staging", "account": OTHER},
                        {"name": "america", "region": "us-east-1"})

@@ -3,13 +3,14 @@
 // Shape    times, hashes and absent values as in admin_json.h; certificates are base64 of the DER
 //          item          {issuance_id, device_id, order, serial, certificate, state, steps,
 //          attempts,
-//                         committed_at}; serial in hex
+//                         committed_at, issuer}; serial in hex; issuer: place of the CA that signed
+//                         it in the reply's `issuers`: [{certificate}]
 //          booking       {issuance_id, state, steps, attempts, code, reason, certificate_id}
 //          task          {id, target, object_key, aws_task_id, state, first_issuance,
 //                         last_issuance, lines, sha256, created_at, updated_at, reason}
 //          registration  {issuance_id, device_id, order, state, steps, attempts, task_id, code,
-//                         reason, certificate_id, updated_at}
-//          certificate   {issuance_id, device_id, serial, committed_at, certificate}
+//                         reason, certificate_id, updated_at, issuer}
+//          certificate   {issuance_id, device_id, serial, committed_at, certificate, issuer}
 //          target status {name, account, region, configured, feeds: [{order, active}], waiting,
 //                         in_task, registered, handed_over, parked, parked_by_code:
 //                         [{code, count}], oldest_waiting_at}
@@ -47,16 +48,19 @@ std::string to_json(const BulkReturnRequest& request);    // {task_id, limit}
 std::string to_json(const CertificatesRequest& request);  // {order, after, limit}
 
 // Replies.
-std::string to_json(const std::vector<CloudItem>& items);  // {items: [item]}
+std::string to_json(const std::vector<CloudItem>& items);  // {items: [item], issuers}
 std::string to_json(const CloudBooked& booked);            // {booked, unchanged,
                                                            //  refused: [{issuance_id, reason}]}
 std::string to_json(uint64_t count);                       // {count}
 std::string to_json(const std::vector<CloudTargetStatus>& targets);  // {targets: [target status]}
-std::string to_json(const RegistrationPage& page);  // {registrations, next_after, end}
+std::string to_json(const RegistrationPage& page);  // {registrations, issuers, next_after,
+                                                    //  end}
 std::string to_json(const BulkTask& task);
 std::string to_json(const std::vector<BulkTask>& tasks);  // {tasks: [task]}
-std::string to_json(const CertificatePage& page);         // {certificates, next_after, end,
-                                                          //  first_open_intent or null}
+std::string to_json(const CertificatePage& page);         // {certificates, issuers, next_after,
+                                                          //  end, first_open_intent or null,
+                                                          //  newest}
+std::string to_json(const std::vector<LedgerCa>& cas);    // {cas: [{certificate, first_used_at}]}
 
 // For each of the types above.
 template <typename T>
@@ -103,6 +107,8 @@ template <>
 Result<std::vector<BulkTask>> from_json(std::string_view json);
 template <>
 Result<CertificatePage> from_json(std::string_view json);
+template <>
+Result<std::vector<LedgerCa>> from_json(std::string_view json);
 
 std::string_view to_string(RegistrationState state);
 std::string_view to_string(BulkTaskState state);

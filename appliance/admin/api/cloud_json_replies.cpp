@@ -18,7 +18,41 @@ SerialNumber serial_of(const Object& object) {
   return serial;
 }
 
-Object::Ptr item_object(const CloudItem& item) {
+// The CA certificates of a page, each once: rows name theirs by its place.
+class Issuers final {
+ public:
+  size_t place_of(const Bytes& der) {
+    const auto found = std::find(all_.begin(), all_.end(), der);
+    if (found != all_.end()) return static_cast<size_t>(found - all_.begin());
+    all_.push_back(der);
+    return all_.size() - 1;
+  }
+  void add_to(Object& object) const {
+    object.set("issuers", list_of(all_, [](const Bytes& der) {
+                 Object::Ptr row = make_object();
+                 row->set("certificate", to_base64(der));
+                 return row;
+               }));
+  }
+
+  static Issuers read(const Object& object) {
+    Issuers issuers;
+    for_each_object(object, "issuers", [&](const Object& row) {
+      issuers.all_.push_back(base64_of(row, "certificate"));
+    });
+    return issuers;
+  }
+  const Bytes& of(const Object& row) const {
+    const auto place = number_of<uint64_t>(row, "issuer");
+    if (place >= all_.size()) wrong("a place in the list of issuers is expected", "issuer");
+    return all_[place];
+  }
+
+ private:
+  std::vector<Bytes> all_;
+};
+
+Object::Ptr item_object(const CloudItem& item, Issuers& issuers) {
   Object::Ptr object = make_object();
   object->set("issuance_id", item.issuance_id);
   object->set("device_id", item.device_id);
@@ -29,10 +63,11 @@ Object::Ptr item_object(const CloudItem& item) {
   object->set("steps", item.steps);
   object->set("attempts", item.attempts);
   object->set("committed_at", to_iso8601(item.committed_at));
+  object->set("issuer", issuers.place_of(item.issuer_der));
   return object;
 }
 
-CloudItem read_item(const Object& object) {
+CloudItem read_item(const Object& object, const Issuers& issuers) {
   CloudItem item;
   item.issuance_id = number_of<uint64_t>(object, "issuance_id");
   item.device_id = text_of(object, "device_id");
@@ -43,6 +78,7 @@ CloudItem read_item(const Object& object) {
   item.steps = number_of<uint32_t>(object, "steps");
   item.attempts = number_of<uint32_t>(object, "attempts");
   item.committed_at = time_of(object, "committed_at");
+  item.issuer_der = issuers.of(object);
   return item;
 }
 
@@ -90,7 +126,7 @@ CloudTargetStatus read_target_status(const Object& object) {
   return status;
 }
 
-Object::Ptr registration_object(const CloudRegistration& registration) {
+Object::Ptr registration_object(const CloudRegistration& registration, Issuers& issuers) {
   Object::Ptr object = make_object();
   object->set("issuance_id", registration.issuance_id);
   object->set("device_id", registration.device_id);
@@ -103,10 +139,11 @@ Object::Ptr registration_object(const CloudRegistration& registration) {
   object->set("reason", registration.reason);
   object->set("certificate_id", hash_or_null(registration.certificate_id));
   object->set("updated_at", to_iso8601(registration.updated_at));
+  object->set("issuer", issuers.place_of(registration.issuer_der));
   return object;
 }
 
-CloudRegistration read_registration(const Object& object) {
+CloudRegistration read_registration(const Object& object, const Issuers& issuers) {
   CloudRegistration registration;
   registration.issuance_id = number_of<uint64_t>(object, "issuance_id");
   registration.device_id = text_of(object, "device_id");
@@ -119,26 +156,29 @@ CloudRegistration read_registration(const Object& object) {
   registration.reason = text_of(object, "reason");
   registration.certificate_id = optional_hash_of(object, "certificate_id");
   registration.updated_at = time_of(object, "updated_at");
+  registration.issuer_der = issuers.of(object);
   return registration;
 }
 
-Object::Ptr certificate_object(const LedgerCertificate& certificate) {
+Object::Ptr certificate_object(const LedgerCertificate& certificate, Issuers& issuers) {
   Object::Ptr object = make_object();
   object->set("issuance_id", certificate.issuance_id);
   object->set("device_id", certificate.device_id);
   object->set("serial", to_hex(certificate.serial));
   object->set("committed_at", to_iso8601(certificate.committed_at));
   object->set("certificate", to_base64(certificate.certificate_der));
+  object->set("issuer", issuers.place_of(certificate.issuer_der));
   return object;
 }
 
-LedgerCertificate read_certificate(const Object& object) {
+LedgerCertificate read_certificate(const Object& object, const Issuers& issuers) {
   LedgerCertificate certificate;
   certificate.issuance_id = number_of<uint64_t>(object, "issuance_id");
   certificate.device_id = text_of(object, "device_id");
   certificate.serial = serial_of(object);
   certificate.committed_at = time_of(object, "committed_at");
   certificate.certificate_der = base64_of(object, "certificate");
+  certificate.issuer_der = issuers.of(object);
   return certificate;
 }
 
@@ -146,7 +186,10 @@ LedgerCertificate read_certificate(const Object& object) {
 
 std::string to_json(const std::vector<CloudItem>& items) {
   Object::Ptr object = make_object();
-  object->set("items", list_of(items, item_object));
+  Issuers issuers;
+  object->set("items",
+              list_of(items, [&](const CloudItem& each) { return item_object(each, issuers); }));
+  issuers.add_to(*object);
   return stringify(*object);
 }
 
@@ -154,7 +197,9 @@ template <>
 Result<std::vector<CloudItem>> from_json(std::string_view json) {
   return parse_as<std::vector<CloudItem>>(json, [](const Object& object) {
     std::vector<CloudItem> items;
-    for_each_object(object, "items", [&](const Object& row) { items.push_back(read_item(row)); });
+    const Issuers issuers = Issuers::read(object);
+    for_each_object(
+        object, "items", [&](const Object& row) { items.push_back(read_item(row, issuers)); });
     return items;
   });
 }
@@ -215,7 +260,11 @@ Result<std::vector<CloudTargetStatus>> from_json(std::string_view json) {
 
 std::string to_json(const RegistrationPage& page) {
   Object::Ptr object = make_object();
-  object->set("registrations", list_of(page.registrations, registration_object));
+  Issuers issuers;
+  object->set("registrations", list_of(page.registrations, [&](const CloudRegistration& each) {
+                return registration_object(each, issuers);
+              }));
+  issuers.add_to(*object);
   object->set("next_after", page.next_after);
   object->set("end", page.is_end);
   return stringify(*object);
@@ -225,8 +274,9 @@ template <>
 Result<RegistrationPage> from_json(std::string_view json) {
   return parse_as<RegistrationPage>(json, [](const Object& object) {
     RegistrationPage page;
+    const Issuers issuers = Issuers::read(object);
     for_each_object(object, "registrations", [&](const Object& row) {
-      page.registrations.push_back(read_registration(row));
+      page.registrations.push_back(read_registration(row, issuers));
     });
     page.next_after = number_of<uint64_t>(object, "next_after");
     page.is_end = flag_of(object, "end");
@@ -236,10 +286,15 @@ Result<RegistrationPage> from_json(std::string_view json) {
 
 std::string to_json(const CertificatePage& page) {
   Object::Ptr object = make_object();
-  object->set("certificates", list_of(page.certificates, certificate_object));
+  Issuers issuers;
+  object->set("certificates", list_of(page.certificates, [&](const LedgerCertificate& each) {
+                return certificate_object(each, issuers);
+              }));
+  issuers.add_to(*object);
   object->set("next_after", page.next_after);
   object->set("end", page.is_end);
   object->set("first_open_intent", number_or_null(page.first_open_intent));
+  object->set("newest", page.newest);
   return stringify(*object);
 }
 
@@ -247,13 +302,37 @@ template <>
 Result<CertificatePage> from_json(std::string_view json) {
   return parse_as<CertificatePage>(json, [](const Object& object) {
     CertificatePage page;
+    const Issuers issuers = Issuers::read(object);
     for_each_object(object, "certificates", [&](const Object& row) {
-      page.certificates.push_back(read_certificate(row));
+      page.certificates.push_back(read_certificate(row, issuers));
     });
     page.next_after = number_of<uint64_t>(object, "next_after");
     page.is_end = flag_of(object, "end");
     page.first_open_intent = optional_number_of<uint64_t>(object, "first_open_intent");
+    page.newest = number_of<uint64_t>(object, "newest");
     return page;
+  });
+}
+
+std::string to_json(const std::vector<LedgerCa>& cas) {
+  Object::Ptr object = make_object();
+  object->set("cas", list_of(cas, [](const LedgerCa& ca) {
+                Object::Ptr row = make_object();
+                row->set("certificate", to_base64(ca.certificate_der));
+                row->set("first_used_at", to_iso8601(ca.first_used_at));
+                return row;
+              }));
+  return stringify(*object);
+}
+
+template <>
+Result<std::vector<LedgerCa>> from_json(std::string_view json) {
+  return parse_as<std::vector<LedgerCa>>(json, [](const Object& object) {
+    std::vector<LedgerCa> cas;
+    for_each_object(object, "cas", [&](const Object& row) {
+      cas.push_back({base64_of(row, "certificate"), time_of(row, "first_used_at")});
+    });
+    return cas;
   });
 }
 

@@ -109,6 +109,7 @@ class CloudService {
   virtual void return_task_items(BulkReturnRequest request, Reply<uint64_t> reply) = 0;
 
   virtual void certificates(CertificatesRequest request, Reply<CertificatePage> reply) = 0;
+  virtual void cas(Reply<std::vector<LedgerCa>> reply) = 0;
 };
 
 }  // namespace linesign

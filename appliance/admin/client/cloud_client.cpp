@@ -94,4 +94,9 @@ Result<CertificatePage> CloudClient::certificates(const std::string& order_id,
                                CertificatesRequest{order_id, after, limit});
 }
 
+Result<std::vector<LedgerCa>> CloudClient::cas() const {
+  LS_TRY(const std::string answer, client_.exchange("GET", "/v1/ledger/cas", ""));
+  return from_json<std::vector<LedgerCa>>(answer);
+}
+
 }  // namespace linesign

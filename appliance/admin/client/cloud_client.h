@@ -49,6 +49,7 @@ class CloudClient final {
   Result<CertificatePage> certificates(const std::string& order_id,
                                        uint64_t after,
                                        uint32_t limit) const;
+  Result<std::vector<LedgerCa>> cas() const;
 
  private:
   template <typename T, typename Request>

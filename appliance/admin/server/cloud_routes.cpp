@@ -41,6 +41,12 @@ Answer get_cloud_status(LoopBridge& bridge, const Call& /*call*/) {
   }));
 }
 
+Answer get_ledger_cas(LoopBridge& bridge, const Call& /*call*/) {
+  using Cas = std::vector<LedgerCa>;
+  return answer_of_cloud(bridge.call<Cas>(
+      [](AdminService& service, Reply<Cas> reply) { service.cloud().cas(std::move(reply)); }));
+}
+
 using Service = CloudService;
 using Items = std::vector<CloudItem>;
 using Tasks = std::vector<BulkTask>;
@@ -88,6 +94,7 @@ constexpr std::array kCloudRoutes = {
           "/v1/ledger/certificates",
           "",
           run_call<&Service::certificates, CertificatesRequest, CertificatePage>},
+    Route{"GET", "/v1/ledger/cas", "", get_ledger_cas},
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "appliance/cloud/manifest/certificate_range.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -33,10 +34,12 @@ class RangeWalk final {
     if (range_.last && page.next_after >= *range_.last) return true;
     if (!page.is_end) return is_open && !range_.last && page.next_after > *page.first_open_intent;
     if (range_.last) return fail(still_open(page.next_after));
+    if (summary_.count == 0 && range_.first > page.newest + 1) return fail(beyond(page.newest));
     return true;
   }
 
   RangeSummary finish() {
+    for (const Sha256& id : summary_.cas) hash_.add_ca(id);
     summary_.hash = hash_.finish();
     return summary_;
   }
@@ -48,33 +51,75 @@ class RangeWalk final {
         fmt::format("{} to {}: the ledger is finished up to {}", range_.first, *range_.last, last));
   }
 
+  Error beyond(uint64_t newest) const {
+    return Error(
+        ErrorCode::ManifestRangeOpen,
+        fmt::format("from {} on: the ledger ends with {}, so the next range begins with {}",
+                    range_.first,
+                    newest,
+                    newest + 1));
+  }
+
+  // The same CA signs many in a row.
+  Result<size_t> place_of_ca(const Bytes& der) {
+    if (last_ca_der_ == der && !summary_.cas.empty()) return last_ca_;
+    last_ca_der_ = der;
+    const Sha256 id = sha256(der);
+    std::vector<Sha256>& all = summary_.cas;
+    const auto found = std::find(all.begin(), all.end(), id);
+    last_ca_ = static_cast<size_t>(found - all.begin());
+    if (found != all.end()) return last_ca_;
+    if (all.size() == kMaxRangeCas)
+      return fail(
+          ErrorCode::InputInvalid,
+          fmt::format("the range has certificates of more than {} CAs: choose a shorter one",
+                      kMaxRangeCas));
+    all.push_back(id);
+    return last_ca_;
+  }
+
   Result<void> add(const LedgerCertificate& certificate) {
     if (summary_.count == 0) summary_.first_sequence = certificate.issuance_id;
     summary_.last_sequence = certificate.issuance_id;
     if (!range_.last) summary_.last = certificate.issuance_id;
     ++summary_.count;
-    hash_.add(certificate.issuance_id, sha256(certificate.certificate_der), certificate.device_id);
-    return take_(certificate);
+    LS_TRY(const size_t ca, place_of_ca(certificate.issuer_der));
+    hash_.add(
+        certificate.issuance_id, sha256(certificate.certificate_der), ca, certificate.device_id);
+    return take_(certificate, ca);
   }
 
   const SequenceRange& range_;
   const TakeCertificate& take_;
   RangeSummary summary_;
   RangeHash hash_;
+  Bytes last_ca_der_;
+  size_t last_ca_ = 0;
 };
 
+template <size_t kBytes>
+void add_number(uint64_t value, EVP_MD_CTX* context) {
+  std::array<uint8_t, kBytes> number{};
+  for (size_t i = 0; i < kBytes; ++i)
+    number.at(kBytes - 1 - i) = static_cast<uint8_t>(value >> (8 * i));
+  EVP_DigestUpdate(context, number.data(), number.size());
+}
+
 }  // namespace
+
+void RangeHash::add_ca(const Sha256& id) { EVP_DigestUpdate(context_.get(), id.data(), id.size()); }
 
 RangeHash::RangeHash() : context_(EVP_MD_CTX_new()) {
   EVP_DigestInit_ex(context_.get(), digest_method(DigestKind::Bits256), nullptr);
 }
 
-void RangeHash::add(uint64_t sequence, const Sha256& certificate_id, std::string_view device_id) {
-  std::array<uint8_t, sizeof sequence> number{};
-  for (size_t i = 0; i < number.size(); ++i)
-    number.at(number.size() - 1 - i) = static_cast<uint8_t>(sequence >> (8 * i));
-  EVP_DigestUpdate(context_.get(), number.data(), number.size());
+void RangeHash::add(uint64_t sequence,
+                    const Sha256& certificate_id,
+                    size_t ca,
+                    std::string_view device_id) {
+  add_number<8>(sequence, context_.get());
   EVP_DigestUpdate(context_.get(), certificate_id.data(), certificate_id.size());
+  add_number<4>(ca, context_.get());
   EVP_DigestUpdate(context_.get(), device_id.data(), device_id.size());
   EVP_DigestUpdate(context_.get(), "\n", 1);
 }

@@ -6,7 +6,8 @@
 // nothing.
 //
 // Range hash  SHA-256 over, for each certificate in ascending order: its number (8 bytes, big
-//             endian), its id (32 bytes, the SHA-256 of its DER form), the device id, and 0x0A
+//             endian), its id (32 bytes, the SHA-256 of its DER form), the place of its CA (4
+//             bytes, big endian), the device id, and 0x0A; then the ids of the CAs in their order
 // Memory      one page of the ledger
 // Errors      of the source; ManifestRangeOpen: not finished, with the number up to which it is
 // Threads     one
@@ -17,6 +18,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "appliance/records/cloud_records.h"
 #include "hsm/x509/handles.h"
@@ -24,6 +26,8 @@
 #include "protocol/base/result.h"
 
 namespace linesign {
+
+constexpr size_t kMaxRangeCas = 50;
 
 struct SequenceRange {
   uint64_t first = 1;
@@ -36,6 +40,7 @@ struct RangeSummary {
   uint64_t count = 0;
   uint64_t first_sequence = 0;  // of the certificates in it; 0: there are none
   uint64_t last_sequence = 0;
+  std::vector<Sha256> cas{};  // ids of the CAs that signed them, in the order of first use
   Sha256 hash{};
 
   bool operator==(const RangeSummary&) const = default;
@@ -44,7 +49,8 @@ struct RangeSummary {
 class RangeHash final {
  public:
   RangeHash();
-  void add(uint64_t sequence, const Sha256& certificate_id, std::string_view device_id);
+  void add(uint64_t sequence, const Sha256& certificate_id, size_t ca, std::string_view device_id);
+  void add_ca(const Sha256& id);  // behind the certificates
   Sha256 finish();
 
  private:
@@ -54,7 +60,8 @@ class RangeHash final {
 // Certificates of an order above a number, at most so many: LedgerCloud::certificates.
 using CertificateSource =
     std::function<Result<CertificatePage>(const std::string& order, uint64_t after, uint32_t)>;
-using TakeCertificate = std::function<Result<void>(const LedgerCertificate&)>;
+// `ca`: place of the CA that signed it in RangeSummary::cas.
+using TakeCertificate = std::function<Result<void>(const LedgerCertificate&, size_t ca)>;
 
 Result<RangeSummary> walk_range(const CertificateSource& source,
                                 const std::string& order,

@@ -21,6 +21,7 @@ constexpr std::array kNames = {
     FieldName{"{serial}", &DeviceFields::serial},
     FieldName{"{certificate_id}", &DeviceFields::certificate_id},
     FieldName{"{certificate_pem}", &DeviceFields::certificate_pem},
+    FieldName{"{ca_certificate_pem}", &DeviceFields::ca_certificate_pem},
 };
 
 const FieldName* find_name(std::string_view text) {
@@ -36,8 +37,23 @@ DeviceFields fields_of(const CloudItem& item) {
           item.order_id,
           to_hex(item.serial),
           to_hex(sha256(item.certificate_der)),
-          certificate_pem(item.certificate_der)};
+          certificate_pem(item.certificate_der),
+          certificate_pem(item.issuer_der)};
 }
+
+CloudItem item_of(const LedgerCertificate& certificate, const std::string& order) {
+  CloudItem item;
+  item.issuance_id = certificate.issuance_id;
+  item.device_id = certificate.device_id;
+  item.order_id = order;
+  item.serial = certificate.serial;
+  item.certificate_der = certificate.certificate_der;
+  item.committed_at = certificate.committed_at;
+  item.issuer_der = certificate.issuer_der;
+  return item;
+}
+
+std::string issuer_id(const CloudItem& item) { return to_hex(sha256(item.issuer_der)); }
 
 Result<std::string> fill_in(std::string_view text, const DeviceFields& fields) {
   std::string filled;
@@ -49,8 +65,8 @@ Result<std::string> fill_in(std::string_view text, const DeviceFields& fields) {
     const FieldName* field = find_name(text);
     if (field == nullptr)
       return fail(ErrorCode::ConfigRange,
-                  fmt::format("'{}': use {{device_id}}, {{order}}, {{serial}}, {{certificate_id}} "
-                              "or {{certificate_pem}}",
+                  fmt::format("'{}': use {{device_id}}, {{order}}, {{serial}}, {{certificate_id}}, "
+                              "{{certificate_pem}} or {{ca_certificate_pem}}",
                               text));
     filled += fields.*(field->member);
     text.remove_prefix(field->name.size());

@@ -16,21 +16,11 @@ Result<void> check_absent(const std::filesystem::path& path) {
   return {};
 }
 
-CloudItem item_of(const LedgerCertificate& certificate, const std::string& order) {
-  CloudItem item;
-  item.issuance_id = certificate.issuance_id;
-  item.device_id = certificate.device_id;
-  item.order_id = order;
-  item.serial = certificate.serial;
-  item.certificate_der = certificate.certificate_der;
-  item.committed_at = certificate.committed_at;
-  return item;
-}
-
 Result<std::string> line_of(const ManifestPlan& plan,
                             const LedgerCertificate& certificate,
+                            size_t ca,
                             bool is_first) {
-  if (plan.format == ManifestFormat::Signed) return manifest_device(certificate, is_first);
+  if (plan.format == ManifestFormat::Signed) return manifest_device(certificate, ca, is_first);
   const CloudItem item = item_of(certificate, plan.head.order);
   if (plan.format == ManifestFormat::Csv) return csv_line(item);
   auto line = device_line(plan.parameters, item);
@@ -44,8 +34,8 @@ Result<RangeSummary> write_range(const ManifestPlan& plan,
   if (plan.format == ManifestFormat::Csv) LS_CHECK(file.add_header(csv_header()));
   if (plan.format == ManifestFormat::Signed) LS_CHECK(file.add_header(manifest_begin(plan.head)));
   bool is_first = true;
-  const auto take = [&](const LedgerCertificate& certificate) -> Result<void> {
-    LS_TRY(const std::string line, line_of(plan, certificate, is_first));
+  const auto take = [&](const LedgerCertificate& certificate, size_t ca) -> Result<void> {
+    LS_TRY(const std::string line, line_of(plan, certificate, ca, is_first));
     is_first = false;
     return file.add(line);
   };

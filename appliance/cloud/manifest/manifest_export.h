@@ -1,7 +1,7 @@
 // ManifestExport: a range of the ledger as a file for others.
 //
 //   json    one line of template parameters for each device (bulk registration)
-//   csv     device_id,order,serial,certificate_id,committed_at
+//   csv     device_id,order,serial,certificate_id,committed_at,ca_certificate_id
 //   signed  signed_manifest.h, with its signature beside it
 //
 // The same range gives the same bytes; only a signature differs each time. A file has its name when
@@ -27,7 +27,7 @@ namespace linesign {
 enum class ManifestFormat : uint8_t { Json, Csv, Signed };
 
 struct ManifestPlan {
-  ManifestHead head;  // for csv and json the order alone
+  ManifestHead head;
   SequenceRange range;
   ManifestFormat format = ManifestFormat::Json;
   TextMap parameters;  // of json

@@ -55,15 +55,18 @@ Result<std::string> device_line(const TextMap& parameters, const CloudItem& item
   return ndjson_line(values);
 }
 
-std::string csv_header() { return "device_id,order,serial,certificate_id,committed_at\n"; }
+std::string csv_header() {
+  return "device_id,order,serial,certificate_id,committed_at,ca_certificate_id\n";
+}
 
 std::string csv_line(const CloudItem& item) {
-  return fmt::format("{},{},{},{},{}\n",
+  return fmt::format("{},{},{},{},{},{}\n",
                      csv_text(item.device_id),
                      csv_text(item.order_id),
                      to_hex(item.serial),
                      to_hex(sha256(item.certificate_der)),
-                     to_iso8601(item.committed_at));
+                     to_iso8601(item.committed_at),
+                     issuer_id(item));
 }
 
 }  // namespace linesign

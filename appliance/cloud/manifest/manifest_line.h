@@ -1,7 +1,8 @@
 // ManifestLine: one device in the files that others read.
 //
 // Shape    NDJSON: one object of texts per line, names in byte order, no spaces, \n at the end.
-//          CSV (RFC 4180, with \n): device_id,order,serial,certificate_id,committed_at
+//          CSV (RFC 4180, with \n): device_id,order,serial,certificate_id,committed_at,
+//          ca_certificate_id
 // Limits   AWS IoT takes lines of up to 256,000 characters and values of up to 4,096
 // Threads  no state, safe anywhere
 // Source   AWS IoT Developer Guide, "Bulk registration"; RFC 8259 section 7

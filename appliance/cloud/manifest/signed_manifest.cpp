@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "appliance/cloud/aws/json.h"
 #include "appliance/cloud/manifest/manifest_line.h"
@@ -13,25 +14,28 @@
 namespace linesign {
 namespace {
 
-constexpr int kManifestVersion = 1;
+constexpr int kManifestVersion = 2;
+constexpr int kOneCaForAll = 1;  // a version that named one CA, whichever had signed
 
 struct DeviceEntry {
   uint64_t sequence = 0;
   std::string device_id;
   std::string serial;
   std::string certificate_id;
+  uint64_t ca = 0;
   std::string committed_at;
 };
 
 std::string entry_text(const DeviceEntry& entry, bool is_first) {
   return fmt::format(
-      "{}{{\"sequence\":{},\"device_id\":{},\"serial\":{},\"certificate_id\":{},\"committed_at\":{}"
-      "}}\n",
+      "{}{{\"sequence\":{},\"device_id\":{},\"serial\":{},\"certificate_id\":{},\"ca\":{},"
+      "\"committed_at\":{}}}\n",
       is_first ? "" : ",",
       entry.sequence,
       json_text(entry.device_id),
       json_text(entry.serial),
       json_text(entry.certificate_id),
+      entry.ca,
       json_text(entry.committed_at));
 }
 
@@ -94,10 +98,13 @@ class ManifestReader final {
     json.pop_back();
     const auto object = aws::JsonObject::parse(json + "]}");
     if (!object.has_value()) return malformed("no head of a manifest");
+    if (object->integer("linesign_manifest") == kOneCaForAll)
+      return malformed(
+          "a manifest of version 1, which names one CA whichever had signed: export "
+          "this range again");
     if (object->integer("linesign_manifest") != kManifestVersion)
       return malformed("another version of manifests, or none");
     head.order = object->text("order").value_or("");
-    head.ca_certificate_id = object->text("ca_certificate_id").value_or("");
     if (!check_order_id(head.order).has_value() || manifest_begin(head) != line_)
       return malformed("not the head that linesign writes");
     return {};
@@ -111,14 +118,17 @@ class ManifestReader final {
                             object->text("device_id").value_or(""),
                             object->text("serial").value_or(""),
                             object->text("certificate_id").value_or(""),
+                            number_of(*object, "ca"),
                             object->text("committed_at").value_or("")};
     const auto id = hash_of(entry.certificate_id);
     if (!id || entry_text(entry, is_first) != line_) return malformed("no device of linesign");
     if (entry.sequence <= summary.last_sequence) return malformed("the numbers do not ascend");
+    if (entry.ca > cas_) return malformed("the CAs do not stand in the order of their first use");
+    if (entry.ca == cas_) ++cas_;
     if (is_first) summary.first_sequence = entry.sequence;
     summary.last_sequence = entry.sequence;
     ++summary.count;
-    hash_.add(entry.sequence, *id, entry.device_id);
+    hash_.add(entry.sequence, *id, entry.ca, entry.device_id);
     return {};
   }
 
@@ -130,6 +140,10 @@ class ManifestReader final {
     if (!range) return malformed("no range");
     summary.first = number_of(*range, "first");
     summary.last = number_of(*range, "last");
+    for (const std::string& text : object->texts("ca_certificate_ids"))
+      if (const auto id = hash_of(text)) summary.cas.push_back(*id);
+    if (summary.cas.size() != cas_) return malformed("the list of CAs is not that of the devices");
+    for (const Sha256& id : summary.cas) hash_.add_ca(id);
     summary.hash = hash_.finish();
     const bool is_inside = summary.count == 0 || (summary.first <= summary.first_sequence &&
                                                   summary.last_sequence <= summary.last);
@@ -152,32 +166,37 @@ class ManifestReader final {
   std::ifstream in_;
   std::string line_;
   uint64_t number_ = 0;
+  uint64_t cas_ = 0;  // that devices have named so far
   RangeHash hash_;
 };
 
 }  // namespace
 
 std::string manifest_begin(const ManifestHead& head) {
-  return fmt::format(
-      "{{\"linesign_manifest\":{},\"order\":{},\"ca_certificate_id\":{},\"devices\":[\n",
-      kManifestVersion,
-      json_text(head.order),
-      json_text(head.ca_certificate_id));
+  return fmt::format("{{\"linesign_manifest\":{},\"order\":{},\"devices\":[\n",
+                     kManifestVersion,
+                     json_text(head.order));
 }
 
-std::string manifest_device(const LedgerCertificate& certificate, bool is_first) {
+std::string manifest_device(const LedgerCertificate& certificate, size_t ca, bool is_first) {
   return entry_text({certificate.issuance_id,
                      certificate.device_id,
                      to_hex(certificate.serial),
                      to_hex(sha256(certificate.certificate_der)),
+                     ca,
                      to_iso8601(certificate.committed_at)},
                     is_first);
 }
 
 std::string manifest_end(const RangeSummary& summary) {
+  std::vector<std::string> cas;
+  cas.reserve(summary.cas.size());
+  for (const Sha256& id : summary.cas) cas.push_back(json_text(to_hex(id)));
   return fmt::format(
-      "],\"range\":{{\"first\":{},\"last\":{}}},\"count\":{},\"first_sequence\":{},"
+      "],\"ca_certificate_ids\":[{}],\"range\":{{\"first\":{},\"last\":{}}},\"count\":{},\"first_"
+      "sequence\":{},"
       "\"last_sequence\":{},\"range_sha256\":\"{}\",\"ledger_head\":null}}\n",
+      fmt::join(cas, ","),
       summary.first,
       summary.last,
       summary.count,
@@ -233,15 +252,21 @@ Result<void> compare_with_ledger(const CheckedManifest& manifest, const Certific
          walk_range(source,
                     manifest.head.order,
                     {said.first, said.last},
-                    [](const LedgerCertificate& /*certificate*/) -> Result<void> { return {}; }));
+                    [](const LedgerCertificate& /*certificate*/, size_t /*ca*/) -> Result<void> {
+                      return {};
+                    }));
   if (there == said) return {};
-  return fail(ErrorCode::ManifestIncomplete,
-              fmt::format("{}: {} devices with the hash {}; the ledger has {} with the hash {}",
-                          manifest.path.string(),
-                          said.count,
-                          to_hex(said.hash),
-                          there.count,
-                          to_hex(there.hash)));
+  return fail(
+      ErrorCode::ManifestIncomplete,
+      fmt::format("{}: {} devices of {} CAs with the hash {}; the ledger has {} of {} with the "
+                  "hash {}",
+                  manifest.path.string(),
+                  said.count,
+                  said.cas.size(),
+                  to_hex(said.hash),
+                  there.count,
+                  there.cas.size(),
+                  to_hex(there.hash)));
 }
 
 }  // namespace linesign

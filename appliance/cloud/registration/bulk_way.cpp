@@ -33,13 +33,6 @@ WayStep look_again(int looks) {
   return step;
 }
 
-// Not always the last one: the clock may have been set back a little between two of them.
-UnixTime newest_of(const std::vector<CloudItem>& items) {
-  UnixTime newest{};
-  for (const CloudItem& each : items) newest = std::max(newest, each.committed_at);
-  return newest;
-}
-
 BulkTaskChange to_state(BulkTaskState state) {
   BulkTaskChange change;
   change.state = state;
@@ -47,6 +40,16 @@ BulkTaskChange to_state(BulkTaskState state) {
 }
 
 }  // namespace
+
+// The newest is not always the last: the clock may have been set back a little between two of them.
+void BulkWay::LineFacts::add(const std::vector<CloudItem>& items) {
+  const Bytes* last = nullptr;
+  for (const CloudItem& each : items) {
+    newest = std::max(newest, each.committed_at);
+    if (last == nullptr || *last != each.issuer_der) cas.insert(issuer_id(each));
+    last = &each.issuer_der;
+  }
+}
 
 WayStep BulkWay::step() {
   auto done = advance();
@@ -145,13 +148,13 @@ Result<void> BulkWay::write_manifest(const BulkTask& task,
                                      WrittenManifest& written,
                                      WayStep& step) {
   ManifestFile file(files_.manifest(task.id));
-  newest_ = {};
+  facts_ = {};
   uint64_t after = 0;
   for (;;) {
     LS_TRY(const std::vector<CloudItem> items, outbox_.task_items(task.id, after, kMaxCloudItems));
     if (items.empty()) break;
     after = items.back().issuance_id;
-    newest_ = std::max(newest_, newest_of(items));
+    facts_.add(items);
     LS_TRY(const uint64_t parked_here, write_lines(items, file));
     step.parked += parked_here;
   }
@@ -179,9 +182,8 @@ Result<WayStep> BulkWay::start(const BulkTask& task) {
   LS_TRY(aws::IotClient iot, session_.iot());
   LS_TRY(std::string aws_id, find_started(task, iot));
   if (aws_id.empty()) {
-    LS_CHECK(check_newest(task, iot.server_time()));
-    LS_CHECK(check_ca_usable(iot, plan_.ca_id));  // without it every line would fail
-    unstarted_task_ = 0;                          // from here on there may be one
+    LS_CHECK(check_lines(task, iot));
+    unstarted_task_ = 0;  // from here on there may be one
     LS_TRY(aws_id,
            iot.start_task({plan_.template_body, plan_.bucket, task.object_key, plan_.role_arn}));
   }
@@ -192,15 +194,18 @@ Result<WayStep> BulkWay::start(const BulkTask& task) {
   return WayStep{};
 }
 
-Result<void> BulkWay::check_newest(const BulkTask& task, UnixTime server_time) {
-  if (task.id == unstarted_task_) return check_made(newest_, server_time);
-  uint64_t after = 0;
-  for (;;) {
+Result<void> BulkWay::check_lines(const BulkTask& task, aws::IotClient& iot) {
+  bool is_known = task.id == unstarted_task_;
+  if (!is_known) facts_ = {};
+  for (uint64_t after = 0; !is_known;) {
     LS_TRY(const std::vector<CloudItem> items, outbox_.task_items(task.id, after, kMaxCloudItems));
-    if (items.empty()) return {};
-    after = items.back().issuance_id;
-    LS_CHECK(check_made(newest_of(items), server_time));
+    facts_.add(items);
+    is_known = items.empty();
+    if (!is_known) after = items.back().issuance_id;
   }
+  LS_CHECK(check_made(facts_.newest, iot.server_time()));
+  for (const std::string& ca : facts_.cas) LS_CHECK(check_ca_usable(iot, ca));
+  return {};
 }
 
 Result<std::string> BulkWay::find_started(const BulkTask& task, aws::IotClient& iot) {

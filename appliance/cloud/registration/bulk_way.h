@@ -18,6 +18,7 @@
 #include <chrono>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,7 +36,6 @@ namespace linesign {
 
 struct BulkPlan {
   std::string account;
-  std::string ca_id;  // of the CA that signs devices
   std::string template_body;
   TextMap parameters;      // template parameter -> text with fields
   std::string thing_name;  // how report lines are told apart
@@ -68,6 +68,13 @@ class BulkWay final : public Way {
   WayStep step() override;
 
  private:
+  // What must be so before a task is started.
+  struct LineFacts {
+    UnixTime newest{};
+    std::set<std::string> cas{};  // ids of those that signed the certificates
+    void add(const std::vector<CloudItem>& items);
+  };
+
   Result<WayStep> advance();
   // Absent: it is time for a task.
   Result<std::optional<WayStep>> gather() const;
@@ -86,8 +93,8 @@ class BulkWay final : public Way {
   Result<void> give_up(const BulkTask& task, const std::string& reason);
   BulkObject object_of(const BulkTask& task) const;
   Result<void> return_items(uint64_t task_id);
-  // A line that is not valid yet for AWS would fail.
-  Result<void> check_newest(const BulkTask& task, UnixTime server_time);
+  // A line that is not valid yet for AWS would fail, and one whose CA is not usable.
+  Result<void> check_lines(const BulkTask& task, aws::IotClient& iot);
   Result<BulkLines> load_lines(uint64_t task_id);
 
   Outbox& outbox_;
@@ -101,7 +108,7 @@ class BulkWay final : public Way {
   UnixTime last_end_{};             // of a task that got devices on
   bool is_swept_ = false;
   uint64_t unstarted_task_ = 0;  // uploaded by this process and never tried to start
-  UnixTime newest_{};            // of its certificates; unstarted_task_ only
+  LineFacts facts_;              // of the last one that was written or looked at
   int looks_ = 0;                // in a row at a running task
 };
 

@@ -4,7 +4,10 @@
 //   where that is wanted deleted and registered again; then status and auto-registration, then a
 //   look whether all is as wanted
 //
-// Each call may be repeated: the second one finds nothing to do.
+// Each call may be repeated: the second one finds nothing to do. Before anything is deleted to be
+// registered again, AWS is asked for calls that it refuses for the CA's present state only: with
+// the right to make them, and a proof that is good. What fails behind that is put back, as far as
+// that needs no proof.
 //
 // Errors   of IotClient; AwsConflict: registered in another mode; AwsSettings: a proof is needed;
 //          AwsAnswerInvalid: AWS describes something else than was registered
@@ -13,6 +16,7 @@
 #ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_CA_REGISTRAR_H_
 #define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_CA_REGISTRAR_H_
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,8 +31,8 @@ struct CaWish {
   std::string pem;  // the CA that signs devices, alone
   aws::CertificateMode mode = aws::CertificateMode::SniOnly;
   std::optional<CaCertificate> certificate;
-  // Absent: as it is; another target of the account and region says it.
-  std::optional<bool> auto_registration = false;
+  // Absent: as it is; another target of the account and region says it, or somebody by hand.
+  std::optional<bool> auto_registration = std::nullopt;
   // With auto_registration; empty: an event is all that happens. A name with a body and a role: the
   // template is made under this name where there is none, and compared where there is one.
   aws::RegistrationConfig config;
@@ -39,6 +43,9 @@ struct CaOutcome {
   aws::CaDescription now;
   std::vector<std::string> done;  // in words; empty: all was as wanted
 };
+
+// Hears of each step when it is done.
+using TellStep = std::function<void(const std::string& step)>;
 
 CaWish wish_for(const CaCertificate& ca);
 
@@ -54,7 +61,9 @@ Result<void> check_ca_usable(aws::IotClient& client, const std::string& id);
 
 class CaRegistrar final {
  public:
-  explicit CaRegistrar(aws::IotClient& client) : client_(client) {}
+  explicit CaRegistrar(
+      aws::IotClient& client, TellStep tell = [](const std::string&) {})
+      : client_(client), tell_(std::move(tell)) {}
 
   // Absent: not registered.
   Result<std::optional<aws::CaDescription>> find(const std::string& id);
@@ -65,12 +74,22 @@ class CaRegistrar final {
   Result<CaOutcome> remove(const std::string& id);
 
  private:
-  Result<void> add(const CaWish& wish, const std::string& proof);
+  using Known = aws::CaDescription;
+  void did(CaOutcome& outcome, std::string step) const;
+  Result<void> add(const CaWish& wish, const std::string& proof, CaOutcome& outcome);
+  Result<void> change_mode(const CaWish& wish,
+                           const std::string& proof,
+                           const Known& known,
+                           CaOutcome& outcome);
+  Result<void> check_change(const CaWish& wish, const std::string& proof, const Known& known);
+  Result<void> take_away(const Known& known, CaOutcome& outcome);
+  void put_back(const CaWish& wish, const Known& known, CaOutcome& outcome);
   Result<void> ensure_template(const CaWish& wish, CaOutcome& outcome);
   Result<void> adjust(const CaWish& wish, CaOutcome& outcome);
   Result<void> remove_config(const CaWish& wish, CaOutcome& outcome);
 
   aws::IotClient& client_;
+  const TellStep tell_;
 };
 
 }  // namespace linesign

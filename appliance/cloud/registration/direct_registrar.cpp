@@ -63,6 +63,7 @@ DeviceOutcome DirectRegistrar::run(const CloudItem& item) {
 Result<DirectRegistrar::Device> DirectRegistrar::prepare(const CloudItem& item) const {
   Device device;
   device.fields = fields_of(item);
+  device.ca_id = issuer_id(item);
   device.steps = item.steps;
   device.committed_at = item.committed_at;
   LS_TRY(device.thing, fill_in(plan_.thing_name, device.fields));
@@ -92,9 +93,9 @@ Result<void> DirectRegistrar::run_steps(Device& device) {
 
 Result<void> DirectRegistrar::add_certificate(Device& device) {
   const std::string& pem = device.fields.certificate_pem;
-  const auto answer = plan_.without_ca
-                          ? client_.register_certificate_without_ca(pem, plan_.status)
-                          : client_.register_certificate(pem, plan_.ca_pem, plan_.status);
+  const std::string ca_pem = plan_.send_ca ? device.fields.ca_certificate_pem : std::string();
+  const auto answer = plan_.without_ca ? client_.register_certificate_without_ca(pem, plan_.status)
+                                       : client_.register_certificate(pem, ca_pem, plan_.status);
   if (!answer.has_value()) return fail(explain_refusal(device, answer.error()));
   if (answer->id != device.fields.certificate_id)
     return fail(ErrorCode::AwsAnswerInvalid,
@@ -166,7 +167,7 @@ Error DirectRegistrar::explain_refusal(const Device& device, Error error) {
   const auto passed = check_made(device.committed_at, client_.server_time());
   if (!passed.has_value()) return passed.error();
   if (plan_.without_ca) return error;
-  const auto usable = check_ca_usable(client_, plan_.ca_id);
+  const auto usable = check_ca_usable(client_, device.ca_id);
   return usable.has_value() ? error : usable.error();
 }
 

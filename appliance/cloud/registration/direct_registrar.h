@@ -24,8 +24,7 @@ struct DirectPlan {
   std::string region;
   bool without_ca = false;
   aws::CertificateStatus status = aws::CertificateStatus::Active;
-  std::string ca_id;   // of the CA that signs devices
-  std::string ca_pem;  // sent with each certificate when set: where CAs share a subject
+  bool send_ca = false;  // the CA with each certificate: where CAs share a subject
   std::string thing_name = "{device_id}";
   std::string thing_type;
   TextMap attributes;
@@ -47,6 +46,7 @@ class DirectRegistrar final {
  private:
   struct Device {
     DeviceFields fields;
+    std::string ca_id;  // of the CA that signed it
     std::string thing;
     std::string certificate_arn;
     uint32_t steps = 0;

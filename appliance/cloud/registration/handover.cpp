@@ -11,13 +11,14 @@
 
 #include "appliance/cloud/manifest/manifest_line.h"
 #include "appliance/cloud/registration/verdict.h"
+#include "hsm/x509/csr.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/file.h"
 
 namespace linesign {
 namespace {
 
-constexpr size_t kMaxListBytes = 32 * 1024 * 1024;  // a million numbers
+constexpr size_t kMaxListBytes = 32 * 1024 * 1024;  // a million of them
 constexpr mode_t kPrivateFile = 0600;
 constexpr const char* kLinesSuffix = ".ndjson";
 constexpr const char* kTableSuffix = ".csv";
@@ -25,18 +26,26 @@ constexpr const char* kTableSuffix = ".csv";
 constexpr std::string_view kWriting = "writing\n";
 constexpr std::string_view kWritten = "written\n";
 constexpr int kMostNames = 1000;
+constexpr int kDecimal = 10;
+constexpr int kHex = 16;
 
-std::vector<uint64_t> read_numbers(std::string_view text) {
-  std::vector<uint64_t> numbers;
-  while (!text.empty()) {
-    uint64_t number = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (error != std::errc()) break;
-    numbers.push_back(number);
+// "NUMBER MARK" in each line; empty: it is not a list of this version, or of nothing.
+template <typename Entry>
+std::vector<Entry> read_entries(std::string_view text) {
+  std::vector<Entry> entries;
+  const auto take_number = [&text](uint64_t& number, int base, char end_mark) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
     const auto used = static_cast<size_t>(end - text.data());
-    text.remove_prefix(std::min(text.size(), used + 1));
+    if (error != std::errc() || used == text.size() || *end != end_mark) return false;
+    text.remove_prefix(used + 1);
+    return true;
+  };
+  while (!text.empty()) {
+    Entry entry;
+    if (!take_number(entry.id, kDecimal, ' ') || !take_number(entry.mark, kHex, '\n')) return {};
+    entries.push_back(entry);
   }
-  return numbers;
+  return entries;
 }
 
 WayStep held(Error error) {
@@ -85,22 +94,22 @@ Result<void> check_export_dir(const std::filesystem::path& export_dir) {
 Result<WayStep> FileWay::advance() {
   LS_TRY(std::optional<List> list, read_list());
   if (list && list->is_written) {
-    LS_CHECK(book(list->ids));
+    LS_CHECK(book(list->entries));
     remove_list();
     list.reset();
   }
   WayStep step;
   if (!list) {
-    LS_TRY(std::vector<uint64_t> ids, list_waiting(step));
-    step.is_idle = ids.empty() && step.parked == 0;
-    if (ids.empty()) return step;
-    list = List{false, std::move(ids)};
+    LS_TRY(std::vector<Entry> entries, list_waiting(step));
+    step.is_idle = entries.empty() && step.parked == 0;
+    if (entries.empty()) return step;
+    list = List{false, std::move(entries)};
     LS_CHECK(write_list(*list));
   }
-  LS_TRY(list->is_written, write_files(list->ids));
+  LS_TRY(list->is_written, write_files(list->entries));
   if (list->is_written) {
     LS_CHECK(write_list(*list));
-    LS_TRY(step.registered, book(list->ids));
+    LS_TRY(step.registered, book(list->entries));
   }
   remove_list();
   return step;
@@ -114,13 +123,13 @@ Result<std::optional<FileWay::List>> FileWay::read_list() const {
   List list;
   list.is_written = text.starts_with(kWritten);
   text.remove_prefix(std::min(text.size(), text.find('\n') + 1));
-  list.ids = read_numbers(text);
-  return list.ids.empty() ? std::optional<List>() : std::optional(std::move(list));
+  list.entries = read_entries<Entry>(text);
+  return list.entries.empty() ? std::optional<List>() : std::optional(std::move(list));
 }
 
 Result<void> FileWay::write_list(const List& list) const {
   std::string text(list.is_written ? kWritten : kWriting);
-  for (const uint64_t id : list.ids) text += fmt::format("{}\n", id);
+  for (const Entry& each : list.entries) text += fmt::format("{} {:x}\n", each.id, each.mark);
   return write_file_atomic(
       list_path(), as_bytes(text), kPrivateFile, Overwrite::Replace, Durability::Synced);
 }
@@ -132,12 +141,12 @@ void FileWay::remove_list() const {
 
 // Those whose line can be made go into the list, the others are parked. Gives the number of these.
 Result<uint64_t> FileWay::sort_out(const std::vector<CloudItem>& items,
-                                   std::vector<uint64_t>& ids) {
+                                   std::vector<Entry>& entries) {
   std::vector<CloudBooking> poison;
   for (const CloudItem& item : items) {
     const auto line = device_line(plan_.parameters, item);
     if (line.has_value()) {
-      ids.push_back(item.issuance_id);
+      entries.push_back(entry_of(item));
     } else {
       poison.push_back(parked(item, line.error()));
     }
@@ -146,35 +155,49 @@ Result<uint64_t> FileWay::sort_out(const std::vector<CloudItem>& items,
   return poison.size();
 }
 
-Result<std::vector<uint64_t>> FileWay::list_waiting(WayStep& step) {
-  std::vector<uint64_t> ids;
+Result<std::vector<FileWay::Entry>> FileWay::list_waiting(WayStep& step) {
+  std::vector<Entry> entries;
   uint64_t after = 0;
-  while (ids.size() < plan_.chunk_lines) {
+  while (entries.size() < plan_.chunk_lines) {
     LS_TRY(const std::vector<CloudItem> items, outbox_.claim(target_, after, kMaxCloudItems));
     if (items.empty()) break;
     after = items.back().issuance_id;
-    LS_TRY(const uint64_t parked_here, sort_out(items, ids));
+    LS_TRY(const uint64_t parked_here, sort_out(items, entries));
     step.parked += parked_here;
   }
-  return ids;
+  return entries;
 }
 
-Result<void> FileWay::for_each(const std::vector<uint64_t>& ids,
+FileWay::Entry FileWay::entry_of(const CloudItem& item) {
+  const Sha256 id = sha256(item.certificate_der);
+  Entry entry{item.issuance_id, 0};
+  for (size_t i = 0; i < sizeof entry.mark; ++i) entry.mark = entry.mark << 8 | id.at(i);
+  return entry;
+}
+
+Result<void> FileWay::for_each(const std::vector<Entry>& entries,
                                const std::function<Result<void>(const CloudItem&)>& take) {
-  uint64_t after = ids.front() - 1;
-  while (after < ids.back()) {
+  const auto is_listed = [&entries](const CloudItem& item) {
+    const auto found = std::lower_bound(
+        entries.begin(), entries.end(), item.issuance_id, [](const Entry& each, uint64_t id) {
+          return each.id < id;
+        });
+    return found != entries.end() && found->id == item.issuance_id && *found == entry_of(item);
+  };
+  uint64_t after = entries.front().id - 1;
+  while (after < entries.back().id) {
     LS_TRY(const std::vector<CloudItem> items, outbox_.claim(target_, after, kMaxCloudItems));
     if (items.empty()) return {};
     after = items.back().issuance_id;
     for (const CloudItem& item : items)
-      if (std::binary_search(ids.begin(), ids.end(), item.issuance_id)) LS_CHECK(take(item));
+      if (is_listed(item)) LS_CHECK(take(item));
   }
   return {};
 }
 
-Result<bool> FileWay::write_files(const std::vector<uint64_t>& ids) {
+Result<bool> FileWay::write_files(const std::vector<Entry>& entries) {
   LS_CHECK(check_export_dir(plan_.export_dir));
-  const std::string name = fmt::format("{}-{}-{}", target_, ids.front(), ids.back());
+  const std::string name = fmt::format("{}-{}-{}", target_, entries.front().id, entries.back().id);
   ManifestFile lines(plan_.export_dir / (name + kLinesSuffix));
   ManifestFile table(plan_.export_dir / (name + kTableSuffix));
   LS_CHECK(table.add_header(csv_header()));
@@ -184,8 +207,8 @@ Result<bool> FileWay::write_files(const std::vector<uint64_t>& ids) {
     LS_CHECK(lines.add(*line));
     return table.add(csv_line(item));
   };
-  LS_CHECK(for_each(ids, add));
-  if (lines.lines() != ids.size()) return false;
+  LS_CHECK(for_each(entries, add));
+  if (lines.lines() != entries.size()) return false;
   LS_CHECK(name_files(lines, table, name));
   return true;
 }
@@ -226,13 +249,21 @@ Result<void> FileWay::name_files(ManifestFile& lines,
   return fail(ErrorCode::FileExists, (plan_.export_dir / name).string());
 }
 
-Result<uint64_t> FileWay::book(const std::vector<uint64_t>& ids) {
-  uint64_t booked = 0;
+// Those that no longer wait are booked already.
+Result<uint64_t> FileWay::book(const std::vector<Entry>& entries) {
   std::vector<CloudBooking> bookings;
-  for (const uint64_t id : ids) {
-    bookings.push_back(handed_over(id));
-    if (bookings.size() < kMaxCloudItems && id != ids.back()) continue;
-    LS_TRY(const uint64_t part, hand_over(outbox_, target_, std::exchange(bookings, {})));
+  LS_CHECK(for_each(entries, [&](const CloudItem& item) -> Result<void> {
+    bookings.push_back(handed_over(item.issuance_id));
+    return {};
+  }));
+  uint64_t booked = 0;
+  for (size_t at = 0; at < bookings.size(); at += kMaxCloudItems) {
+    const size_t end = std::min<size_t>(bookings.size(), at + kMaxCloudItems);
+    LS_TRY(const uint64_t part,
+           hand_over(outbox_,
+                     target_,
+                     {bookings.begin() + static_cast<ptrdiff_t>(at),
+                      bookings.begin() + static_cast<ptrdiff_t>(end)}));
     booked += part;
   }
   return booked;
@@ -244,10 +275,16 @@ WayStep JitWay::step() {
   WayStep step;
   step.is_idle = items->empty();
   if (step.is_idle) return step;
-  const auto checked = check_ca_();
-  if (!checked.has_value()) return held(checked.error());
   std::vector<CloudBooking> bookings;
-  for (const CloudItem& item : *items) bookings.push_back(handed_over(item.issuance_id));
+  const Bytes* checked = nullptr;
+  for (const CloudItem& item : *items) {
+    if (checked == nullptr || *checked != item.issuer_der) {
+      const auto usable = check_ca_(issuer_id(item));
+      if (!usable.has_value()) return held(usable.error());
+      checked = &item.issuer_der;
+    }
+    bookings.push_back(handed_over(item.issuance_id));
+  }
   const auto booked = hand_over(outbox_, target_, std::move(bookings));
   if (!booked.has_value()) return held(booked.error());
   step.registered = *booked;

@@ -6,6 +6,7 @@
 #ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_OUTBOX_H_
 #define LINESIGN_APPLIANCE_CLOUD_REGISTRATION_OUTBOX_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,12 +39,16 @@ class Outbox {
   virtual Result<std::vector<BulkTask>> open_tasks(const std::string& target) = 0;
 
   virtual Result<std::vector<CloudTargetStatus>> status() = 0;
-  virtual Result<std::vector<CloudRegistration>> registrations(const std::string& target,
-                                                               uint64_t after,
-                                                               uint32_t limit) = 0;
+  // Absent state: all.
+  virtual Result<std::vector<CloudRegistration>> registrations(
+      const std::string& target,
+      std::optional<RegistrationState> state,
+      uint64_t after,
+      uint32_t limit) = 0;
   virtual Result<CertificatePage> certificates(const std::string& order,
                                                uint64_t after,
                                                uint32_t limit) = 0;
+  virtual Result<std::vector<LedgerCa>> cas() = 0;
 };
 
 }  // namespace linesign

@@ -96,6 +96,7 @@ std::vector<PreflightFinding> preflight(const TargetSetup& setup,
   findings.good(
       fmt::format("The credentials belong to account {}; AWS takes the clock.", setup.account));
   check_ca_registration(setup, session, *iot, findings);
+  check_former_cas(setup, session, *iot, findings);
   check_same_subject(setup, *iot, findings);
   if (setup.way == WayKind::Direct) check_direct(setup.direct, *iot, findings);
   if (setup.way == WayKind::Jit) check_jit_template(setup, *iot, findings);

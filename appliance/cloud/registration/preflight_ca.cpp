@@ -106,14 +106,14 @@ void advise_same_subject(const TargetSetup& setup,
         ", one of them with the same key: AWS cannot tell them apart and refuses devices; "
         "delete-ca the other one.");
   const bool is_sent = setup.way == WayKind::Direct
-                           ? setup.direct.without_ca || !setup.direct.ca_pem.empty()
+                           ? setup.direct.without_ca || setup.direct.send_ca
                            : setup.bulk.template_body.find("CACertificatePem") != std::string::npos;
   if (setup.way == WayKind::Direct && !is_sent)
     findings.problem(what + ": set send_ca_certificate = true, or devices are refused.");
   if (setup.way == WayKind::Bulk && !is_sent)
     findings.problem(what +
-                     ": the template needs CACertificatePem beside CertificatePem, with the "
-                     "CA's PEM in `parameters` or as its Default.");
+                     ": the template needs CACertificatePem beside CertificatePem, with "
+                     "{ca_certificate_pem} in `parameters`.");
   if (setup.way == WayKind::Jit || is_sent) findings.warning(what + ".");
 }
 
@@ -179,6 +179,31 @@ void check_ca_registration(const TargetSetup& setup,
   if (findings.problems() == before)
     findings.good(
         fmt::format("The CA is registered, ACTIVE, in mode {}.", aws::to_string(ca->mode)));
+}
+
+void check_former_cas(const TargetSetup& setup,
+                      const aws::Session& session,
+                      aws::IotClient& iot,
+                      PreflightFindings& findings) {
+  if (setup.way == WayKind::Direct && setup.direct.without_ca) return;
+  for (const FormerCa& former : setup.former_cas) {
+    const std::string what =
+        fmt::format("The former CA {}, which signed {} device{} still to come,",
+                    former.wish.id,
+                    former.devices,
+                    former.devices == 1 ? "" : "s");
+    const auto usable = setup.way == WayKind::Jit ? check_jit_ca(session, former.wish)
+                                                  : check_ca_usable(iot, former.wish.id);
+    if (usable.has_value())
+      findings.good(what + " is registered and ACTIVE: keep it until they are registered.");
+    else
+      findings.problem(
+          fmt::format("{} cannot be used: {}: linesign aws register-ca --target {} --ca {}",
+                      what,
+                      usable.error().to_string(),
+                      setup.name,
+                      former.wish.id));
+  }
 }
 
 void check_same_subject(const TargetSetup& setup,

@@ -19,6 +19,12 @@ void check_ca_registration(const TargetSetup& setup,
                            aws::IotClient& iot,
                            PreflightFindings& findings);
 
+// Those that devices still to come need beside the present one.
+void check_former_cas(const TargetSetup& setup,
+                      const aws::Session& session,
+                      aws::IotClient& iot,
+                      PreflightFindings& findings);
+
 // One call for each CA of the account, up to kMaxComparedCas.
 constexpr size_t kMaxComparedCas = 200;
 void check_same_subject(const TargetSetup& setup, aws::IotClient& iot, PreflightFindings& findings);

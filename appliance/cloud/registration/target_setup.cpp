@@ -37,9 +37,12 @@ std::unique_ptr<Way> make_way(const TargetSetup& setup,
     case WayKind::File:
       return std::make_unique<FileWay>(outbox, setup.name, setup.file);
     case WayKind::Jit:
-      return std::make_unique<JitWay>(outbox, setup.name, [connection, wish = setup.ca] {
-        return check_jit_ca(connection->session(), wish);
-      });
+      return std::make_unique<JitWay>(
+          outbox, setup.name, [connection, wish = setup.ca](const std::string& ca_id) {
+            CaWish of_device = wish;
+            of_device.id = ca_id;
+            return check_jit_ca(connection->session(), of_device);
+          });
     case WayKind::Bulk:
       return std::make_unique<BulkWay>(
           outbox, connection->session(), clock, setup.name, setup.bulk);

@@ -22,6 +22,12 @@ namespace linesign {
 
 enum class WayKind : uint8_t { Direct, Bulk, Jit, File };
 
+// A CA that was changed for the present one.
+struct FormerCa {
+  CaWish wish;
+  uint64_t devices = 0;  // still to come here
+};
+
 struct TargetSetup {
   std::string name;
   std::string account;
@@ -29,6 +35,7 @@ struct TargetSetup {
   WayKind way = WayKind::Direct;
   std::vector<std::string> orders;
   CaWish ca;
+  std::vector<FormerCa> former_cas;  // for a preflight: those of devices still to come
   DirectPlan direct;
   BulkPlan bulk;
   FilePlan file;

@@ -45,8 +45,8 @@ struct CredentialsConfig {
   std::optional<RolesAnywhereConfig> roles_anywhere;
 };
 
-// Values with {device_id}, {order}, {serial}, {certificate_id}, and {certificate_pem} in
-// parameters.
+// Values with {device_id}, {order}, {serial}, {certificate_id}, {certificate_pem} and
+// {ca_certificate_pem} in parameters.
 using FieldTexts = std::map<std::string, std::string>;
 
 // What a line of a manifest holds where nothing else is said.

@@ -11,9 +11,14 @@ namespace {
 constexpr size_t kAccountDigits = 12;
 constexpr size_t kMinArnBytes = 20;
 constexpr size_t kMaxArnBytes = 2048;
-constexpr std::array<std::string_view, 5> kFieldNames = {
-    "{device_id}", "{order}", "{serial}", "{certificate_id}", "{certificate_pem}"};
-constexpr std::string_view kPemField = kFieldNames.back();
+constexpr std::array<std::string_view, 6> kFieldNames = {"{device_id}",
+                                                         "{order}",
+                                                         "{serial}",
+                                                         "{certificate_id}",
+                                                         "{certificate_pem}",
+                                                         "{ca_certificate_pem}"};
+
+bool is_pem_field(std::string_view name) { return name.ends_with("_pem}"); }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
@@ -99,13 +104,13 @@ std::optional<std::string> find_field_fault(std::string_view text,
     if (text.empty()) break;
     const auto* const field =
         std::find_if(kFieldNames.begin(), kFieldNames.end(), [&](std::string_view name) {
-          return text.starts_with(name) && (fields == Fields::WithPem || name != kPemField);
+          return text.starts_with(name) && (fields == Fields::WithPem || !is_pem_field(name));
         });
     if (field == kFieldNames.end()) {
       return fmt::format(
           "a brace begins or ends one of the fields {{device_id}}, {{order}}, {{serial}}, "
           "{{certificate_id}}{}",
-          fields == Fields::WithPem ? ", {certificate_pem}" : "");
+          fields == Fields::WithPem ? ", {certificate_pem}, {ca_certificate_pem}" : "");
     }
     text.remove_prefix(field->size());
   }

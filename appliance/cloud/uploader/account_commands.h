@@ -6,9 +6,11 @@
 #ifndef LINESIGN_APPLIANCE_CLOUD_UPLOADER_ACCOUNT_COMMANDS_H_
 #define LINESIGN_APPLIANCE_CLOUD_UPLOADER_ACCOUNT_COMMANDS_H_
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <ostream>
+#include <set>
 #include <string>
 
 #include "appliance/cloud/registration/target_setup.h"
@@ -28,6 +30,13 @@ struct AccountCommand {
   uint64_t certificates = 0;
   std::function<void(const Progress&)> on_progress = [](const Progress&) {};
   std::function<void()> before_line = [] {};
+  bool is_deep = false;                // reconcile things and policies too
+  bool may_repair = false;             // and register again what is missing
+  std::set<std::string> devices = {};  // those to look at closely or to repair; empty: all
+  // Reconciling: until AWS is asked again; false: not any more.
+  std::function<bool(std::chrono::milliseconds)> wait = [](std::chrono::milliseconds) {
+    return false;
+  };
 };
 
 // What a verification certificate is made of: "registered" where the CA is there in the wanted

@@ -50,12 +50,14 @@ Result<std::vector<BulkTask>> AdminOutbox::open_tasks(const std::string& target)
 
 Result<std::vector<CloudTargetStatus>> AdminOutbox::status() { return client_.status(); }
 
-Result<std::vector<CloudRegistration>> AdminOutbox::registrations(const std::string& target,
-                                                                  uint64_t after,
-                                                                  uint32_t limit) {
+Result<std::vector<CloudRegistration>> AdminOutbox::registrations(
+    const std::string& target,
+    std::optional<RegistrationState> state,
+    uint64_t after,
+    uint32_t limit) {
   for (;;) {
     LS_TRY(RegistrationPage page,
-           explain(target, client_.registrations(target, std::nullopt, after, limit)));
+           explain(target, client_.registrations(target, state, after, limit)));
     if (!page.registrations.empty() || page.is_end) return std::move(page.registrations);
     after = page.next_after;
   }
@@ -66,5 +68,7 @@ Result<CertificatePage> AdminOutbox::certificates(const std::string& order,
                                                   uint32_t limit) {
   return client_.certificates(order, after, limit);
 }
+
+Result<std::vector<LedgerCa>> AdminOutbox::cas() { return client_.cas(); }
 
 }  // namespace linesign

@@ -36,11 +36,13 @@ class AdminOutbox final : public Outbox {
   Result<std::vector<CloudTargetStatus>> status() override;
   // Empty at the end only.
   Result<std::vector<CloudRegistration>> registrations(const std::string& target,
+                                                       std::optional<RegistrationState> state,
                                                        uint64_t after,
                                                        uint32_t limit) override;
   Result<CertificatePage> certificates(const std::string& order,
                                        uint64_t after,
                                        uint32_t limit) override;
+  Result<std::vector<LedgerCa>> cas() override;
 
  private:
   template <typename T>

@@ -18,6 +18,7 @@
 #include "protocol/base/core_dumps.h"
 #include "protocol/base/version.h"
 #include "protocol/log/log.h"
+#include "protocol/usage/standard_output.h"
 #include "protocol/usage/usage_text.h"
 
 namespace {
@@ -73,6 +74,14 @@ CLI::App* add(CLI::App& app, Arguments& arguments, What what, const char* name, 
   return command;
 }
 
+void add_ca(CLI::App* command, Arguments& arguments) {
+  command
+      ->add_option("--ca",
+                   arguments.command.ca,
+                   "A former CA instead of the present one: its PEM file, or its certificate id")
+      ->type_name("FILE|ID");
+}
+
 void add_commands(CLI::App& app, Arguments& arguments) {
   CLI::App* upload =
       add(app, arguments, What::Upload, "upload", "Register what waits, then end; shows progress");
@@ -91,17 +100,29 @@ void add_commands(CLI::App& app, Arguments& arguments) {
   ca->add_flag("--change-mode",
                arguments.command.may_change_mode,
                "Delete a CA that is registered in the other mode, and register it again");
-  add(app, arguments, What::DeactivateCa, "deactivate-ca", "Set the CA INACTIVE")
-      ->get_option("--target")
-      ->required();
-  add(app, arguments, What::DeleteCa, "delete-ca", "Deactivate and delete the CA")
-      ->get_option("--target")
-      ->required();
-  add(app,
-      arguments,
-      What::Reconcile,
-      "reconcile",
-      "Is what the ledger has what the account has? Exit code 65 if it is not");
+  add_ca(ca, arguments);
+  CLI::App* deactivate =
+      add(app, arguments, What::DeactivateCa, "deactivate-ca", "Set the CA INACTIVE");
+  deactivate->get_option("--target")->required();
+  add_ca(deactivate, arguments);
+  CLI::App* remove =
+      add(app, arguments, What::DeleteCa, "delete-ca", "Deactivate and delete the CA");
+  remove->get_option("--target")->required();
+  add_ca(remove, arguments);
+  remove->add_flag("--force", arguments.command.force, "Though devices still to come need it");
+  CLI::App* reconcile = add(app,
+                            arguments,
+                            What::Reconcile,
+                            "reconcile",
+                            "Compare the ledger with the account; exit code 65 if they differ");
+  reconcile->add_flag("--deep", arguments.command.deep, "Compare things and policies too");
+  reconcile->add_flag(
+      "--repair", arguments.command.repair, "Register again what the account lacks");
+  reconcile
+      ->add_option("--device",
+                   arguments.command.devices,
+                   "Look closely at, or repair, this device only; may be repeated")
+      ->type_name("ID");
 }
 
 int stop(const linesign::Error& error) {
@@ -149,8 +170,8 @@ int run(Arguments& arguments) {
   const auto exit_code = linesign::run_uploader(*config, around, arguments.command);
   if (!exit_code) return stop(exit_code.error());
   if (is_service) spdlog::info("linesign-uploader stopped");
-  std::cout.flush();
-  if (!std::cout) return stop(linesign::Error(linesign::ErrorCode::Io, "standard output"));
+  if (const auto printed = linesign::finish_standard_output(); !printed.has_value())
+    return stop(printed.error());
   return *exit_code;
 }
 

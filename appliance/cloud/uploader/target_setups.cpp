@@ -44,21 +44,11 @@ Result<void> read_files(TargetSetup& setup, const TargetConfig& target) {
 }
 
 // The CA is one for all targets of its account and region: its auto-registration is for those to
-// say that use it.
-bool has_jit_neighbour(const AwsConfig& aws, const TargetConfig& target) {
-  return std::any_of(aws.targets.begin(), aws.targets.end(), [&](const TargetConfig& each) {
-    return each.way == TargetWay::Jit && each.account == target.account &&
-           each.region == target.region;
-  });
-}
-
-void set_ca(TargetSetup& setup, const AwsConfig& aws, const TargetConfig& target) {
+// say that use it. Where none does, somebody may have enabled it by hand.
+void set_ca(TargetSetup& setup, const TargetConfig& target) {
   setup.ca.mode = target.mode == CaMode::Default ? aws::CertificateMode::Default
                                                  : aws::CertificateMode::SniOnly;
-  if (target.way != TargetWay::Jit) {
-    if (has_jit_neighbour(aws, target)) setup.ca.auto_registration.reset();
-    return;
-  }
+  if (target.way != TargetWay::Jit) return;
   setup.ca.auto_registration = true;
   setup.ca.config.template_name = target.template_name;
   setup.ca.config.role_arn = target.registration_role_arn;
@@ -71,8 +61,7 @@ void set_direct(TargetSetup& setup, const TargetConfig& target) {
   direct.without_ca = target.register_without_ca;
   direct.status =
       target.is_active ? aws::CertificateStatus::Active : aws::CertificateStatus::Inactive;
-  direct.ca_id = setup.ca.id;
-  if (target.send_ca_certificate) direct.ca_pem = setup.ca.pem;
+  direct.send_ca = target.send_ca_certificate;
   direct.thing_name = target.thing_name;
   direct.thing_type = target.thing_type;
   direct.attributes = target.attributes;
@@ -84,7 +73,6 @@ void set_files(TargetSetup& setup,
                const TargetConfig& target,
                const std::filesystem::path& state_dir) {
   setup.bulk.account = target.account;
-  setup.bulk.ca_id = setup.ca.id;
   setup.bulk.parameters = target.parameters;
   setup.bulk.thing_name = target.thing_name;
   setup.bulk.bucket = target.bucket;
@@ -155,7 +143,7 @@ TargetSetup make_setup(const SetupSources& sources,
   setup.profile = sources.profile;
   setup.quotas = target.quotas;
   setup.share_of_quotas = target.rate_factor;
-  set_ca(setup, sources.aws, target);
+  set_ca(setup, target);
   set_direct(setup, target);
   set_files(setup, target, sources.aws.state_dir);
   setup.read_files = [target](TargetSetup& made) { return read_files(made, target); };

@@ -9,6 +9,7 @@
 #include "appliance/cloud/targets/plan_check.h"
 #include "appliance/cloud/uploader/account_commands.h"
 #include "appliance/cloud/uploader/admin_outbox.h"
+#include "appliance/cloud/uploader/former_cas.h"
 #include "appliance/cloud/uploader/state_lock.h"
 #include "appliance/cloud/uploader/target_setups.h"
 #include "appliance/cloud/uploader/upload_run.h"
@@ -200,6 +201,8 @@ class Program final {
            TargetConnection::open(
                around_.environment, std::move(options), {limiter_, clock_, pause_}));
     AccountCommand account{&setup, connection.get(), &outbox_, around_.out};
+    if (!command.ca.empty())
+      LS_CHECK(choose_ca(outbox_, command.ca, command.what == What::RegisterCa, setup.ca));
     switch (command.what) {
       case What::RegistrationCode:
         return print_registration_code(account);
@@ -209,10 +212,16 @@ class Program final {
       case What::DeactivateCa:
         return deactivate_ca(account);
       case What::DeleteCa:
+        if (!command.force) LS_CHECK(check_not_needed(outbox_, config_.aws, setup));
         return delete_ca(account);
       case What::Reconcile:
+        account.is_deep = command.deep;
+        account.may_repair = command.repair;
+        account.devices.insert(command.devices.begin(), command.devices.end());
+        account.wait = [this](std::chrono::milliseconds time) { return pause_.wait(time); };
         return run_reconciliation(setup, account);
       default:
+        LS_TRY(setup.former_cas, find_former_cas(outbox_, setup));
         LS_TRY(const int exit_code, print_preflight(account));
         return print_plan(setup.name) ? exit_code : kExitConfiguration;
     }

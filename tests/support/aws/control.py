@@ -123,6 +123,28 @@ class Control:
         for name in given.get("thing_groups", ()):
             space.thing_groups[name] = iot_groups.ThingGroup(name, None, {}, now)
 
+    def post_forget(self, given, _):
+        """What somebody took away by hand: certificates and things as a whole, by id and name, or
+        what hangs on them."""
+        space = self._space(given)
+        for name in given.get("things", []) + given.get("principals_of", []):
+            for certificate_id in list(space.things[name].principals):
+                self._detach(space, name, certificate_id)
+        for name in given.get("things", ()):
+            del space.things[name]
+        for certificate_id in given.get("policies_of", ()):
+            space.devices[certificate_id].policies = ()
+        for certificate_id in given.get("certificates", ()):
+            for name in list(space.devices[certificate_id].things):
+                self._detach(space, name, certificate_id)
+            space.remove_device(space.devices[certificate_id])
+
+    @staticmethod
+    def _detach(space, name, certificate_id):
+        del space.things[name].principals[certificate_id]
+        device = space.devices[certificate_id]
+        device.things = tuple(each for each in device.things if each != name)
+
     def post_connect(self, given, _):
         return connect(self.world, given["account"], given["region"], given["certificatePem"],
                        given.get("sni", True))

@@ -45,6 +45,7 @@ CloudItem some_item() {
   item.device_id = "device-7";
   item.order_id = "default";
   item.certificate_der = {0x30, 0x01, 0x00};
+  item.issuer_der = {0x30, 0x01, 0x01};
   return item;
 }
 
@@ -71,6 +72,7 @@ TEST_F(CloudRoutes, ClaimAndBook) {
   ASSERT_TRUE(items.has_value()) << items.error().to_string();
   ASSERT_EQ(items->size(), 1U);
   EXPECT_EQ(items->front().certificate_der, some_item().certificate_der);
+  EXPECT_EQ(items->front().issuer_der, some_item().issuer_der);
   CloudBooking booking;
   booking.issuance_id = 7;
   booking.reason = "r";
@@ -110,6 +112,30 @@ TEST_F(CloudRoutes, TellTheStatusRegistrationsAndCertificates) {
     EXPECT_EQ(cloud_.asked_certificates.order_id, "default");
     EXPECT_EQ(cloud_.asked_certificates.limit, 4U);
   });
+}
+
+TEST_F(CloudRoutes, NameTheCaOfEachRowAndAllThatTheLedgerKnows) {
+  loop_.on_loop([this] {
+    cloud_.certificate_page.certificates.resize(3);
+    cloud_.registration_page.registrations.resize(2);
+    cloud_.certificate_page.certificates[0].issuer_der = {0x30, 0x00};
+    cloud_.certificate_page.certificates[1].issuer_der = {0x30, 0x01};
+    cloud_.certificate_page.certificates[2].issuer_der = {0x30, 0x00};
+    cloud_.certificate_page.newest = 12;
+    cloud_.registration_page.registrations[1].issuer_der = {0x31};
+    cloud_.ledger_cas = {{{0x30, 0x00}, UnixTime(std::chrono::seconds(5))}, {{0x30, 0x01}, {}}};
+  });
+  const auto page = client().certificates("default", 0, 3);
+  ASSERT_TRUE(page.has_value()) << page.error().to_string();
+  EXPECT_EQ(page->certificates.at(1).issuer_der, (Bytes{0x30, 0x01}));
+  EXPECT_EQ(page->certificates.at(2).issuer_der, (Bytes{0x30, 0x00}));
+  EXPECT_EQ(page->newest, 12U);
+  EXPECT_EQ(client().registrations("eu", std::nullopt, 0, 2)->registrations.at(1).issuer_der,
+            Bytes{0x31});
+  const auto cas = client().cas();
+  ASSERT_TRUE(cas.has_value()) << cas.error().to_string();
+  EXPECT_EQ(cas->at(0).first_used_at, UnixTime(std::chrono::seconds(5)));
+  EXPECT_EQ(cas->at(1).certificate_der, (Bytes{0x30, 0x01}));
 }
 
 TEST_F(CloudRoutes, LeadBulkTasksThroughTheirLife) {

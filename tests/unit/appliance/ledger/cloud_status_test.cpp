@@ -164,6 +164,43 @@ TEST_F(LedgerPages, ReadEveryCertificateInItsOrder) {
   EXPECT_EQ(cloud().certificates("default", 5, 2)->next_after, 5U);
 }
 
+TEST_F(LedgerPages, NameTheCaThatSignedEachCertificate) {
+  const Bytes former{0x30};
+  const Bytes present{0x31};
+  constexpr Sha256 kSecondProfile{0x32};
+  issue(1);
+  ASSERT_TRUE(in_transaction([&] {
+                return ledger_->remember_profile(kSecondProfile,
+                                                 "profile 2\n",
+                                                 present,
+                                                 testing::kAlgorithm,
+                                                 kNow + std::chrono::hours(1));
+              }).has_value());
+  Request request(2);
+  request.intent.profile_hash = kSecondProfile;
+  const auto recorded = record(request);
+  ASSERT_TRUE(recorded.has_value());
+  complete(std::get<RecordedIntent>(*recorded).issuance_id(), 2);
+
+  const auto page = cloud().certificates("default", 0, 10);
+  ASSERT_TRUE(page.has_value());
+  ASSERT_EQ(page->certificates.size(), 2U);
+  EXPECT_EQ(page->certificates[0].issuer_der, former);
+  EXPECT_EQ(page->certificates[1].issuer_der, present);
+  EXPECT_EQ(page->newest, 2U);
+  const auto items = claim();
+  ASSERT_EQ(items.size(), 2U);
+  EXPECT_EQ(items[0].issuer_der, former);
+  EXPECT_EQ(items[1].issuer_der, present);
+  EXPECT_EQ(registration(2).issuer_der, present);
+  const auto cas = cloud().cas();
+  ASSERT_TRUE(cas.has_value()) << cas.error().to_string();
+  ASSERT_EQ(cas->size(), 2U);
+  EXPECT_EQ(cas->at(0).certificate_der, former);
+  EXPECT_EQ(cas->at(1).certificate_der, present);
+  EXPECT_EQ(cas->at(1).first_used_at, kNow + std::chrono::hours(1));
+}
+
 TEST_F(LedgerPages, LeaveOtherOrdersOutAndSayWhereToGoOn) {
   sql("INSERT INTO production_order (name, state, created_at) VALUES ('second', 1, 0)");
   open();

@@ -26,6 +26,7 @@ inline LedgerCertificate make_certificate(uint64_t number) {
   certificate.serial.fill(0x41);
   certificate.committed_at = UnixTime(std::chrono::seconds(1'800'000'000 + number));
   certificate.certificate_der = to_bytes(std::string("certificate ") + std::to_string(number));
+  certificate.issuer_der = to_bytes("the first CA");
   return certificate;
 }
 
@@ -44,6 +45,7 @@ struct FakeLedger {
       CertificatePage page;
       page.next_after = after;
       page.first_open_intent = open;
+      page.newest = rows.empty() ? 0 : rows.rbegin()->first;
       for (auto at = rows.upper_bound(after); at != rows.end() && page.certificates.size() < kRows;
            ++at) {
         page.certificates.push_back(at->second);
@@ -64,7 +66,7 @@ class ManifestFixture : public testing::Test {
                        {"keyUsage", "critical,digitalSignature"}};
     spec.key_type = KeyType::EcP384;
     signer_.emplace(spec);
-    plan_.head = {"default", std::string(64, 'a')};
+    plan_.head = {"default"};
     plan_.format = ManifestFormat::Signed;
     plan_.out = folder_.path() / "manifest.json";
     plan_.parameters = {{"ThingName", "{device_id}"}};

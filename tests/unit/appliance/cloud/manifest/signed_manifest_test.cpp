@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include "appliance/cloud/manifest/manifest_line.h"
+#include "hsm/x509/certificate_builder.h"
 #include "hsm/x509/csr.h"
 #include "tests/unit/appliance/cloud/manifest/manifest_fixture.h"
 
@@ -60,9 +62,78 @@ TEST_F(SignedManifest, HasTheHashThatIsWrittenDown) {
     const LedgerCertificate row = test::make_certificate(number);
     bytes += std::string(7, '\0') + static_cast<char>(number);
     bytes += as_text(sha256(row.certificate_der));
-    bytes += row.device_id + "\n";
+    bytes += std::string(4, '\0') + row.device_id + "\n";
   }
+  bytes += as_text(sha256(test::make_certificate(1).issuer_der));
   EXPECT_EQ(made->summary.hash, sha256(as_bytes(bytes)));
+}
+
+TEST_F(SignedManifest, NamesTheCaThatSignedEachCertificate) {
+  for (const uint64_t number : {5, 6, 9})
+    ledger_.rows.at(number).issuer_der = to_bytes("a second CA");
+  const auto made = make();
+  ASSERT_TRUE(made.has_value()) << made.error().to_string();
+  EXPECT_EQ(made->summary.cas,
+            (std::vector{sha256(to_bytes("the first CA")), sha256(to_bytes("a second CA"))}));
+  const std::string text = read_text(out());
+  const auto ca_of = [&](const std::string& device) {
+    const size_t at = text.find("\"device_id\":\"" + device + "\"");
+    return text.substr(text.find("\"ca\":", at), 6);
+  };
+  EXPECT_EQ(ca_of("SN-4"), "\"ca\":0");
+  EXPECT_EQ(ca_of("SN-5"), "\"ca\":1");
+  EXPECT_EQ(ca_of("SN-8"), "\"ca\":0");
+  EXPECT_EQ(ca_of("SN-9"), "\"ca\":1");
+  const auto checked = check(out());
+  ASSERT_TRUE(checked.has_value()) << checked.error().to_string();
+  EXPECT_EQ(checked->summary, made->summary);
+  EXPECT_TRUE(compare_with_ledger(*checked, ledger_.source()).has_value());
+
+  ledger_.rows.at(9).issuer_der = to_bytes("the first CA");
+  EXPECT_EQ(compare_with_ledger(*checked, ledger_.source()).error().code(),
+            ErrorCode::ManifestIncomplete)
+      << "the ledger knows another CA for one of them";
+}
+
+TEST_F(SignedManifest, AnotherCaThanTheHashSaysIsFoundBehindAGoodSignature) {
+  ledger_.rows.at(5).issuer_der = to_bytes("a second CA");
+  ASSERT_TRUE(make().has_value());
+  const std::string good = read_text(out());
+  const std::string first = to_hex(sha256(to_bytes("the first CA")));
+  const auto code_after = [&](const std::string& what, const std::string& with) {
+    std::string text = good;
+    write(out(), text.replace(text.find(what), what.size(), with));
+    sign_again(out());
+    return check(out()).error().code();
+  };
+  EXPECT_EQ(code_after(first, std::string(64, 'e')), ErrorCode::ManifestIncomplete);
+  EXPECT_EQ(code_after("\"ca\":1", "\"ca\":0"), ErrorCode::ManifestMalformed)
+      << "the list has one that nobody names";
+  EXPECT_EQ(code_after("\"ca\":1", "\"ca\":2"), ErrorCode::ManifestMalformed);
+  EXPECT_EQ(code_after("\"" + first + "\",", ""), ErrorCode::ManifestMalformed);
+}
+
+TEST_F(SignedManifest, OfTheVersionThatNamedOneCaIsToBeExportedAgain) {
+  write(out(),
+        "{\"linesign_manifest\":1,\"order\":\"default\",\"ca_certificate_id\":\"aa\",\"devices\":["
+        "\n");
+  sign_again(out());
+  const auto checked = check(out());
+  EXPECT_EQ(checked.error().code(), ErrorCode::ManifestMalformed);
+  EXPECT_THAT(checked.error().detail(), HasSubstr("export this range again"));
+}
+
+TEST_F(SignedManifest, ThatBeginsBeyondTheEndOfTheLedgerIsRefused) {
+  plan_.range.first = 11;
+  const auto next = make();
+  ASSERT_TRUE(next.has_value()) << "nothing new since the last one";
+  EXPECT_EQ(next->summary.count, 0U);
+  plan_.may_replace = true;
+  plan_.range.first = 99999;
+  const auto made = make();
+  ASSERT_FALSE(made.has_value());
+  EXPECT_EQ(made.error().code(), ErrorCode::ManifestRangeOpen);
+  EXPECT_THAT(made.error().detail(), HasSubstr("ends with 10, so the next range begins with 11"));
 }
 
 TEST_F(SignedManifest, EndsBeforeTheFirstOpenIntent) {
@@ -141,7 +212,7 @@ TEST_F(SignedManifest, WhatIsNotInItsOneFormIsFoundBehindAGoodSignature) {
   const std::string good = read_text(out());
   const std::vector<std::pair<std::string, std::string>> changes = {
       {"{\"sequence\":1,", "{\"sequence\": 1,"},
-      {"\"linesign_manifest\":1", "\"linesign_manifest\":2"},
+      {"\"linesign_manifest\":2", "\"linesign_manifest\":3"},
       {"\"ledger_head\":null}", "\"ledger_head\":null,\"more\":1}"},
       {"\"order\":\"default\"", "\"order\":\"de fault\""},
       {"{\"sequence\":4,", "{\"sequence\":2,"},
@@ -209,11 +280,17 @@ TEST_F(SignedManifest, TheOtherFormatsHoldTheSameDevices) {
   plan_.format = ManifestFormat::Csv;
   ASSERT_TRUE(make().has_value());
   EXPECT_THAT(read_text(out()),
-              testing::StartsWith("device_id,order,serial,certificate_id,committed_at\nSN-4,"));
+              testing::StartsWith(
+                  "device_id,order,serial,certificate_id,committed_at,ca_certificate_id\nSN-4,"));
   plan_.format = ManifestFormat::Json;
   plan_.may_replace = true;
   ASSERT_TRUE(make().has_value());
   EXPECT_EQ(read_text(out()), "{\"ThingName\":\"SN-4\"}\n{\"ThingName\":\"SN-5\"}\n");
+  plan_.parameters = {{"Ca", "{ca_certificate_pem}"}};
+  ledger_.rows.at(5).issuer_der = to_bytes("a second CA");
+  ASSERT_TRUE(make().has_value());
+  EXPECT_THAT(read_text(out()),
+              HasSubstr(ndjson_line({{"Ca", certificate_pem(to_bytes("a second CA"))}}).value()));
   plan_.head.order = "no-such";
   EXPECT_EQ(make().error().code(), ErrorCode::OrderUnknown);
 }

@@ -55,9 +55,7 @@ class AccountTest : public testing::Test {
     setup_.ca = wish_for(ca_.certificate());
     setup_.direct.account = setup_.account;
     setup_.direct.region = setup_.region;
-    setup_.direct.ca_id = setup_.ca.id;
     setup_.bulk.account = setup_.account;
-    setup_.bulk.ca_id = setup_.ca.id;
     setup_.bulk.template_body = kBulkTemplate;
     setup_.bulk.parameters = {{"ThingName", "{device_id}"},
                               {"CertificatePem", "{certificate_pem}"}};
@@ -69,16 +67,19 @@ class AccountTest : public testing::Test {
   }
   ~AccountTest() override { aws_.reset(); }
 
-  void make_devices(uint64_t count) {
-    for (uint64_t id = 1; id <= count; ++id) {
+  void make_devices(uint64_t count) { make_devices(1, count, ca_); }
+  // Numbers `first` to `last`, signed by this CA.
+  void make_devices(uint64_t first, uint64_t last, SoftwareCa& signer) {
+    for (uint64_t id = first; id <= last; ++id) {
       CaSpec leaf;
       leaf.subject = {{"CN", fmt::format("SN-{}", id)}};
       leaf.extensions = {{"basicConstraints", "critical,CA:FALSE"}};
-      leaf.issuer = &ca_;
+      leaf.issuer = &signer;
       leaf.not_before = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) -
                         std::chrono::hours(1);
       CloudItem item = make_item(id);
       item.certificate_der = SoftwareCa(leaf).der();
+      item.issuer_der = to_bytes(signer.der());
       outbox_.items[id] = item;
     }
   }

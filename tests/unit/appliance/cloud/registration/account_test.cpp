@@ -209,16 +209,184 @@ TEST_F(AccountTest, ReconcilingFindsTheMissingAndTheForeignOne) {
   auto iot = connection_->session().iot();
   std::vector<std::string> lines;
   const auto counts =
-      reconcile(outbox_,
-                *iot,
-                {"plant", {"default"}, true, setup_.ca.id},
-                [&](Difference, const std::string& line) { lines.push_back(line); });
+      reconcile(outbox_, *iot, {"plant", {"default"}}, [&](Difference, const std::string& line) {
+        lines.push_back(line);
+      });
   ASSERT_TRUE(counts.has_value());
   EXPECT_EQ(counts->same, 8U);
   EXPECT_EQ(counts->not_in_account, 1U);
   EXPECT_EQ(counts->not_in_ledger, 1U);
   EXPECT_EQ(counts->not_booked, 1U);
   EXPECT_EQ(lines.size(), 3U);
+}
+
+// Each test with one of these: devices 1 to 4 of a former CA, 5 to 8 of the present one.
+class AfterAChangeOfTheCa : public AccountTest {
+ protected:
+  AfterAChangeOfTheCa() {
+    EXPECT_TRUE(register_ca().has_value());
+    auto iot = connection_->session().iot();
+    EXPECT_TRUE(CaRegistrar(*iot).ensure(wish_for(former_.certificate()), "").has_value());
+    make_devices(1, 4, former_);
+    make_devices(5, 8, ca_);
+  }
+  Result<ReconcileCounts> compare(const ReconcilePlan& plan) {
+    lines_.clear();
+    auto iot = connection_->session().iot();
+    return reconcile(outbox_, *iot, plan, [this](Difference, const std::string& line) {
+      lines_.push_back(line);
+    });
+  }
+  void call(const std::string& method, const std::string& fault) {
+    aws_.control("faults", fmt::format(R"({{"operation":"{}",{}}})", method, fault));
+  }
+  std::string id_of(uint64_t id) { return to_hex(sha256(outbox_.items.at(id).certificate_der)); }
+
+  test::SoftwareCa former_ = test::make_ca();
+  std::vector<std::string> lines_;
+};
+
+TEST_F(AfterAChangeOfTheCa, DevicesOfBothAreRegisteredAndReconciled) {
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 8U);
+  const auto counts = compare({"plant", {"default"}});
+  ASSERT_TRUE(counts.has_value()) << counts.error().to_string();
+  EXPECT_EQ(counts->same, 8U);
+  EXPECT_EQ(counts->differences(), 0U);
+}
+
+TEST_F(AfterAChangeOfTheCa, DevicesOfAFormerCaAreComparedThoughItIsDeleted) {
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  auto iot = connection_->session().iot();
+  ASSERT_TRUE(CaRegistrar(*iot).remove(wish_for(former_.certificate()).id).has_value());
+  EXPECT_EQ(compare({"plant", {"default"}})->same, 8U);
+}
+
+TEST_F(AfterAChangeOfTheCa, TheCaThatIsMissingIsNamed) {
+  auto iot = connection_->session().iot();
+  const std::string former_id = wish_for(former_.certificate()).id;
+  ASSERT_TRUE(CaRegistrar(*iot).remove(former_id).has_value());
+  for (const WayKind way : {WayKind::Direct, WayKind::Bulk}) {
+    setup_.way = way;
+    const auto held = run(RunMode::Once);
+    ASSERT_TRUE(held.has_value());
+    EXPECT_EQ(held->code(), ErrorCode::AwsNotFound);
+    EXPECT_THAT(held->detail(), HasSubstr("register-ca (of a former CA with --ca " + former_id));
+    EXPECT_EQ(count(RegistrationState::Parked), 0U);
+  }
+}
+
+TEST_F(AfterAChangeOfTheCa, EachCertificateIsSentWithItsOwnCa) {
+  setup_.direct.send_ca = true;
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 8U) << "AWS refuses one with another CA";
+}
+
+TEST_F(AfterAChangeOfTheCa, BulkLinesHoldTheCaOfEachCertificate) {
+  setup_.way = WayKind::Bulk;
+  setup_.bulk.parameters["Ca"] = "{ca_certificate_pem}";
+  std::string body = test::kBulkTemplate;
+  body.insert(body.find(R"("CertificatePem":{"Type")"), R"("Ca":{"Type":"String"},)");
+  body.insert(body.find(R"("CertificatePem":{"Ref")"), R"("CACertificatePem":{"Ref":"Ca"},)");
+  setup_.bulk.template_body = body;
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 8U);
+}
+
+TEST_F(AfterAChangeOfTheCa, WhatIsThrottledIsAskedAgain) {
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  call("ListCertificatesByCA", R"("do":"error","code":"ThrottlingException","times":7)");
+  EXPECT_EQ(compare({"plant", {"default"}}).error().code(), ErrorCode::AwsThrottled)
+      << "nobody waits";
+  ReconcilePlan plan{"plant", {"default"}};
+  int waits = 0;
+  plan.wait = [&](std::chrono::milliseconds) { return ++waits > 0; };
+  const auto counts = compare(plan);
+  ASSERT_TRUE(counts.has_value()) << counts.error().to_string();
+  EXPECT_EQ(counts->same, 8U);
+  EXPECT_GT(waits, 0);
+}
+
+TEST_F(AfterAChangeOfTheCa, ACloserLookFindsThingsAndPoliciesThatAreMissing) {
+  auto iot = connection_->session().iot();
+  const auto place = fmt::format(R"("account":"{}","region":"{}")", setup_.account, setup_.region);
+  aws_.control("make",
+               fmt::format(R"({{{},"policies":{{"device":"{{\"Version\":\"2012-10-17\",)"
+                           R"(\"Statement\":[{{\"Effect\":\"Allow\",\"Action\":\"iot:Connect\",)"
+                           R"(\"Resource\":\"*\"}}]}}"}}}})",
+                           place));
+  setup_.direct.policy = "device";
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  ReconcilePlan plan{"plant", {"default"}};
+  plan.closer_look = CloserLook{setup_.account, setup_.region, "{device_id}", "device"};
+  EXPECT_EQ(compare(plan)->same, 8U);
+
+  aws_.control(
+      "forget",
+      fmt::format(R"({{{},"things":["SN-2"],"policies_of":["{}"],"principals_of":["SN-4"]}})",
+                  place,
+                  id_of(3)));
+  ASSERT_TRUE(
+      iot->attach_thing_principal(
+             "SN-5",
+             fmt::format("arn:aws:iot:{}:{}:cert/{}", setup_.region, setup_.account, id_of(4)),
+             false)
+          .has_value());
+  const auto counts = compare(plan);
+  ASSERT_TRUE(counts.has_value()) << counts.error().to_string();
+  EXPECT_EQ(counts->looked_closer, 8U);
+  EXPECT_EQ(counts->without_thing, 2U);
+  EXPECT_EQ(counts->without_policy, 1U);
+  EXPECT_EQ(counts->with_other_certificate, 1U);
+  const auto name = [&](uint64_t id) {
+    return fmt::format("SN-{} (number {}, certificate {}) ", id, id, id_of(id));
+  };
+  EXPECT_EQ(lines_.at(0), name(2) + "has no thing SN-2 in the account");
+  EXPECT_EQ(lines_.at(1), name(3) + "does not have the policy device");
+  EXPECT_EQ(lines_.at(2), name(4) + "is not attached to its thing SN-4");
+  EXPECT_EQ(lines_.at(3), name(5) + "shares its thing SN-5 with the certificate " + id_of(4));
+  plan.devices = {"SN-3"};
+  EXPECT_EQ(compare(plan)->differences(), 1U) << "only the one that is named";
+}
+
+TEST_F(AfterAChangeOfTheCa, WhatTheAccountLacksIsRepairedOnDemand) {
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  aws_.control("forget",
+               fmt::format(R"({{"account":"{}","region":"{}","certificates":["{}","{}"]}})",
+                           setup_.account,
+                           setup_.region,
+                           id_of(2),
+                           id_of(7)));
+  ReconcilePlan plan{"plant", {"default"}};
+  EXPECT_EQ(compare(plan)->not_in_account, 2U);
+  EXPECT_EQ(
+      lines_.at(0),
+      fmt::format("SN-2 (number 2, certificate {}) is registered by the ledger and not in the "
+                  "account",
+                  id_of(2)));
+  DirectRegistrar registrar(*connection_->session().iot(), setup_.direct);
+  plan.repair = [&](const CloudItem& item) -> Result<void> {
+    if (registrar.run(item).booking.state == RegistrationState::Registered) return {};
+    return fail(ErrorCode::AwsRefused, "not this one");
+  };
+  plan.devices = {"SN-7"};
+  const auto one = compare(plan);
+  EXPECT_EQ(one->repaired, 1U);
+  EXPECT_EQ(one->not_in_account, 1U);
+  plan.devices.clear();
+  EXPECT_EQ(compare(plan)->repaired, 1U);
+  EXPECT_EQ(compare(plan)->same, 8U);
+}
+
+TEST_F(AccountTest, ACertificateThatWasRegisteredWithoutItsCaIsNotMissing) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(2);
+  setup_.direct.without_ca = true;
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  auto iot = connection_->session().iot();
+  const auto counts =
+      reconcile(outbox_, *iot, {"plant", {"default"}}, [](Difference, const std::string&) {});
+  EXPECT_EQ(counts->same, 2U);
 }
 
 TEST_F(AccountTest, ReconcilingFindsCertificatesThatSomebodyRevokedOrSwitchedOff) {
@@ -237,13 +405,15 @@ TEST_F(AccountTest, ReconcilingFindsCertificatesThatSomebodyRevokedOrSwitchedOff
       EXPECT_EQ(each, Difference::NotActive);
       lines.push_back(line);
     };
-    ReconcilePlan plan{"plant", {"default"}, by_listing, setup_.ca.id};
+    ReconcilePlan plan{"plant", {"default"}, by_listing};
     const ReconcileCounts counts = reconcile(outbox_, *iot, plan, take).value();
     EXPECT_EQ(counts.same, 3U);
     EXPECT_EQ(counts.not_active, 2U);
     EXPECT_EQ(counts.differences(), 2U);
-    EXPECT_EQ(lines.at(0), id_of(2) + " is REVOKED in the account (number 2)");
-    EXPECT_EQ(lines.at(1), id_of(4) + " is INACTIVE in the account (number 4)");
+    EXPECT_EQ(lines.at(0),
+              "SN-2 (number 2, certificate " + id_of(2) + ") is REVOKED in the account");
+    EXPECT_EQ(lines.at(1),
+              "SN-4 (number 4, certificate " + id_of(4) + ") is INACTIVE in the account");
     plan.may_be_inactive = true;
     EXPECT_EQ(reconcile(outbox_, *iot, plan, take).value().not_active, 1U)
         << "a target that registers INACTIVE";

@@ -27,7 +27,6 @@ class DirectRegistrarTest : public testing::Test {
     plan_.account = kAccount;
     plan_.region = "eu-west-1";
     plan_.policy = "device";
-    plan_.ca_id = std::string(64, 'c');
     item_ = make_item(7);
     id_ = fields_of(item_).certificate_id;
   }
@@ -142,7 +141,7 @@ TEST_F(DirectRegistrarTest, ARefusedCertificateIsParkedWhenTheCaIsAsItShouldBe) 
       .then(answer(200,
                    fmt::format(R"({{"certificateDescription":{{"certificateId":"{}",)"
                                R"("status":"ACTIVE"}}}})",
-                               plan_.ca_id)));
+                               issuer_id(item_))));
   const DeviceOutcome outcome = run();
   EXPECT_EQ(outcome.booking.state, RegistrationState::Parked);
   EXPECT_EQ(outcome.booking.code, static_cast<uint32_t>(ErrorCode::AwsRefused));

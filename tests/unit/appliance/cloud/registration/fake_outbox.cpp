@@ -114,14 +114,19 @@ Result<std::vector<CloudTargetStatus>> FakeOutbox::status() {
   return std::vector{only};
 }
 
-Result<std::vector<CloudRegistration>> FakeOutbox::registrations(const std::string& /*target*/,
-                                                                 uint64_t after,
-                                                                 uint32_t limit) {
+Result<std::vector<CloudRegistration>> FakeOutbox::registrations(
+    const std::string& /*target*/,
+    std::optional<RegistrationState> state,
+    uint64_t after,
+    uint32_t limit) {
   std::vector<CloudRegistration> found;
   for (auto each = items.upper_bound(after); each != items.end() && found.size() < limit; ++each) {
+    if (state && each->second.state != *state) continue;
     CloudRegistration registration;
     registration.issuance_id = each->first;
     registration.state = each->second.state;
+    registration.device_id = each->second.device_id;
+    registration.issuer_der = each->second.issuer_der;
     found.push_back(registration);
   }
   return found;
@@ -135,12 +140,26 @@ Result<CertificatePage> FakeOutbox::certificates(const std::string& /*order*/,
     if (page.certificates.size() == limit) return page;
     LedgerCertificate certificate;
     certificate.issuance_id = each->first;
+    certificate.device_id = each->second.device_id;
     certificate.certificate_der = each->second.certificate_der;
+    certificate.issuer_der = each->second.issuer_der;
     page.certificates.push_back(std::move(certificate));
     page.next_after = each->first;
   }
   page.is_end = true;
   return page;
+}
+
+// In the order of their numbers.
+Result<std::vector<LedgerCa>> FakeOutbox::cas() {
+  std::vector<LedgerCa> all;
+  for (const auto& [id, item] : items) {
+    const bool is_known = std::any_of(all.begin(), all.end(), [&](const LedgerCa& ca) {
+      return ca.certificate_der == item.issuer_der;
+    });
+    if (!is_known) all.push_back({item.issuer_der, {}});
+  }
+  return all;
 }
 
 }  // namespace linesign::test

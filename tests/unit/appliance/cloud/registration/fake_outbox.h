@@ -31,11 +31,13 @@ class FakeOutbox final : public Outbox {
   Result<std::vector<BulkTask>> open_tasks(const std::string& target) override;
   Result<std::vector<CloudTargetStatus>> status() override;
   Result<std::vector<CloudRegistration>> registrations(const std::string& target,
+                                                       std::optional<RegistrationState> state,
                                                        uint64_t after,
                                                        uint32_t limit) override;
   Result<CertificatePage> certificates(const std::string& order,
                                        uint64_t after,
                                        uint32_t limit) override;
+  Result<std::vector<LedgerCa>> cas() override;
 
   // For tests with several threads.
   void add(uint64_t id);

@@ -5,6 +5,8 @@
 
 #include <gtest/gtest.h>
 
+#include "hsm/x509/csr.h"
+#include "protocol/base/bytes.h"
 #include "tests/support/temp_dir.h"
 #include "tests/unit/appliance/cloud/registration/fake_outbox.h"
 
@@ -12,6 +14,8 @@ namespace linesign {
 namespace {
 
 using test::FakeOutbox;
+
+constexpr size_t kMarkDigits = 16;
 
 size_t count_lines(const std::filesystem::path& file) {
   std::ifstream in(file);
@@ -36,7 +40,9 @@ class FileWayTest : public testing::Test {
   void write_list(const std::string& state, uint64_t last) {
     std::ofstream list(folder_.path() / "plant.handover");
     list << state << '\n';
-    for (uint64_t id = 1; id <= last; ++id) list << id << '\n';
+    for (uint64_t id = 1; id <= last; ++id)
+      list << id << ' '
+           << to_hex(sha256(outbox_.items.at(id).certificate_der)).substr(0, kMarkDigits) << '\n';
   }
   std::string first_line(const std::string& name) const {
     std::ifstream in(out() / name);
@@ -152,6 +158,33 @@ TEST_F(FileWayTest, AStickThatIsNotThereHolds) {
   EXPECT_TRUE(outbox_.booked.empty());
 }
 
+// The number 2 was another device's before.
+TEST_F(FileWayTest, AListFromBeforeTheLedgerWasRestoredHandsOverOnlyWhatItMeant) {
+  write_list("written", 3);
+  outbox_.items.at(2).certificate_der = {0x30, 0x02};
+  FileWay way = make();
+  EXPECT_EQ(way.step().registered, 1000U);
+  EXPECT_EQ(outbox_.items.at(1).state, RegistrationState::HandedOver);
+  EXPECT_EQ(outbox_.items.at(3).state, RegistrationState::HandedOver);
+  EXPECT_EQ(first_line("plant-2-1002.ndjson"), R"({"ThingName":"SN-2"})") << "it is written anew";
+
+  for (auto& [id, item] : outbox_.items) item.state = RegistrationState::Waiting;
+  write_list("writing", 3);
+  outbox_.items.at(3).certificate_der = {0x30, 0x03};
+  outbox_.booked.clear();
+  EXPECT_EQ(way.step().registered, 0U) << "the list is made anew";
+  EXPECT_EQ(way.step().registered, 1000U);
+  EXPECT_EQ(outbox_.booked.size(), 1000U);
+}
+
+TEST_F(FileWayTest, AListOfNumbersThatTheLedgerDoesNotHaveIsForgotten) {
+  write_list("written", 1200);
+  outbox_.items.clear();
+  FileWay way = make();
+  EXPECT_TRUE(way.step().is_idle);
+  EXPECT_FALSE(std::filesystem::exists(folder_.path() / "plant.handover"));
+}
+
 TEST_F(FileWayTest, ADeviceWhoseLineCannotBeMadeIsParked) {
   FileWay way(outbox_,
               "plant",
@@ -165,7 +198,7 @@ TEST_F(FileWayTest, ADeviceWhoseLineCannotBeMadeIsParked) {
 TEST(JitWayTest, HandsOverOnlyWhenTheCaIsReady) {
   FakeOutbox outbox(10);
   bool is_ready = false;
-  JitWay way(outbox, "plant", [&is_ready]() -> Result<void> {
+  JitWay way(outbox, "plant", [&is_ready](const std::string&) -> Result<void> {
     if (is_ready) return {};
     return fail(ErrorCode::AwsNotFound, "no CA");
   });
@@ -176,10 +209,23 @@ TEST(JitWayTest, HandsOverOnlyWhenTheCaIsReady) {
   EXPECT_TRUE(way.step().is_idle);
 }
 
+TEST(JitWayTest, AsksForTheCaOfEachDevice) {
+  FakeOutbox outbox(10);
+  for (uint64_t id = 1; id <= 4; ++id) outbox.items.at(id).issuer_der = {0x31};
+  for (uint64_t id = 5; id <= 10; ++id) outbox.items.at(id).issuer_der = {0x32};
+  std::vector<std::string> asked;
+  JitWay way(outbox, "plant", [&asked](const std::string& ca_id) -> Result<void> {
+    asked.push_back(ca_id);
+    return {};
+  });
+  EXPECT_EQ(way.step().registered, 10U);
+  EXPECT_EQ(asked, (std::vector{issuer_id(outbox.items.at(1)), issuer_id(outbox.items.at(10))}));
+}
+
 TEST(JitWayTest, AsksNothingOfAwsWhileNothingWaits) {
   FakeOutbox outbox(0);
   int calls = 0;
-  JitWay way(outbox, "plant", [&calls]() -> Result<void> {
+  JitWay way(outbox, "plant", [&calls](const std::string&) -> Result<void> {
     ++calls;
     return {};
   });

@@ -161,10 +161,30 @@ TEST_F(PreflightTest, AnotherCaOfTheSameSubjectMustBeToldApart) {
   ASSERT_TRUE(CaRegistrar(*iot).ensure(wish_for(other.certificate()), "").has_value());
   ASSERT_TRUE(register_ca().has_value());
   EXPECT_THAT(problems(), HasSubstr("set send_ca_certificate = true"));
-  setup_.direct.ca_pem = setup_.ca.pem;
+  setup_.direct.send_ca = true;
   EXPECT_EQ(problems(), "");
   setup_.way = WayKind::Bulk;
   EXPECT_THAT(problems(), HasSubstr("CACertificatePem"));
+}
+
+TEST_F(PreflightTest, AFormerCaOfDevicesStillToComeMustBeRegistered) {
+  make_account();
+  ASSERT_TRUE(register_ca().has_value());
+  test::CaSpec former_spec = spec(nullptr);
+  former_spec.subject = {{"CN", "Former Device CA"}};
+  const test::SoftwareCa former(former_spec);
+  setup_.former_cas = {{wish_for(former.certificate()), 3}};
+  const std::string& id = setup_.former_cas.front().wish.id;
+  EXPECT_THAT(
+      problems(),
+      HasSubstr(fmt::format("The former CA {}, which signed 3 devices still to come, cannot "
+                            "be used",
+                            id)));
+  EXPECT_THAT(problems(), HasSubstr("register-ca --target plant --ca " + id));
+  auto iot = connection_->session().iot();
+  ASSERT_TRUE(CaRegistrar(*iot).ensure(setup_.former_cas.front().wish, "").has_value());
+  EXPECT_EQ(problems(), "");
+  EXPECT_THAT(everything(), HasSubstr("keep it until they are registered"));
 }
 
 TEST_F(PreflightTest, AnotherCertificateOfTheSameKeyIsRefused) {

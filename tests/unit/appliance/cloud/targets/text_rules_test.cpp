@@ -56,6 +56,7 @@ TEST(TextRules, AcceptTheFieldsOfADevice) {
   for (const char* text : {"", "plain", "{device_id}", "a{order}-{serial}:{certificate_id}"})
     EXPECT_EQ(find_field_fault(text, Fields::OfDevice, &kThingNameRule), std::nullopt) << text;
   EXPECT_EQ(find_field_fault("{certificate_pem}", Fields::WithPem, nullptr), std::nullopt);
+  EXPECT_EQ(find_field_fault("{ca_certificate_pem}", Fields::WithPem, nullptr), std::nullopt);
 }
 
 TEST(TextRules, NameTheFieldsWhereABraceIsWrong) {
@@ -66,7 +67,8 @@ TEST(TextRules, NameTheFieldsWhereABraceIsWrong) {
                            "{device_id",
                            "device_id}",
                            "{{device_id}}",
-                           "{certificate_pem}"})
+                           "{certificate_pem}",
+                           "{ca_certificate_pem}"})
     EXPECT_THAT(find_field_fault(text, Fields::OfDevice, nullptr).value_or("no fault"),
                 HasSubstr("{device_id}, {order}, {serial}, {certificate_id}"))
         << text;
