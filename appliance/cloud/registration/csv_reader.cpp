@@ -91,40 +91,34 @@ Result<std::optional<CsvReader::Row>> CsvReader::next() {
   }
 }
 
-bool CsvReader::read_quoted(std::string& cell, size_t& bytes) {
+Result<void> CsvReader::read_quoted(std::string& cell, size_t& bytes) {
+  trim(cell);
+  if (!cell.empty()) return fail(ErrorCode::InputInvalid, "a quote stands inside a cell");
   for (char each = 0; in_.get(each) && ++bytes <= kMaxReportLine;) {
     if (each == '\n' || (each == '\r' && in_.peek() != '\n')) ++next_line_;
-    if (each == '"' && in_.peek() != '"') return true;
+    if (each == '"' && in_.peek() != '"') return {};
     if (each == '"') in_.get();
     cell += each;
   }
-  return false;
+  return fail(ErrorCode::InputInvalid, "a quoted cell does not end, or is too long");
 }
 
 Result<bool> CsvReader::read_row(Row& row, char separator) {
   line_ = next_line_;
   row.assign(1, std::string());
   size_t bytes = 0;
-  bool was_quoted = false;
   for (char each = 0; in_.get(each);) {
     if (++bytes > kMaxReportLine) return too_long();
-    const bool is_end = each == '\n' || each == '\r';
-    if (is_end || each == separator) {
-      trim(row.back());
-      was_quoted = false;
-      if (!is_end) row.emplace_back();
-      if (is_end) end_line(each);
-      if (is_end) return true;
-    } else if (each == '"') {
-      trim(row.back());
-      const bool is_begin = row.back().empty() && !was_quoted;
-      was_quoted = true;
-      if (!is_begin || !read_quoted(row.back(), bytes))
-        return fail(ErrorCode::InputInvalid,
-                    is_begin ? "a quoted cell does not end, or is too long"
-                             : "a quote stands inside a cell");
-    } else if (!was_quoted || each != ' ') {
+    const bool is_line_end = each == '\n' || each == '\r';
+    if (each == '"') {
+      LS_CHECK(read_quoted(row.back(), bytes));
+    } else if (each != separator && !is_line_end) {
       row.back() += each;
+    } else {
+      trim(row.back());
+      if (is_line_end) end_line(each);
+      if (is_line_end) return true;
+      row.emplace_back();
     }
   }
   trim(row.back());

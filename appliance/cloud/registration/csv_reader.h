@@ -38,8 +38,8 @@ class CsvReader final {
   Result<std::string> read_raw();
   // False: the end.
   Result<bool> read_row(Row& row, char separator);
-  // Takes a quoted cell up to its last quote.
-  bool read_quoted(std::string& cell, size_t& bytes);
+  // Behind the first quote of a cell, up to the last one.
+  Result<void> read_quoted(std::string& cell, size_t& bytes);
   void end_line(char end);
 
   std::istream& in_;

@@ -114,7 +114,8 @@ NamedCode most_specific(const std::vector<NamedCode>& codes, int status) {
 
 std::string words_of(std::string_view code, std::string_view message) {
   constexpr size_t kSeen = kMaxReasonBytes / 2;
-  const bool is_told = code.empty() || message.substr(0, kSeen).find(code) != message.npos;
+  const bool is_told =
+      code.empty() || message.substr(0, kSeen).find(code) != std::string_view::npos;
   if (message.empty()) message = "no message";
   return aws::one_line(is_told ? std::string(message) : fmt::format("{}: {}", code, message),
                        kMaxReasonBytes);
