@@ -1,5 +1,7 @@
 #include "appliance/daemon/cloud_desk.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace linesign {

@@ -1,4 +1,6 @@
 // The calls of the cloud, from client to service and back.
+#include <limits>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
