@@ -173,7 +173,7 @@ Result<void> CaRegistrar::change_mode(const CaWish& wish,
   const auto may = check_change(again, proof, known);
   if (!may.has_value()) return fail(may.error().with_context("nothing was changed"));
   LS_CHECK(take_away(known, outcome));
-  const auto added = add(again, proof, outcome);
+  auto added = add(again, proof, outcome);
   if (!added.has_value()) put_back(wish, known, outcome);
   return added;
 }
@@ -201,7 +201,7 @@ Result<void> CaRegistrar::take_away(const Known& known, CaOutcome& outcome) {
     LS_CHECK(client_.update_ca(known.id, update));
     did(outcome, "set INACTIVE");
   }
-  const auto deleted = client_.delete_ca(known.id);
+  auto deleted = client_.delete_ca(known.id);
   const bool is_gone = deleted.has_value() || deleted.error().code() == ErrorCode::AwsNotFound;
   if (is_gone) {
     did(outcome, "deleted");

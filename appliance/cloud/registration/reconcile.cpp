@@ -335,27 +335,29 @@ class Comparison final {
     return {};
   }
 
-  Result<void> report_unbooked() {
-    if (unbooked_.empty()) return {};
-    LS_TRY(ledger_, load_ledger(outbox_, plan_.target));
-    for (const auto& [id, found] : unbooked_) {
-      if (ledger_.registered.contains(id) || ledger_.handed_over.contains(id)) {
-        LS_CHECK(count_both(found.item, found.hash, found.status));
-        continue;
-      }
-      ++counts_.not_booked;
-      take_(Difference::NotBooked,
-            name_of(found.item, found.hash) +
-                " is in the account, and the ledger does not say registered");
-    }
-    return {};
-  }
-
   struct Unbooked {
     CloudItem item;
     Sha256 hash{};
     CertificateStatus status = CertificateStatus::Other;
   };
+
+  Result<void> report_unbooked() {
+    if (unbooked_.empty()) return {};
+    LS_TRY(ledger_, load_ledger(outbox_, plan_.target));
+    for (const auto& [id, found] : unbooked_) LS_CHECK(report(id, found));
+    return {};
+  }
+
+  // It may have been booked meanwhile.
+  Result<void> report(uint64_t id, const Unbooked& found) {
+    if (ledger_.registered.contains(id) || ledger_.handed_over.contains(id))
+      return count_both(found.item, found.hash, found.status);
+    ++counts_.not_booked;
+    take_(Difference::NotBooked,
+          name_of(found.item, found.hash) +
+              " is in the account, and the ledger does not say registered");
+    return {};
+  }
 
   Outbox& outbox_;
   aws::IotClient& client_;

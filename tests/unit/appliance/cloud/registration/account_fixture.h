@@ -45,6 +45,9 @@ inline SoftwareCa make_ca() {
 }
 
 class AccountTest : public testing::Test {
+ public:
+  ~AccountTest() override { aws_.reset(); }
+
  protected:
   AccountTest()
       : ca_(make_ca()), outbox_(0), connection_(connect(aws_, {limiter_, clock_, pause_})) {
@@ -65,7 +68,6 @@ class AccountTest : public testing::Test {
     setup_.bulk.role_arn = fmt::format("arn:aws:iam::{}:role/bulk", AwsDouble::kAccount);
     setup_.bulk.work_dir = folder_.path();
   }
-  ~AccountTest() override { aws_.reset(); }
 
   void make_devices(uint64_t count) { make_devices(1, count, ca_); }
   // Numbers `first` to `last`, signed by this CA.
