@@ -84,7 +84,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   check_report(text);
   aws::parse_http_date(text);
   aws::parse_iso8601(text);
-  if (const auto file = aws::ProfileFile::parse(text, "config")) file->find("default");
+  const aws::ProfileFile file = aws::ProfileFile::parse(text, "config");
+  if (const auto* const section = file.find("default")) static_cast<void>(section->check());
   if (const auto words = aws::split_words(text)) {
     if (words->empty()) std::abort();
   }

@@ -26,9 +26,11 @@ class ProviderFinder final {
                           !environment_.get("AWS_SECRET_ACCESS_KEY").empty();
     if (has_keys && !settings_.is_profile_named)
       return Provider(std::make_unique<EnvironmentCredentials>(environment_));
+    LS_CHECK(settings_.check_profile(settings_.profile));
     LS_TRY(Provider role, assumed_role(settings_.profile));
     if (role) return role;
-    LS_TRY(Provider web_identity, find_web_identity(settings_.profile));
+    const bool asks_environment = !settings_.is_profile_named;
+    LS_TRY(Provider web_identity, find_web_identity(settings_.profile, asks_environment));
     if (web_identity) return web_identity;
     LS_TRY(Provider kept, kept_in_profile(settings_.profile));
     if (kept) return kept;
@@ -68,12 +70,15 @@ class ProviderFinder final {
             settings_.max_attempts};
   }
 
-  // Of either file; the credentials file first.
+  bool has(const std::string& profile, std::string_view key) const {
+    return settings_.has_value(profile, key);
+  }
   std::string value(const std::string& profile, std::string_view key) const {
-    const ProfileSection* kept = settings_.credentials_file.find(profile);
-    if (kept != nullptr && !kept->get(key).empty()) return kept->get(key);
-    const ProfileSection* section = settings_.profile_section(profile);
-    return section != nullptr ? section->get(key) : std::string();
+    return settings_.value(profile, key);
+  }
+  bool has_static_key(const std::string& profile) const {
+    return has_key(settings_.credentials_file.find(profile)) ||
+           has_key(settings_.profile_section(profile));
   }
 
   Result<AssumeRole> role_of(const std::string& profile) const {
@@ -82,6 +87,7 @@ class ProviderFinder final {
                   fmt::format("profile {}: a service has no MFA device", profile));
     AssumeRole role;
     role.role_arn = value(profile, "role_arn");
+    if (role.role_arn.empty()) return wrong(profile, "role_arn is missing or empty");
     role.external_id = value(profile, "external_id");
     const std::string session = value(profile, "role_session_name");
     if (!session.empty()) role.session_name = session;
@@ -99,65 +105,86 @@ class ProviderFinder final {
     return role;
   }
 
-  // Null: the profile takes on no role with other credentials.
+  static tl::unexpected<Error> wrong(const std::string& profile, std::string_view what) {
+    return fail(ErrorCode::AwsSettings, fmt::format("profile {}: {}", profile, what));
+  }
+
+  // Null: the profile assumes no role, or one with a web identity.
   Result<Provider> assumed_role(const std::string& profile) {
-    const std::string source_profile = value(profile, "source_profile");
-    const std::string source = value(profile, "credential_source");
-    if (value(profile, "role_arn").empty() || (source_profile.empty() && source.empty()))
-      return Provider();
-    if (!source_profile.empty() && !source.empty()) {
-      return fail(ErrorCode::AwsSettings,
-                  fmt::format("profile {}: source_profile and credential_source", profile));
-    }
-    if (!visited_.insert(profile).second)
-      return fail(ErrorCode::AwsSettings, fmt::format("profile {} leads back to itself", profile));
+    if (!has(profile, "role_arn") || has(profile, "web_identity_token_file")) return Provider();
+    const bool has_profile = has(profile, "source_profile");
+    const bool has_source = has(profile, "credential_source");
+    if (has_profile && has_source)
+      return wrong(profile, "source_profile and credential_source exclude each other");
+    if (!has_profile && !has_source)
+      return wrong(profile,
+                   "role_arn needs source_profile, credential_source or web_identity_token_file: "
+                   "without one, nothing says whose keys assume the role");
+    visited_.insert(profile);
     LS_TRY(AssumeRole role, role_of(profile));
-    LS_TRY(Provider base,
-           source.empty() ? source_of(source_profile) : named_source(profile, source));
+    LS_TRY(Provider base, has_profile ? source_of(profile) : named_source(profile));
     return on_top(std::move(base), std::move(role));
   }
 
-  // Keys of a source profile count before a role of it.
-  Result<Provider> source_of(const std::string& profile) {
-    if (!has_key(settings_.credentials_file.find(profile)) &&
-        !has_key(settings_.profile_section(profile))) {
+  // Keys of a source profile count before a role of it. A profile may be its own source only for
+  // its keys.
+  Result<Provider> source_of(const std::string& parent) {
+    const std::string profile = value(parent, "source_profile");
+    LS_CHECK(settings_.check_profile(profile));
+    if (!settings_.has_profile(profile))
+      return wrong(parent, "source_profile: " + settings_.no_profile(profile).detail());
+    const bool has_keys = has_static_key(profile);
+    if (visited_.contains(profile) && (profile != parent || !has_keys))
+      return wrong(parent, fmt::format("its source_profile {} leads back to itself", profile));
+    if (!has_keys) {
       LS_TRY(Provider role, assumed_role(profile));
       if (role) return role;
-      LS_TRY(Provider web_identity, find_web_identity(profile));
-      if (web_identity) return web_identity;
     }
+    LS_TRY(Provider web_identity, find_web_identity(profile, false));
+    if (web_identity) return web_identity;
     LS_TRY(Provider kept, kept_in_profile(profile));
     if (kept) return kept;
-    return fail(ErrorCode::AwsCredentialsFailed,
-                fmt::format("the source profile {} has no credentials", profile));
+    return wrong(parent, fmt::format("its source_profile {} has no credentials", profile));
   }
 
-  Result<Provider> named_source(const std::string& profile, const std::string& source) {
-    if (source == "Environment")
-      return Provider(std::make_unique<EnvironmentCredentials>(environment_));
+  Result<Provider> named_source(const std::string& profile) {
+    const std::string source = value(profile, "credential_source");
+    if (source == "Environment") {
+      if (!environment_.get("AWS_ACCESS_KEY_ID").empty())
+        return Provider(std::make_unique<EnvironmentCredentials>(environment_));
+      return wrong(profile, "credential_source = Environment, and AWS_ACCESS_KEY_ID is not set");
+    }
     if (source == "Ec2InstanceMetadata")
       return Provider(
           std::make_unique<InstanceCredentials>(runtime_.transport, settings_.metadata));
-    if (source == "EcsContainer" && ContainerCredentials::is_set_up(environment_))
+    if (source != "EcsContainer")
+      return wrong(profile,
+                   fmt::format("credential_source is Environment, Ec2InstanceMetadata or "
+                               "EcsContainer, not \"{}\"",
+                               source));
+    if (ContainerCredentials::is_set_up(environment_))
       return Provider(std::make_unique<ContainerCredentials>(runtime_.transport, environment_));
-    return fail(ErrorCode::AwsSettings,
-                fmt::format("profile {}: credential_source {} cannot be used", profile, source));
+    return wrong(profile,
+                 "credential_source = EcsContainer, and AWS_CONTAINER_CREDENTIALS_RELATIVE_URI "
+                 "or _FULL_URI is not set");
   }
 
-  Result<Provider> find_web_identity(const std::string& profile) {
-    std::string token_file = environment_.get("AWS_WEB_IDENTITY_TOKEN_FILE");
+  // Null: none is set up.
+  Result<Provider> find_web_identity(const std::string& profile, bool asks_environment) {
+    std::string token_file =
+        asks_environment ? environment_.get("AWS_WEB_IDENTITY_TOKEN_FILE") : std::string();
     AssumeRole role;
-    if (!token_file.empty() && !settings_.is_profile_named) {
+    if (!token_file.empty()) {
       role.role_arn = environment_.get("AWS_ROLE_ARN");
       const std::string& session = environment_.get("AWS_ROLE_SESSION_NAME");
       if (!session.empty()) role.session_name = session;
     } else {
+      if (!has(profile, "web_identity_token_file")) return Provider();
       token_file = value(profile, "web_identity_token_file");
-      if (token_file.empty()) return Provider();
       LS_TRY(role, role_of(profile));
     }
-    if (role.role_arn.empty())
-      return fail(ErrorCode::AwsSettings, "a web identity token needs a role_arn");
+    if (role.role_arn.empty() || token_file.empty())
+      return fail(ErrorCode::AwsSettings, "a web identity needs a token file and a role_arn");
     role.external_id.clear();  // not a parameter of this call
     LS_TRY(Endpoint endpoint, find_endpoint(Service::Sts, settings_.region, settings_));
     return Provider(

@@ -1,13 +1,14 @@
 // The credential chain: where linesign looks for AWS credentials, and in which order.
 //
 //   1  keys or Roles Anywhere that the caller gives
-//   2  the environment, unless a profile is named
+//   2  the environment, unless the caller names a profile
 //   3  the profile: role_arn with source_profile or credential_source; web identity (also from the
 //      environment); keys in the credentials file; credential_process; keys in the config file
 //   4  the container's endpoint, the instance metadata service
 //
 // The first that is set up counts; when it fails, nothing after it is asked. A role of the caller
-// is taken on with what was found. What needs a person (SSO, MFA) is refused.
+// is assumed with what was found. A role_arn that nothing says how to assume is refused: keys that
+// stand beside it may have wider rights. What needs a person (SSO, MFA) is refused.
 //
 // Errors   AwsSettings, AwsCredentialsFailed: what is set up cannot work. That nothing is set up
 //          shows when credentials are asked for: AwsCredentialsMissing

@@ -1,32 +1,9 @@
 #include "appliance/cloud/aws/endpoints.h"
 
-#include <array>
-
 #include <fmt/format.h>
 
 namespace linesign::aws {
 namespace {
-
-struct Partition {
-  std::string_view prefix;  // of its regions
-  std::string_view name;
-  std::string_view suffix;
-  std::string_view dual_stack_suffix;
-};
-
-constexpr std::array<Partition, 4> kPartitions = {{
-    {"cn-", "aws-cn", "amazonaws.com.cn", "api.amazonwebservices.com.cn"},
-    {"us-gov-", "aws-us-gov", "amazonaws.com", "api.aws"},
-    {"eusc-", "aws-eusc", "amazonaws.eu", "api.amazonwebservices.eu"},
-    {"", "aws", "amazonaws.com", "api.aws"},
-}};
-
-const Partition& find_partition(std::string_view region) {
-  for (const Partition& partition : kPartitions) {
-    if (region.starts_with(partition.prefix)) return partition;
-  }
-  return kPartitions.back();
-}
 
 std::string built_in_host(Service service, std::string_view region, const Settings& settings) {
   const Partition& partition = find_partition(region);
@@ -54,8 +31,6 @@ Result<Url> custom_url(Service service, const std::string& text) {
 }
 
 }  // namespace
-
-std::string_view partition_of(std::string_view region) { return find_partition(region).name; }
 
 Result<Endpoint> find_endpoint(Service service,
                                const std::string& region,

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "appliance/cloud/aws/canonical_request.h"
+#include "appliance/cloud/aws/partitions.h"
 #include "appliance/cloud/aws/settings.h"
 #include "appliance/cloud/aws/uri.h"
 
@@ -26,9 +27,6 @@ struct Endpoint {
     return service == Service::S3 ? PathRule::AsSent : PathRule::Normalize;
   }
 };
-
-// "aws", "aws-cn", "aws-us-gov": the second part of an ARN. Unknown regions are taken as "aws".
-std::string_view partition_of(std::string_view region);
 
 // Region given, as targets have their own.
 Result<Endpoint> find_endpoint(Service service,

@@ -52,6 +52,8 @@ Result<JsonObject> JsonObject::parse(const std::string& text) {
   }
 }
 
+bool JsonObject::has(const std::string& name) const { return !object_->get(name).isEmpty(); }
+
 std::optional<std::string> JsonObject::text(const std::string& name) const {
   return as<std::string>(object_->get(name));
 }

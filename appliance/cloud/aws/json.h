@@ -29,6 +29,7 @@ class JsonObject final {
 
   static Result<JsonObject> parse(const std::string& text);
 
+  bool has(const std::string& name) const;  // and it is not null
   // Absent: missing, null, or of another type.
   std::optional<std::string> text(const std::string& name) const;
   std::optional<int64_t> integer(const std::string& name) const;

@@ -16,6 +16,16 @@ Result<std::string> member(const JsonObject& object, const char* name) {
   return fail(ErrorCode::AwsCredentialsFailed, fmt::format("the member {} is missing", name));
 }
 
+// Empty: it is not there. Of another type it is refused: a number as the end of a key would mean
+// that the key lasts for ever.
+Result<std::string> member_if_there(const JsonObject& object, const char* name) {
+  auto text = object.text(name);
+  if (text) return std::move(*text);
+  if (!object.has(name)) return std::string();
+  return fail(ErrorCode::AwsCredentialsFailed,
+              fmt::format("the member {} is not a text in quotes", name));
+}
+
 }  // namespace
 
 Result<Credentials> read_credentials(const JsonObject& object, const CredentialMembers& members) {
@@ -23,15 +33,16 @@ Result<Credentials> read_credentials(const JsonObject& object, const CredentialM
   LS_TRY(credentials.access_key_id, member(object, members.access_key_id));
   LS_TRY(std::string secret, member(object, members.secret_access_key));
   credentials.secret_access_key = take_secret(secret);
-  std::string token = object.text(members.session_token).value_or("");
+  LS_TRY(std::string token, member_if_there(object, members.session_token));
   credentials.session_token = take_secret(token);
   credentials.account_id = object.text("AccountId").value_or("");
-  const auto expiration = object.text(members.expiration);
-  if (!expiration || expiration->empty()) return credentials;
-  credentials.expires_at = parse_iso8601(*expiration);
+  LS_TRY(const std::string expiration, member_if_there(object, members.expiration));
+  if (!object.has(members.expiration)) return credentials;
+  credentials.expires_at = parse_iso8601(expiration);
   if (!credentials.expires_at)
-    return fail(ErrorCode::AwsCredentialsFailed,
-                fmt::format("{} is not a time", members.expiration));
+    return fail(
+        ErrorCode::AwsCredentialsFailed,
+        fmt::format("{} is not a time such as \"2027-01-15T09:00:00Z\"", members.expiration));
   return credentials;
 }
 

@@ -1,15 +1,22 @@
 #include "appliance/cloud/aws/settings.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <initializer_list>
+#include <vector>
 
 #include <fmt/format.h>
+#include <pwd.h>
+
+#include "appliance/cloud/aws/service_error.h"
 
 namespace linesign::aws {
 namespace {
 
 constexpr int kMaxAttempts = 20;
+constexpr size_t kMaxRegionBytes = 64;
 constexpr std::chrono::seconds kLongestMetadataTimeout(60);
 
 std::string first_of(std::initializer_list<std::string> values) {
@@ -22,12 +29,11 @@ std::string first_of(std::initializer_list<std::string> values) {
 // Reads one setting after the other from the environment, then the profile.
 class Reader final {
  public:
-  Reader(const Environment& environment, const ProfileSection* profile)
-      : environment_(environment), profile_(profile) {}
+  explicit Reader(const Settings& settings) : settings_(settings) {}
 
   std::string text(std::string_view variable, std::string_view key) const {
-    const std::string& value = environment_.get(variable);
-    return value.empty() && profile_ != nullptr ? profile_->get(key) : value;
+    const std::string& value = settings_.environment.get(variable);
+    return value.empty() ? settings_.value(settings_.profile, key) : value;
   }
 
   Result<bool> flag(std::string_view variable, std::string_view key) const {
@@ -51,17 +57,28 @@ class Reader final {
   }
 
  private:
-  const Environment& environment_;
-  const ProfileSection* profile_;
+  const Settings& settings_;
 };
 
+// HOME, or what the user database says; empty: neither.
+std::filesystem::path home_of_user(const Environment& environment) {
+  if (const std::string& home = environment.get("HOME"); !home.empty()) return home;
+  std::vector<char> buffer(16 * 1024);
+  passwd entry{};
+  passwd* found = nullptr;
+  const int failure = ::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found);
+  return failure == 0 && found != nullptr ? found->pw_dir : std::filesystem::path();
+}
+
+// Empty: the variable does not say, and the user has no home.
 std::filesystem::path shared_file(const Environment& environment,
                                   std::string_view variable,
                                   std::string_view name) {
   const std::string& path = environment.get(variable);
-  const std::filesystem::path home(environment.get("HOME"));
-  if (path.starts_with("~/")) return home / path.substr(2);
-  return path.empty() ? home / ".aws" / name : std::filesystem::path(path);
+  if (!path.empty() && !path.starts_with("~/")) return path;
+  const std::filesystem::path home = home_of_user(environment);
+  if (home.empty()) return {};
+  return path.empty() ? home / ".aws" / name : home / path.substr(2);
 }
 
 // Proxy variables exist in both cases; the lower one counts first, as in libcurl.
@@ -89,14 +106,15 @@ Result<std::string> find_endpoint_url(const Settings& settings,
   const Environment& environment = settings.environment;
   const std::string from_environment =
       first_of({environment.get(variable_name(service)), environment.get("AWS_ENDPOINT_URL")});
-  const ProfileSection* profile = settings.profile_section(settings.profile);
-  if (!from_environment.empty() || profile == nullptr) return from_environment;
-  const std::string& services = profile->get("services");
-  if (services.empty()) return profile->get("endpoint_url");
+  if (!from_environment.empty()) return from_environment;
+  const std::string services = settings.value(settings.profile, "services");
+  const std::string for_all = settings.value(settings.profile, "endpoint_url");
+  if (services.empty()) return for_all;
   const ProfileSection* section = settings.config_file.find("services " + services);
   if (section == nullptr)
     return fail(ErrorCode::AwsSettings, fmt::format("there is no section [services {}]", services));
-  return first_of({section->get(name_of(service), "endpoint_url"), profile->get("endpoint_url")});
+  LS_CHECK(section->check());
+  return first_of({section->get(name_of(service), "endpoint_url"), for_all});
 }
 
 Result<void> read_endpoints(Settings& settings,
@@ -135,19 +153,72 @@ Result<void> read_metadata(MetadataSettings& metadata, const Reader& read) {
   return {};
 }
 
+// The section that says it; null: none.
+const ProfileSection* find_value(const Settings& settings,
+                                 std::string_view profile,
+                                 std::string_view key) {
+  for (const ProfileSection* section :
+       {settings.credentials_file.find(profile), settings.profile_section(profile)})
+    if (section != nullptr && section->has(key)) return section;
+  return nullptr;
+}
+
 Result<void> check_region(const std::string& region) {
   const bool is_name = std::all_of(region.begin(), region.end(), [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
   });
   if (is_name && region.size() <= 32) return {};
-  return fail(ErrorCode::AwsSettings, "the region is not a name such as eu-west-1");
+  return fail(ErrorCode::AwsSettings,
+              fmt::format("the region \"{}\" is not a name such as eu-west-1",
+                          one_line(region, kMaxRegionBytes)));
 }
 
 }  // namespace
 
+// Where both spell the default profile, the later one counts.
 const ProfileSection* Settings::profile_section(std::string_view name) const {
   const ProfileSection* section = config_file.find(fmt::format("profile {}", name));
-  return section == nullptr && name == "default" ? config_file.find("default") : section;
+  if (name != "default") return section;
+  const ProfileSection* plain = config_file.find(name);
+  const bool is_later = section != nullptr && (plain == nullptr || section->line() > plain->line());
+  return is_later ? section : plain;
+}
+
+bool Settings::has_value(std::string_view name, std::string_view key) const {
+  return find_value(*this, name, key) != nullptr;
+}
+
+std::string Settings::value(std::string_view name, std::string_view key) const {
+  const ProfileSection* section = find_value(*this, name, key);
+  return section != nullptr ? section->get(key) : std::string();
+}
+
+bool Settings::has_profile(std::string_view name) const {
+  return credentials_file.find(name) != nullptr || profile_section(name) != nullptr;
+}
+
+Result<void> Settings::check_profile(std::string_view name) const {
+  LS_CHECK(credentials_file.check());
+  LS_CHECK(config_file.check());
+  return check_sections(name);
+}
+
+Result<void> Settings::check_sections(std::string_view name) const {
+  for (const ProfileSection* section : {credentials_file.find(name), profile_section(name)})
+    if (section != nullptr) LS_CHECK(section->check());
+  return {};
+}
+
+Error Settings::no_profile(std::string_view name) const {
+  std::string text = fmt::format("there is no profile {}", name);
+  if (config_path.empty() || credentials_path.empty()) {
+    text += ": HOME is not set, and this user has no home";
+  } else {
+    text += fmt::format(" in {} or {}", credentials_path.string(), config_path.string());
+  }
+  const std::string hint =
+      first_of({credentials_file.hint(name), config_file.hint(fmt::format("profile {}", name))});
+  return Error(ErrorCode::AwsSettings, hint.empty() ? text : fmt::format("{} ({})", text, hint));
 }
 
 Result<Settings> load_settings(Environment environment, const SettingsOverrides& overrides) {
@@ -156,17 +227,17 @@ Result<Settings> load_settings(Environment environment, const SettingsOverrides&
   const Environment& variables = settings.environment;
   const std::string named = first_of(
       {overrides.profile, variables.get("AWS_PROFILE"), variables.get("AWS_DEFAULT_PROFILE")});
-  settings.is_profile_named = !named.empty();
+  settings.is_profile_named = !overrides.profile.empty();
   if (!named.empty()) settings.profile = named;
   settings.config_path = shared_file(variables, "AWS_CONFIG_FILE", "config");
   settings.credentials_path = shared_file(variables, "AWS_SHARED_CREDENTIALS_FILE", "credentials");
-  LS_TRY(settings.config_file, ProfileFile::load(settings.config_path));
-  LS_TRY(settings.credentials_file, ProfileFile::load(settings.credentials_path));
-  const ProfileSection* profile = settings.profile_section(settings.profile);
-  if (!named.empty() && profile == nullptr && settings.credentials_file.find(named) == nullptr)
-    return fail(ErrorCode::AwsSettings, fmt::format("there is no profile {}", named));
+  settings.config_file = ProfileFile::load(settings.config_path);
+  settings.credentials_file = ProfileFile::load(settings.credentials_path);
+  LS_CHECK(named.empty() ? settings.check_sections(settings.profile)
+                         : settings.check_profile(named));
+  if (!named.empty() && !settings.has_profile(named)) return fail(settings.no_profile(named));
 
-  const Reader read(variables, profile);
+  const Reader read(settings);
   settings.region = first_of(
       {overrides.region, variables.get("AWS_REGION"), read.text("AWS_DEFAULT_REGION", "region")});
   LS_CHECK(check_region(settings.region));

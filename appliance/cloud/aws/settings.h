@@ -1,7 +1,7 @@
 // Settings: what the environment and AWS's shared files say, for one profile.
 //
-// Order    what the caller gives, then the environment, then the profile in the config file, then
-//          the built-in value
+// Order    what the caller gives, then the environment, then the profile in the credentials file,
+//          then in the config file, then the built-in value
 // Errors   AwsSettings with the variable or key
 // Source   AWS SDKs and Tools Reference Guide, "Settings reference"
 // Threads  plain value, shared as const
@@ -40,7 +40,7 @@ struct MetadataSettings {
 
 struct Settings {
   std::string profile = "default";
-  bool is_profile_named = false;  // by the caller or AWS_PROFILE
+  bool is_profile_named = false;  // by the caller; AWS_PROFILE alone leaves the environment's keys
   std::string region;             // empty: not set anywhere
   std::map<Service, std::string> endpoint_urls;
   bool use_fips = false;
@@ -51,13 +51,24 @@ struct Settings {
   TransportSettings transport;
 
   Environment environment;
-  std::filesystem::path config_path;
+  std::filesystem::path config_path;  // empty, like the next: the user has no home
   std::filesystem::path credentials_path;
   ProfileFile config_file;
   ProfileFile credentials_file;
 
   // The profile's section in the config file; null: none.
   const ProfileSection* profile_section(std::string_view name) const;
+  // What a profile says in the credentials file, else in the config file; empty: nothing.
+  std::string value(std::string_view name, std::string_view key) const;
+  bool has_value(std::string_view name, std::string_view key) const;  // also an empty one
+  // In either file.
+  bool has_profile(std::string_view name) const;
+  // AwsSettings: a file cannot be read, or what it says of this profile.
+  Result<void> check_profile(std::string_view name) const;
+  // The same of what can be read.
+  Result<void> check_sections(std::string_view name) const;
+  // AwsSettings: that it is in neither file, and what may have been meant.
+  Error no_profile(std::string_view name) const;
 };
 
 Result<Settings> load_settings(Environment environment, const SettingsOverrides& overrides);

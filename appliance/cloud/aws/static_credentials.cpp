@@ -1,5 +1,9 @@
 #include "appliance/cloud/aws/static_credentials.h"
 
+#include <fmt/format.h>
+
+#include "appliance/cloud/aws/profile_values.h"
+
 namespace linesign::aws {
 namespace {
 
@@ -12,14 +16,22 @@ Result<Credentials> checked(Credentials credentials) {
     return fail(ErrorCode::AwsCredentialsFailed, "the access key id is missing");
   if (credentials.secret_access_key.empty())
     return fail(ErrorCode::AwsCredentialsFailed, "the secret access key is missing");
+  if (const auto fault = value_fault("aws_access_key_id", credentials.access_key_id);
+      !fault.empty())
+    return fail(ErrorCode::AwsCredentialsFailed, fmt::format("the access key id: {}", fault));
+  for (const SecretBytes* each : {&credentials.secret_access_key, &credentials.session_token}) {
+    const auto fault = value_fault("aws_secret_access_key", as_text(each->reveal()));
+    if (!each->empty() && !fault.empty())
+      return fail(ErrorCode::AwsCredentialsFailed, fmt::format("the secret of the key: {}", fault));
+  }
   return credentials;
 }
 
 }  // namespace
 
 bool has_key(const ProfileSection* section) {
-  return section != nullptr && (!section->get("aws_access_key_id").empty() ||
-                                !section->secret("aws_secret_access_key").empty());
+  return section != nullptr &&
+         (section->has("aws_access_key_id") || section->has("aws_secret_access_key"));
 }
 
 Result<Credentials> GivenCredentials::fetch() {
@@ -44,9 +56,11 @@ Result<Credentials> EnvironmentCredentials::fetch() {
 }
 
 Result<Credentials> FileCredentials::fetch() {
-  LS_TRY(const ProfileFile file, ProfileFile::load(file_));
+  const ProfileFile file = ProfileFile::load(file_);
+  LS_CHECK(file.check());
   const ProfileSection* section = file.find(section_);
   if (!has_key(section)) return fail(ErrorCode::AwsCredentialsFailed, "the key is gone");
+  LS_CHECK(section->check());
   Credentials credentials;
   credentials.access_key_id = section->get("aws_access_key_id");
   credentials.secret_access_key = copy_of(section->secret("aws_secret_access_key"));

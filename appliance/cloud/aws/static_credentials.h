@@ -48,7 +48,7 @@ class FileCredentials final : public CredentialProvider {
   const std::string section_;
 };
 
-// Does the section hold an access key?
+// Does the section hold an access key, or half of one?
 bool has_key(const ProfileSection* section);
 
 }  // namespace linesign::aws

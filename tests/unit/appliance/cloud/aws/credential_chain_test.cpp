@@ -20,10 +20,12 @@ class ChainTest : public ::testing::Test {
     std::ofstream(home_.path() / ".aws" / name) << text;
   }
   // Where the credentials would come from, or the error.
-  std::string source(Variables variables, CredentialSource given = {}) {
+  std::string source(Variables variables, CredentialSource given = {}, std::string profile = {}) {
     variables["HOME"] = home_.path().string();
     variables.emplace("AWS_REGION", "eu-west-1");
-    auto settings = load_settings(Environment(std::move(variables)), {});
+    SettingsOverrides overrides;
+    overrides.profile = std::move(profile);
+    auto settings = load_settings(Environment(std::move(variables)), overrides);
     if (!settings.has_value()) return settings.error().to_string();
     settings_ = std::make_unique<Settings>(std::move(*settings));
     const Runtime runtime{world_.transport, world_.limiter, world_.skew, world_.time, world_.time};
@@ -55,13 +57,15 @@ TEST_F(ChainTest, TheCallersKeysComeFirst) {
   EXPECT_EQ(cache_->get().value()->access_key_id, "AK");
 }
 
-TEST_F(ChainTest, ThenTheEnvironmentUnlessAProfileIsNamed) {
+TEST_F(ChainTest, ThenTheEnvironmentUnlessTheCallerNamesAProfile) {
   write("credentials",
         "[default]\naws_access_key_id=A\naws_secret_access_key=S\n"
         "[a]\naws_access_key_id=B\naws_secret_access_key=S\n");
   EXPECT_EQ(source(kKeys), "the environment");
-  EXPECT_TRUE(source(with(kKeys, "AWS_PROFILE", "a")).ends_with("credentials [a]"));
+  EXPECT_TRUE(source(kKeys, {}, "a").ends_with("credentials [a]"));
   EXPECT_EQ(cache_->get().value()->access_key_id, "B");
+  EXPECT_EQ(source(with(kKeys, "AWS_PROFILE", "a")), "the environment") << "as botocore does";
+  EXPECT_TRUE(source({{"AWS_PROFILE", "a"}}).ends_with("credentials [a]"));
 }
 
 TEST_F(ChainTest, ThenTheProfileFromItsRoleToItsKeys) {
@@ -77,12 +81,15 @@ TEST_F(ChainTest, ThenTheProfileFromItsRoleToItsKeys) {
   write("config", "[default]\nrole_arn=arn:w\nweb_identity_token_file=/t\n");
   EXPECT_EQ(source({}), "web identity for arn:w");
   write("config", "[default]\nrole_arn=arn:r\ncredential_source=Environment\n");
-  EXPECT_EQ(source({}), "AssumeRole arn:r");
+  EXPECT_EQ(source(kKeys, {}, "default"), "AssumeRole arn:r");
 }
 
 TEST_F(ChainTest, AWebIdentityMayStandInTheEnvironment) {
   EXPECT_EQ(source({{"AWS_ROLE_ARN", "arn:e"}, {"AWS_WEB_IDENTITY_TOKEN_FILE", "/t"}}),
             "web identity for arn:e");
+  write("credentials", "[a]\naws_access_key_id=A\naws_secret_access_key=S\n");
+  EXPECT_TRUE(source({{"AWS_ROLE_ARN", "arn:e"}, {"AWS_WEB_IDENTITY_TOKEN_FILE", "/t"}}, {}, "a")
+                  .ends_with("credentials [a]"));
 }
 
 TEST_F(ChainTest, LastTheContainerAndTheInstance) {
@@ -147,13 +154,28 @@ TEST_F(ChainTest, AProfileThatIsItsOwnSourceUsesItsKeys) {
 TEST_F(ChainTest, WhatCannotWorkIsAnErrorAndNotPassedOver) {
   const auto error_of = [&](const std::string& profile) {
     write("config", "[profile a]\n" + profile);
-    return source(with(kKeys, "AWS_PROFILE", "a"));
+    return source({}, {}, "a");
   };
-  EXPECT_NE(error_of("role_arn=arn:a\nsource_profile=b\n").find("b has no credentials"),
+  EXPECT_NE(
+      error_of("role_arn=arn:a\nsource_profile=b\n").find("source_profile: there is no profile b"),
+      std::string::npos);
+  EXPECT_NE(
+      error_of("role_arn=arn:a\nsource_profile=b\n[profile b]\n").find("b has no credentials"),
+      std::string::npos);
+  EXPECT_NE(
+      error_of("role_arn=arn:a\nsource_profile=\n").find("source_profile: there is no profile"),
+      std::string::npos);
+  EXPECT_NE(error_of("role_arn=\nsource_profile=b\n").find("role_arn is missing or empty"),
             std::string::npos);
   EXPECT_NE(error_of("role_arn=arn:a\nsource_profile=a\n").find("leads back"), std::string::npos);
   EXPECT_NE(error_of("role_arn=arn:a\nsource_profile=b\ncredential_source=Environment\n")
-                .find("source_profile and credential_source"),
+                .find("source_profile and credential_source exclude each other"),
+            std::string::npos);
+  EXPECT_NE(error_of("role_arn=arn:a\ncredential_source=Environment\n")
+                .find("AWS_ACCESS_KEY_ID is not set"),
+            std::string::npos);
+  EXPECT_NE(error_of("role_arn=arn:a\ncredential_source=EcsContainer\n")
+                .find("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
             std::string::npos);
   EXPECT_NE(error_of("role_arn=arn:a\ncredential_source=Moon\n").find("Moon"), std::string::npos);
   EXPECT_NE(error_of("role_arn=arn:a\nsource_profile=b\nmfa_serial=x\n").find("MFA"),
@@ -162,6 +184,60 @@ TEST_F(ChainTest, WhatCannotWorkIsAnErrorAndNotPassedOver) {
             std::string::npos);
   EXPECT_NE(error_of("sso_session=x\n").find("browser"), std::string::npos);
   EXPECT_NE(error_of("web_identity_token_file=/t\n").find("role_arn"), std::string::npos);
+}
+
+TEST_F(ChainTest, ARoleThatNothingSaysHowToAssumeIsRefused) {
+  const std::string keys = "aws_access_key_id=AKWIDE\naws_secret_access_key=S\n";
+  constexpr const char* kSays = "nothing says whose keys assume the role";
+  // In either file, and with whatever else would have given keys.
+  write("credentials", "[plant]\n" + keys);
+  write("config", "[profile plant]\nrole_arn=arn:narrow\n");
+  EXPECT_NE(source({}, {}, "plant").find(kSays), std::string::npos);
+  write("config", "[profile plant]\nregion=eu-west-1\n");
+  write("credentials", "[plant]\nrole_arn=arn:narrow\n" + keys);
+  EXPECT_NE(source({}, {}, "plant").find(kSays), std::string::npos);
+  write("credentials", "[plant]\nrole_arn=arn:narrow\ncredential_process=/bin/x\n");
+  EXPECT_NE(source({}, {}, "plant").find(kSays), std::string::npos);
+  write("credentials", "[default]\nrole_arn=arn:narrow\n" + keys);
+  EXPECT_NE(source({}).find(kSays), std::string::npos);
+  EXPECT_EQ(source(kKeys), "the environment");
+  // As a source, too.
+  write("credentials", "[top]\nrole_arn=arn:t\nsource_profile=mid\n[mid]\nrole_arn=arn:m\n");
+  EXPECT_NE(source({}, {}, "top").find(kSays), std::string::npos);
+}
+
+TEST_F(ChainTest, ProfilesThatLeadBackToThemselvesAreRefused) {
+  const std::string keys = "aws_access_key_id=A\naws_secret_access_key=S\n";
+  write("config",
+        "[profile a]\nrole_arn=arn:a\nsource_profile=b\n" + keys +
+            "[profile b]\nrole_arn=arn:b\nsource_profile=a\n");
+  EXPECT_NE(source({}, {}, "a").find("leads back to itself"), std::string::npos);
+  write("config",
+        "[profile a]\nrole_arn=arn:a\nsource_profile=b\n"
+        "[profile b]\nrole_arn=arn:b\nsource_profile=b\n");
+  EXPECT_NE(source({}, {}, "a").find("leads back to itself"), std::string::npos);
+  write("config",
+        "[profile a]\nrole_arn=arn:a\nsource_profile=b\n"
+        "[profile b]\nrole_arn=arn:b\nsource_profile=b\n" +
+            keys);
+  EXPECT_EQ(source({}, {}, "a"), "AssumeRole arn:a") << "the keys of b count before its role";
+}
+
+TEST_F(ChainTest, ABadLineOfASourceProfileIsNamed) {
+  write("config", "[profile a]\nrole_arn=arn:a\nsource_profile=b\n");
+  write("credentials", "[b]\naws_access_key_id=A # of May\naws_secret_access_key=S\n");
+  EXPECT_NE(source({}, {}, "a").find("/credentials:2: aws_access_key_id: a comment after a value"),
+            std::string::npos);
+}
+
+TEST_F(ChainTest, HalfAKeyInAFileIsNotPassedOver) {
+  for (const char* half : {"aws_access_key_id=A\n", "aws_secret_access_key=S\n"}) {
+    write("credentials", std::string("[default]\n") + half);
+    EXPECT_TRUE(source({}).ends_with("credentials [default]")) << half;
+    EXPECT_EQ(cache_->get().error().code(), ErrorCode::AwsCredentialsFailed);
+  }
+  write("credentials", "[default]\naws_access_key_id=\naws_secret_access_key=S\n");
+  EXPECT_NE(source({}).find("aws_access_key_id: the value is empty"), std::string::npos);
 }
 
 TEST_F(ChainTest, RolesAnywhereNeedsACertificate) {

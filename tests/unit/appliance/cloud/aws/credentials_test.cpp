@@ -48,6 +48,21 @@ TEST(EnvironmentCredentials, HalfAKeyIsAFailure) {
   }
 }
 
+TEST(EnvironmentCredentials, AKeyThatCannotBeOneIsRefused) {
+  for (const auto& [id, secret] : {std::pair("AK # old", "S"),
+                                   std::pair("AK\r\nHost: x", "S"),
+                                   std::pair("\"AK\"", "S"),
+                                   std::pair("AK", "must-not-show\n"),
+                                   std::pair("AK", "must-not-show # old")}) {
+    const Environment environment(
+        Variables{{"AWS_ACCESS_KEY_ID", id}, {"AWS_SECRET_ACCESS_KEY", secret}});
+    const auto credentials = EnvironmentCredentials(environment).fetch();
+    ASSERT_FALSE(credentials.has_value()) << id;
+    EXPECT_EQ(credentials.error().code(), ErrorCode::AwsCredentialsFailed);
+    EXPECT_EQ(credentials.error().detail().find("must-not-show"), std::string::npos);
+  }
+}
+
 TEST(FileCredentials, AreReadAnewEachTime) {
   const TempDir dir;
   const auto path = dir.path() / "credentials";
@@ -117,6 +132,17 @@ TEST_F(ProcessTest, ItsFailureIsNamedAndItsOutputIsNot) {
        "'{\"Version\":1,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"hidden\",\"Expiration\":\"x\"}"
        "'",
        "Expiration is not a time"},
+      {"echo "
+       "'{\"Version\":1,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"hidden\",\"Expiration\":\"\"}'",
+       "Expiration is not a time"},
+      {"echo "
+       "'{\"Version\":1,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"hidden\","
+       "\"Expiration\":1800003600}'",
+       "Expiration is not a text in quotes"},
+      {"echo "
+       "'{\"Version\":1,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"hidden\","
+       "\"SessionToken\":[1]}'",
+       "SessionToken is not a text in quotes"},
       {"head -c 100000 /dev/zero", "it prints too much"}};
   for (const auto& each : cases) {
     const auto credentials = run(each.script);
@@ -128,6 +154,16 @@ TEST_F(ProcessTest, ItsFailureIsNamedAndItsOutputIsNot) {
   }
   const auto missing = ProcessCredentials("/no/such/program", environment_).fetch();
   EXPECT_EQ(missing.error().code(), ErrorCode::AwsCredentialsFailed);
+}
+
+TEST_F(ProcessTest, WithoutAnEndTheyLast) {
+  for (const char* end : {"", ",\"Expiration\":null"}) {
+    const auto credentials =
+        run(std::string("echo '{\"Version\":1,\"AccessKeyId\":\"A\",\"SecretAccessKey\":\"S\"") +
+            end + "}'");
+    ASSERT_TRUE(credentials.has_value()) << credentials.error().to_string();
+    EXPECT_FALSE(credentials->expires_at);
+  }
 }
 
 TEST_F(ProcessTest, OneThatHangsIsKilled) {

@@ -1,10 +1,14 @@
 #include "appliance/cloud/aws/settings.h"
 
+#include <unistd.h>
+
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <pwd.h>
 
 #include "appliance/cloud/aws/endpoints.h"
+#include "appliance/cloud/aws/profile_values.h"
 #include "tests/support/temp_dir.h"
 
 namespace linesign::aws {
@@ -35,53 +39,149 @@ class SettingsTest : public ::testing::Test {
 
 TEST(ProfileFile, ReadsSectionsCommentsAndNestedBlocks) {
   const ProfileFile file = ProfileFile::parse(
-                               "# comment\n"
-                               "[default]\r\n"
-                               "region = eu-west-1\r\n"
-                               "; another\n"
-                               "[ profile  \"line a\" ]\n"
-                               "Role_ARN=arn:aws:iam::1:role/a=b\n"
-                               "s3 =\n"
-                               "    # inside\n"
-                               "    endpoint_url = http://localhost:1\n"
-                               "    max = 3\n"
-                               "region = us-east-1\n"
-                               "\n"
-                               "[default]\n"
-                               "output = json\n",
-                               "config")
-                               .value();
+      "# comment\n"
+      "[default] ; the appliance\r\n"
+      "region = eu-west-1\r\n"
+      "; another\n"
+      "[profile  \"line a\"]# of line a\n"
+      "Role_ARN=arn:aws:iam::1:role/a=b\n"
+      "s3 =\n"
+      "    # inside\n"
+      "    endpoint_url = http://localhost:1\n"
+      "    max = 3\n"
+      "region: us-east-1\n"
+      "\n"
+      "[indented]\n"
+      "  region = eu-west-2\n"
+      "\toutput = json\n",
+      "config");
   ASSERT_NE(file.find("default"), nullptr);
   EXPECT_EQ(file.find("default")->get("region"), "eu-west-1");
-  EXPECT_EQ(file.find("default")->get("output"), "json");
+  EXPECT_TRUE(file.find("default")->check().has_value());
   const ProfileSection* profile = file.find("profile line a");
   ASSERT_NE(profile, nullptr);
   EXPECT_EQ(profile->get("role_arn"), "arn:aws:iam::1:role/a=b");
   EXPECT_EQ(profile->get("s3", "endpoint_url"), "http://localhost:1");
   EXPECT_EQ(profile->get("s3"), "");
   EXPECT_EQ(profile->get("region"), "us-east-1");
+  EXPECT_EQ(file.find("indented")->get("region"), "eu-west-2");
+  EXPECT_EQ(file.find("indented")->get("output"), "json");
   EXPECT_EQ(file.find("profile other"), nullptr);
+}
+
+TEST(ProfileValues, KnowUtf8ByItsForms) {
+  for (const char* text :
+       {"", "plain", "\xc3\xbc", "\xe2\x82\xac", "\xed\x9f\xbf", "\xf0\x9f\x98\x80"})
+    EXPECT_TRUE(is_utf8(text)) << text;
+  // Latin-1, a lone second byte, too long a form, a surrogate, beyond U+10FFFF, cut off.
+  for (const char* text : {"S\xfc"
+                           "d",
+                           "\x80",
+                           "\xc0\xaf",
+                           "\xe0\x80\xaf",
+                           "\xed\xa0\x80",
+                           "\xf4\x90\x80\x80",
+                           "\xf5\x80\x80\x80",
+                           "\xe2\x82",
+                           "\xe2\x82x",
+                           "\xc3"})
+    EXPECT_FALSE(is_utf8(text)) << text;
+}
+
+TEST(ProfileValues, KnowWhiteSpaceAsPythonDoes) {
+  EXPECT_EQ(strip(" \t\v\f\xc2\xa0\xe3\x80\x80"
+                  "a b\xe2\x80\xaf\x1f "),
+            "a b");
+  EXPECT_EQ(strip("\xc2\xa0 "), "");
+  EXPECT_EQ(strip("\xe2\x80\x8b"
+                  "a"),
+            "\xe2\x80\x8b"
+            "a")
+      << "no width, no white space";
 }
 
 TEST(ProfileFile, KeepsSecretsApart) {
   const ProfileFile file =
-      ProfileFile::parse("[a]\naws_access_key_id = AK\naws_secret_access_key = S+/=\n", "f")
-          .value();
+      ProfileFile::parse("[a]\naws_access_key_id = AK\naws_secret_access_key = S+/=\n", "f");
   EXPECT_EQ(file.find("a")->get("aws_access_key_id"), "AK");
   EXPECT_EQ(file.find("a")->get("aws_secret_access_key"), "");
   EXPECT_EQ(as_text(file.find("a")->secret("aws_secret_access_key").reveal()), "S+/=");
   EXPECT_TRUE(file.find("a")->secret("aws_session_token").empty());
 }
 
+struct BadLine {
+  const char* text;
+  const char* says;
+};
+
 TEST(ProfileFile, NamesTheLineThatIsWrongAndNotWhatStandsThere) {
-  for (const char* text :
-       {"key = secret\n", "[a\n", "[a]\nsecret\n", "[a]\n= secret\n", "[a]\n  secret\n"}) {
-    const auto file = ProfileFile::parse(text, "/x/credentials");
-    ASSERT_FALSE(file.has_value()) << text;
-    EXPECT_EQ(file.error().code(), ErrorCode::AwsSettings);
-    EXPECT_NE(file.error().detail().find("/x/credentials:"), std::string::npos);
-    EXPECT_EQ(file.error().detail().find("secret"), std::string::npos);
+  const BadLine kLines[] = {
+      {"hidden\n", ":2: \"key = value\" is expected"},
+      {"= hidden\n", ":2: \"key = value\" is expected"},
+      {"region = x\nREGION = hidden\n", ":3: region stands in this section twice"},
+      {"s3 =\n  hidden\n", ":2: s3: \"name = value\" is expected in the lines below"},
+      {"note = \xff hidden\n", ":2: this line is not UTF-8"},
+      {"aws_access_key_id =\n", ":2: aws_access_key_id: the value is empty"},
+      {"aws_access_key_id = HIDDEN # new\n",
+       ":2: aws_access_key_id: a comment after a value is part of the value"},
+      {"aws_access_key_id = \"HIDDEN\"\n", "has only letters and digits, without quotes"},
+      {"aws_secret_access_key = hidden ; new\n",
+       ":2: aws_secret_access_key: a comment after a value is part of the value"},
+      {"aws_secret_access_key = se cret\n", "holds a space"},
+      {"aws_session_token = hidden\n  hidden\n", "the indented line below it is part of the value"},
+      {"region = hidden # x\n", ":2: region: a comment after a value"},
+      {"[a]\nregion = eu-west-1\n", ":2: the section stands in line 1 already"}};
+  for (const BadLine& each : kLines) {
+    const ProfileFile file = ProfileFile::parse(std::string("[a]\n") + each.text, "/x/credentials");
+    const auto checked = file.find("a")->check();
+    ASSERT_FALSE(checked.has_value()) << each.text;
+    EXPECT_EQ(checked.error().code(), ErrorCode::AwsSettings);
+    EXPECT_NE(checked.error().detail().find(each.says), std::string::npos)
+        << checked.error().detail();
+    EXPECT_EQ(checked.error().detail().find("/x/credentials:"), 0U);
+    EXPECT_EQ(to_lower(checked.error().detail()).find("hidden"), std::string::npos);
   }
+}
+
+TEST(ProfileFile, ABadLineConcernsItsSectionAlone) {
+  const ProfileFile file = ProfileFile::parse(
+      "nothing above\n[a]\nregion = eu-west-1\n[broken\nregion = us-east-1\n[b]\nbroken\n[a b]\n"
+      "[c]\ncommand = /bin/x # y\n",
+      "f");
+  EXPECT_TRUE(file.check().has_value());
+  EXPECT_TRUE(file.find("a")->check().has_value());
+  EXPECT_EQ(file.find("a")->get("region"), "eu-west-1");
+  EXPECT_FALSE(file.find("b")->check().has_value());
+  EXPECT_TRUE(file.find("c")->check().has_value());
+  EXPECT_EQ(file.find("c")->get("command"), "/bin/x # y");
+}
+
+TEST(ProfileFile, HintsAtWhatMayBeMeant) {
+  const ProfileFile file = ProfileFile::parse(
+      "[ plant ]\n[profile two words]\n[\"quoted\"]\n[open\n[one] # see [2]\n", "f");
+  EXPECT_EQ(file.find("plant"), nullptr);
+  EXPECT_EQ(file.hint("plant").find("f:1: "), 0U);
+  EXPECT_EQ(file.find("profile two words"), nullptr);
+  EXPECT_EQ(file.hint("profile two words").find("f:2: "), 0U);
+  EXPECT_EQ(file.hint("quoted").find("f:3: "), 0U);
+  EXPECT_EQ(file.hint("open"), "f:4: the section does not end with ']'");
+  EXPECT_EQ(file.hint("one").find("f:5: "), 0U);
+  EXPECT_EQ(file.hint("other"), "");
+  EXPECT_EQ(ProfileFile::parse("\xef\xbb\xbf[a]\nregion = x\n", "f").hint("a"),
+            "f:1: the file begins with a byte order mark: save it as UTF-8 without one");
+  EXPECT_FALSE(ProfileFile::parse(std::string("\xff\xfe[\0", 4), "f").check().has_value());
+}
+
+TEST(ProfileFile, DefaultInCapitalsStandsInForWhatIsMissing) {
+  const ProfileFile file = ProfileFile::parse(
+      "[a]\nregion = eu-west-1\n[DEFAULT]\nregion = us-east-1\nrole_arn = arn:r\n"
+      "aws_secret_access_key = S\ns3 =\n  max = 3\n",
+      "f");
+  EXPECT_EQ(file.find("DEFAULT"), nullptr);
+  EXPECT_EQ(file.find("a")->get("region"), "eu-west-1");
+  EXPECT_EQ(file.find("a")->get("role_arn"), "arn:r");
+  EXPECT_EQ(file.find("a")->get("s3", "max"), "3");
+  EXPECT_FALSE(file.find("a")->secret("aws_secret_access_key").empty());
 }
 
 TEST_F(SettingsTest, NothingSetMeansTheBuiltInValues) {
@@ -106,12 +206,79 @@ TEST_F(SettingsTest, TheRegionComesFromTheFirstThatNamesOne) {
   EXPECT_EQ(load({{"AWS_REGION", "eu-west-3"}}, overrides).value().region, "ca-central-1");
 }
 
+TEST_F(SettingsTest, AProfileInTheCredentialsFileCountsBeforeItInTheConfigFile) {
+  write("config", "[profile a]\nregion = eu-south-1\nmax_attempts = 7\n");
+  write("credentials", "[a]\nregion = eu-south-2\nendpoint_url = https://a\n");
+  const Settings settings = load({{"AWS_PROFILE", "a"}}).value();
+  EXPECT_EQ(settings.region, "eu-south-2");
+  EXPECT_EQ(settings.max_attempts, 7);
+  EXPECT_EQ(settings.endpoint_urls.at(Service::Iot), "https://a");
+}
+
 TEST_F(SettingsTest, FilesCanBeElsewhere) {
   write("other", "[default]\nregion = eu-south-1\nmax_attempts = 7\n");
   const Settings settings =
       load({{"AWS_CONFIG_FILE", (home_.path() / ".aws" / "other").string()}}).value();
   EXPECT_EQ(settings.max_attempts, 7);
   EXPECT_EQ(load({{"AWS_CONFIG_FILE", "~/.aws/other"}}).value().region, "eu-south-1");
+  write("others", "[line]\naws_access_key_id = AK\n");
+  const Variables credentials = {{"AWS_SHARED_CREDENTIALS_FILE", "~/.aws/others"},
+                                 {"AWS_PROFILE", "line"}};
+  EXPECT_EQ(load(credentials).value().credentials_file.find("line")->get("aws_access_key_id"),
+            "AK");
+  const auto relative = std::filesystem::relative(home_.path() / ".aws" / "other");
+  ASSERT_TRUE(relative.is_relative());
+  EXPECT_EQ(load({{"AWS_CONFIG_FILE", relative.string()}}).value().region, "eu-south-1");
+}
+
+TEST_F(SettingsTest, WithoutHomeTheUserDatabaseSaysWhereTheFilesAre) {
+  const passwd* const user = ::getpwuid(::getuid());
+  ASSERT_NE(user, nullptr);
+  for (const Variables& variables : {Variables{}, Variables{{"HOME", ""}}}) {
+    const Settings settings = load_settings(Environment(variables), {}).value();
+    EXPECT_EQ(settings.config_path, std::filesystem::path(user->pw_dir) / ".aws/config");
+    EXPECT_EQ(settings.credentials_path, std::filesystem::path(user->pw_dir) / ".aws/credentials");
+  }
+}
+
+TEST_F(SettingsTest, AFileThatCannotBeReadIsNamed) {
+  std::filesystem::create_directories(home_.path() / ".aws" / "credentials");
+  const auto named = load({{"AWS_PROFILE", "plant"}});
+  ASSERT_FALSE(named.has_value());
+  EXPECT_EQ(named.error().code(), ErrorCode::AwsSettings);
+  EXPECT_EQ(named.error().detail(),
+            (home_.path() / ".aws/credentials").string() + ": Is a directory");
+  // Nobody names a profile: what needs none goes on.
+  EXPECT_TRUE(load({}).has_value());
+  EXPECT_FALSE(load({}).value().check_profile("default").has_value());
+}
+
+TEST_F(SettingsTest, ABadLineOfAnotherProfileStopsNobody) {
+  write("config", "[profile other]\nbroken\n[profile plant]\nregion = eu-south-1\n");
+  write("credentials", "[other]\nbroken\n[plant]\naws_access_key_id = AK\n");
+  EXPECT_EQ(load({{"AWS_PROFILE", "plant"}}).value().region, "eu-south-1");
+  const auto other = load({{"AWS_PROFILE", "other"}});
+  ASSERT_FALSE(other.has_value());
+  EXPECT_NE(other.error().detail().find("/credentials:2: "), std::string::npos);
+}
+
+TEST_F(SettingsTest, OfTwoDefaultProfilesTheLaterCounts) {
+  write("config", "[profile default]\nregion = eu-south-1\n[default]\nregion = eu-south-2\n");
+  EXPECT_EQ(load({}).value().region, "eu-south-2");
+  write("config", "[default]\nregion = eu-south-2\n[profile default]\nregion = eu-south-1\n");
+  EXPECT_EQ(load({}).value().region, "eu-south-1");
+}
+
+TEST_F(SettingsTest, TheProfileComesFromTheFirstThatNamesOne) {
+  write("config",
+        "[profile a]\nregion = eu-south-1\n[profile b]\nregion = eu-south-2\n"
+        "[profile c]\nregion = eu-west-1\n");
+  const Variables both = {{"AWS_PROFILE", "b"}, {"AWS_DEFAULT_PROFILE", "c"}};
+  EXPECT_EQ(load({{"AWS_DEFAULT_PROFILE", "c"}}).value().region, "eu-west-1");
+  EXPECT_EQ(load(both).value().region, "eu-south-2");
+  SettingsOverrides overrides;
+  overrides.profile = "a";
+  EXPECT_EQ(load(both, overrides).value().region, "eu-south-1");
 }
 
 TEST_F(SettingsTest, AnUnknownProfileOrAWrongValueIsAnError) {
