@@ -44,8 +44,9 @@ FLOORS = (
           "whoever asks linesignd has neither its ledger nor its event loop"),
     Floor("appliance/cloud/", ("appliance/cloud/", "appliance/admin/api/", "appliance/admin/client/",
                                "appliance/config/", "appliance/records/", "hsm/x509/",
-                               "hsm/signer/settings.h", "protocol/"),
-          "the process with the internet opens no ledger: it asks linesignd"),
+                               "hsm/signer/settings.h", "hsm/pkcs11/uri.h", "protocol/"),
+          "the process with the internet opens no ledger: it asks linesignd; of tokens it knows "
+          "how they are named"),
     Floor("appliance/cli/", ("appliance/admin/api/", "appliance/admin/client/", "appliance/bench/",
                              "appliance/cli/", "appliance/cloud/", "appliance/config/",
                              "appliance/records/", "stations/", "hsm/x509/", "hsm/signer/settings.h",

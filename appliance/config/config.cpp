@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "appliance/cloud/targets/login_files.h"
 #include "appliance/config/address.h"
 #include "protocol/settings/settings_file.h"
 
@@ -163,12 +164,33 @@ Result<Config> read_config(const SettingsFile& settings, const std::filesystem::
   return config;
 }
 
-Result<Config> load_config(const std::filesystem::path& file) {
+namespace {
+
+struct LoadedConfig {
+  SettingsFile settings;
+  Config config;
+};
+
+Result<LoadedConfig> load(const std::filesystem::path& file) {
   std::error_code error;
   const std::filesystem::path absolute = std::filesystem::absolute(file, error).lexically_normal();
   if (error) return fail(ErrorCode::ConfigUnreadable, file.string() + ": " + error.message());
-  LS_TRY(const SettingsFile settings, SettingsFile::load(absolute));
-  return read_config(settings, absolute);
+  LS_TRY(SettingsFile settings, SettingsFile::load(absolute));
+  LS_TRY(Config config, read_config(settings, absolute));
+  return LoadedConfig{std::move(settings), std::move(config)};
+}
+
+}  // namespace
+
+Result<Config> load_config(const std::filesystem::path& file) {
+  LS_TRY(LoadedConfig loaded, load(file));
+  return std::move(loaded.config);
+}
+
+Result<Config> check_config(const std::filesystem::path& file) {
+  LS_TRY(LoadedConfig loaded, load(file));
+  LS_CHECK(check_login_files(loaded.settings.root(), loaded.config.aws));
+  return std::move(loaded.config);
 }
 
 }  // namespace linesign

@@ -57,6 +57,10 @@ struct Config {
 // Errors also when the file holds a key that nobody knows.
 Result<Config> load_config(const std::filesystem::path& file);
 
+// The same, and what can be told of the certificates and keys that it names for AWS: for
+// --check-config, as linesignd has to start without them.
+Result<Config> check_config(const std::filesystem::path& file);
+
 // The same for settings that are loaded already; afterwards `settings` knows every key there is.
 // `file` becomes Config::file. REQUIRES: it is absolute, and `settings` was parsed under this path.
 Result<Config> read_config(const SettingsFile& settings, const std::filesystem::path& file);

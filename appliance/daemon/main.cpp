@@ -31,7 +31,7 @@ std::filesystem::path signer_program() {
 }
 
 int serve(const std::string& file, bool check_only) {
-  auto config = linesign::load_config(file);
+  auto config = check_only ? linesign::check_config(file) : linesign::load_config(file);
   if (!config) return stop(config.error());
   if (check_only) {
     std::cout << file << ": ok\n";

@@ -1,5 +1,7 @@
 #include "hsm/x509/credential_file.h"
 
+#include <sys/stat.h>
+
 #include <openssl/err.h>
 #include <openssl/pem.h>
 
@@ -79,7 +81,22 @@ Result<CertificateFile> load_certificate_file(const std::filesystem::path& pem_f
   return loaded;
 }
 
+bool can_sign_sha256(const EVP_PKEY* key) {
+  const int kind = EVP_PKEY_get_base_id(key);
+  return kind == EVP_PKEY_RSA || kind == EVP_PKEY_EC;
+}
+
+Result<void> check_pair(const EVP_PKEY* key, const EVP_PKEY* public_key) {
+  if (EVP_PKEY_eq(key, public_key) == 1) return {};
+  clear_openssl_errors();
+  return fail(ErrorCode::InputInvalid, "the key does not belong to the certificate");
+}
+
 Result<EvpKey> load_private_key(const std::filesystem::path& pem_file) {
+  struct stat status {};
+  if (::stat(pem_file.c_str(), &status) == 0 && (status.st_mode & S_IROTH) != 0)
+    return unusable(pem_file,
+                    "every user of this machine may read it; chmod 600 and replace the key");
   LS_TRY(const SecretBytes pem, read_secret_file(pem_file, kMaxFileBytes));
   const Bio bio(BIO_new_mem_buf(pem.reveal().data(), static_cast<int>(pem.reveal().size())));
   if (!bio) return fail(openssl_error("reading PEM"));

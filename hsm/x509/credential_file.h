@@ -26,8 +26,13 @@ struct CertificateFile {
 
 Result<CertificateFile> load_certificate_file(const std::filesystem::path& pem_file);
 
-// Not encrypted: nobody is there to type a passphrase.
+// Not encrypted: nobody is there to type a passphrase. InputInvalid also where every user of this
+// machine may read it, as for a PIN file.
 Result<EvpKey> load_private_key(const std::filesystem::path& pem_file);
+
+bool can_sign_sha256(const EVP_PKEY* key);  // RSA or EC
+// InputInvalid: the two do not belong together.
+Result<void> check_pair(const EVP_PKEY* key, const EVP_PKEY* public_key);
 
 // ECDSA: SEQUENCE { r, s } in DER. RSA: PKCS#1 v1.5 with SHA-256. Verified with `public_key` before
 // it is returned: InputInvalid when the two do not belong together.

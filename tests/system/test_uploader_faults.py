@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from support.appliance import (EX_CONFIG, EX_DATA, EX_IO, EX_NOPERM, EX_UNAVAILABLE, MODULE,
-                               limit_file_size, read_only, wait_until, writable)
+                               limit_file_size, program, read_only, wait_until, writable)
 from support.aws.calls import ACCOUNT, OTHER
 from support.aws.certificates import TestCa, key_pem, new_key
 from support.aws.client import Keys
@@ -282,7 +282,7 @@ def test_the_ca_key_never_signs_for_aws(make_plant):
 def test_a_key_in_a_file_signs_for_roles_anywhere(make_plant):
     plant = make_plant({}, ready=False)
     key = new_key()
-    (plant.folder / "uploader.key").write_text(key_pem(key))
+    write_key(plant, key)
     roles = {**roles_anywhere(plant, key, "uploader"), "key": str(plant.folder / "uploader.key")}
     plant.targets[0] |= {"roles_anywhere": roles}
     del plant.targets[0]["profile"]
@@ -291,6 +291,62 @@ def test_a_key_in_a_file_signs_for_roles_anywhere(make_plant):
     plant.issue(3)
     plant.cli("upload")
     check_registered(plant)
+
+
+def write_key(plant, key, mode=0o600):
+    (plant.folder / "uploader.key").write_text(key_pem(key))
+    (plant.folder / "uploader.key").chmod(mode)
+
+
+def check_config(plant, name, expect=0):
+    """What `NAME --check-config` says."""
+    run = subprocess.run([program(name), "--config", str(plant.appliance.config_file),
+                          "--check-config"], env=plant.environment(), capture_output=True, text=True,
+                         timeout=60, check=False)
+    assert run.returncode == expect, run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+def test_a_key_file_that_would_fail_later_is_told_by_check_config(make_plant):
+    plant = make_plant({}, ready=False)
+    key = new_key()
+    write_key(plant, key)
+    roles = {**roles_anywhere(plant, key, "uploader"), "key": str(plant.folder / "uploader.key")}
+    plant.targets[0] |= {"roles_anywhere": roles}
+    del plant.targets[0]["profile"]
+    plant.appliance.configure({"aws.target": plant.targets})
+    for name in ("linesignd", "linesign-uploader"):
+        assert "ok" in check_config(plant, name)
+    for wrong, mode, says in ((key, 0o644, "every user of this machine may read it"),
+                              (new_key(), 0o600, "the key does not belong to the certificate"),
+                              (new_key("RSA-2048"), 0o600, "does not belong to the certificate")):
+        write_key(plant, wrong, mode)
+        for name in ("linesignd", "linesign-uploader"):
+            said = check_config(plant, name, EX_CONFIG)
+            assert re.search(r"linesign\.toml:\d+: aws\.target\.roles_anywhere\.key: ", said), said
+            assert says in said
+    said = plant.cli("preflight", expect=EX_NOPERM)
+    assert "uploader.key: the key does not belong to the certificate" in said
+
+
+def test_a_profile_that_would_fail_later_is_told_by_the_uploaders_check_config(make_plant):
+    plant = make_plant({}, ready=False)
+    assert "ok" in check_config(plant, "linesign-uploader")
+    config = plant.folder / "config"
+    config.write_text(config.read_text() + f"role_arn = arn:aws:iam::{ACCOUNT}:role/narrow\n" +
+                      "[profile broken]\nno key\n")
+    plant.targets[0] |= {"profile": "account1"}
+    plant.appliance.configure({"aws.target": plant.targets})
+    said = check_config(plant, "linesign-uploader", EX_CONFIG)
+    assert "plant0: " in said and "nothing says whose keys assume the role" in said
+    assert "nothing says whose keys assume the role" in plant.cli("preflight", expect=EX_CONFIG)
+    plant.targets[0] |= {"profile": "broken"}
+    plant.appliance.configure({"aws.target": plant.targets})
+    said = check_config(plant, "linesign-uploader", EX_CONFIG)
+    assert re.search(r"/config:\d+: \"key = value\" is expected", said), said
+    plant.targets[0] |= {"profile": "account0"}
+    plant.appliance.configure({"aws.target": plant.targets})
+    assert "ok" in check_config(plant, "linesign-uploader")
 
 
 def test_a_target_that_cannot_begin_holds_up_no_other(make_plant):

@@ -40,7 +40,8 @@ class Reader final {
     const std::string value = to_lower(text(variable, key));
     if (value.empty() || value == "false") return false;
     if (value == "true") return true;
-    return fail(ErrorCode::AwsSettings, fmt::format("{}: true or false is expected", variable));
+    return fail(ErrorCode::AwsSettings,
+                fmt::format("{}: true or false is expected", place_of(variable, key)));
   }
 
   Result<int> number(std::string_view variable,
@@ -52,11 +53,18 @@ class Reader final {
     int parsed = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
     if (error != std::errc{} || end != value.data() + value.size() || parsed < 1 || parsed > most)
-      return fail(ErrorCode::AwsSettings, fmt::format("{}: 1 to {} is expected", variable, most));
+      return fail(ErrorCode::AwsSettings,
+                  fmt::format("{}: 1 to {} is expected", place_of(variable, key), most));
     return parsed;
   }
 
  private:
+  // Where a value that text() gives stands.
+  std::string place_of(std::string_view variable, std::string_view key) const {
+    if (!settings_.environment.get(variable).empty()) return std::string(variable);
+    return fmt::format("profile {}, {}", settings_.profile, key);
+  }
+
   const Settings& settings_;
 };
 

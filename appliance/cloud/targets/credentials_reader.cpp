@@ -1,5 +1,8 @@
 // Where a target's AWS credentials come from: names and places, never a secret.
+#include <fmt/format.h>
+
 #include "appliance/cloud/targets/target_reader.h"
+#include "hsm/pkcs11/uri.h"
 
 namespace linesign {
 namespace {
@@ -10,9 +13,26 @@ using std::chrono::minutes;
 
 constexpr std::string_view kUriStart = "pkcs11:";
 
+// What a token would refuse is told before one is asked.
+Result<void> check_key_uri(const SettingsTable& table, const std::string& text) {
+  const auto uri = parse_pkcs11_uri(text);
+  if (!uri.has_value())
+    return fail(table.error_at("key", ErrorCode::ConfigRange, uri.error().detail()));
+  const bool names_token = !uri->token.empty() || !uri->serial.empty();
+  const bool names_key = !uri->object.empty() || !uri->id.empty();
+  if (names_token && names_key) return {};
+  return fail(
+      table.error_at("key",
+                     ErrorCode::ConfigRange,
+                     fmt::format("the URI names no {}: expected token or serial, and object "
+                                 "or id, as in pkcs11:token=uploader;object=aws",
+                                 names_token ? "key" : "token")));
+}
+
 Result<void> read_key(const SettingsTable& table, RolesAnywhereConfig& roles) {
   LS_TRY(const std::string key, table.text("key", ""));
   if (key.starts_with(kUriStart)) {
+    LS_CHECK(check_key_uri(table, key));
     roles.key_uri = key;
   } else if (!key.empty()) {
     LS_TRY(roles.key_file, table.path("key", ""));
@@ -26,11 +46,13 @@ Result<void> read_key(const SettingsTable& table, RolesAnywhereConfig& roles) {
 
 // Absent: none of its keys is set.
 Result<std::optional<RolesAnywhereConfig>> read_roles_anywhere(const SettingsTable& table,
+                                                               std::string_view region,
                                                                std::string_view account) {
   RolesAnywhereConfig roles;
-  LS_TRY(roles.trust_anchor_arn, read_arn(table, "trust_anchor_arn", "rolesanywhere", ""));
-  LS_TRY(roles.profile_arn, read_arn(table, "profile_arn", "rolesanywhere", ""));
-  LS_TRY(roles.role_arn, read_arn(table, "role_arn", "iam", account));
+  LS_TRY(roles.trust_anchor_arn,
+         read_arn(table, "trust_anchor_arn", kTrustAnchorArnRule, region, ""));
+  LS_TRY(roles.profile_arn, read_arn(table, "profile_arn", kLoginProfileArnRule, region, ""));
+  LS_TRY(roles.role_arn, read_arn(table, "role_arn", kRoleArnRule, region, account));
   LS_TRY(roles.certificate, table.path("certificate", ""));
   LS_CHECK(read_key(table, roles));
   LS_TRY(roles.session_name, read_name(table, "session_name", kSessionNameRule));
@@ -61,7 +83,8 @@ Result<std::optional<RolesAnywhereConfig>> read_roles_anywhere(const SettingsTab
 Result<CredentialsConfig> read_credentials(const SettingsTable& table, const TargetConfig& target) {
   CredentialsConfig credentials;
   LS_TRY(credentials.profile, table.text("profile", ""));
-  LS_TRY(credentials.assume_role_arn, read_arn(table, "assume_role_arn", "iam", target.account));
+  LS_TRY(credentials.assume_role_arn,
+         read_arn(table, "assume_role_arn", kRoleArnRule, target.region, target.account));
   LS_TRY(credentials.external_id, read_name(table, "external_id", kExternalIdRule));
   LS_TRY(credentials.role_session_name,
          read_name(table, "role_session_name", kSessionNameRule, credentials.role_session_name));
@@ -73,7 +96,7 @@ Result<CredentialsConfig> read_credentials(const SettingsTable& table, const Tar
   const std::string_view account =
       credentials.assume_role_arn.empty() ? std::string_view(target.account) : "";
   LS_TRY(const SettingsTable roles, table.table("roles_anywhere"));
-  LS_TRY(credentials.roles_anywhere, read_roles_anywhere(roles, account));
+  LS_TRY(credentials.roles_anywhere, read_roles_anywhere(roles, target.region, account));
   if (!credentials.external_id.empty() && credentials.assume_role_arn.empty())
     return fail(table.error_at(
         "external_id", ErrorCode::ConfigConflict, "belongs to assume_role_arn, which is not set"));

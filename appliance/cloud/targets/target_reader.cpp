@@ -120,10 +120,11 @@ Result<void> read_ways(const SettingsTable& table, TargetConfig& target) {
   LS_TRY(target.template_file, table.path("template_file", ""));
   LS_TRY(target.bucket, read_name(table, "bucket", kBucketRule));
   LS_TRY(target.prefix, read_name(table, "prefix", kObjectKeyRule, target.prefix));
-  LS_TRY(target.role_arn_bulk, read_arn(table, "role_arn_bulk", "iam", target.account));
+  LS_TRY(target.role_arn_bulk,
+         read_arn(table, "role_arn_bulk", kRoleArnRule, target.region, target.account));
   LS_TRY(target.template_name, read_name(table, "template_name", kTemplateNameRule));
   LS_TRY(target.registration_role_arn,
-         read_arn(table, "registration_role_arn", "iam", target.account));
+         read_arn(table, "registration_role_arn", kRoleArnRule, target.region, target.account));
   LS_TRY(target.export_dir, table.path("export_dir", ""));
   return {};
 }
@@ -224,13 +225,26 @@ Result<std::string> read_name(const SettingsTable& table,
 
 Result<std::string> read_arn(const SettingsTable& table,
                              std::string_view key,
-                             std::string_view service,
+                             const ArnRule& rule,
+                             std::string_view region,
                              std::string_view account) {
   LS_TRY(std::string arn, table.text(key, ""));
   if (arn.empty()) return arn;
-  if (!is_arn(arn, service))
+  const std::string start = arn_start(rule, region);
+  if (!is_arn(arn, rule))
     return fail(table.error_at(
-        key, ErrorCode::ConfigRange, fmt::format("expected an ARN arn:aws:{}:...", service)));
+        key,
+        ErrorCode::ConfigRange,
+        fmt::format("expected an ARN {}{}:{}...",
+                    start,
+                    rule.service == "iam" ? ":ACCOUNT" : fmt::format("{}:ACCOUNT", region),
+                    rule.resource)));
+  if (!arn.starts_with(start))
+    return fail(table.error_at(
+        key,
+        ErrorCode::ConfigConflict,
+        fmt::format(
+            "region {} lies in another partition: expected {}..., found {}", region, start, arn)));
   if (!account.empty() && account_of_arn(arn) != account)
     return fail(table.error_at(
         key, ErrorCode::ConfigConflict, fmt::format("does not lie in account {}", account)));

@@ -22,10 +22,12 @@ Result<std::string> read_name(const SettingsTable& table,
                               std::string_view key,
                               const TextRule& rule,
                               std::string_view fallback = "");
-// An ARN of this service, or empty. `account`: where it must lie; empty: anywhere.
+// An ARN of this rule in the partition of the target's region, or empty. `account`: where it must
+// lie; empty: anywhere.
 Result<std::string> read_arn(const SettingsTable& table,
                              std::string_view key,
-                             std::string_view service,
+                             const ArnRule& rule,
+                             std::string_view region,
                              std::string_view account);
 
 }  // namespace linesign

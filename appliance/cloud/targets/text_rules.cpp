@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "appliance/cloud/aws/partitions.h"
+
 namespace linesign {
 namespace {
 
@@ -57,6 +59,10 @@ const TextRule kSessionNameRule = {2, 64, "_+=,.@-", "2 to 64 of A-Z a-z 0-9 _ +
 const TextRule kExternalIdRule = {
     2, 1224, "_+=,.@:/-", "2 to 1224 of A-Z a-z 0-9 _ + = , . @ : / -"};
 
+const ArnRule kRoleArnRule = {"iam", "role/"};
+const ArnRule kTrustAnchorArnRule = {"rolesanywhere", "trust-anchor/"};
+const ArnRule kLoginProfileArnRule = {"rolesanywhere", "profile/"};
+
 bool fits(const TextRule& rule, std::string_view text) {
   return text.size() >= rule.min && text.size() <= rule.max && has_only(rule, text);
 }
@@ -79,14 +85,22 @@ bool is_region(std::string_view text) {
          std::all_of(words.begin(), words.end(), [](char c) { return is_lower(c) || c == '-'; });
 }
 
-bool is_arn(std::string_view text, std::string_view service) {
+bool is_arn(std::string_view text, const ArnRule& rule) {
   const bool is_sized = text.size() >= kMinArnBytes && text.size() <= kMaxArnBytes;
   const bool is_printable =
       std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 0x7f; });
   const std::string_view account = account_of_arn(text);
-  return is_sized && is_printable && part_of(text, 0) == "arn" &&
-         part_of(text, 1).starts_with("aws") && part_of(text, 2) == service &&
-         (account.empty() || is_account_number(account)) && !part_of(text, 5).empty();
+  const std::string_view resource = part_of(text, 5);
+  // IAM is the same in all regions of a partition.
+  const bool is_placed = (rule.service == "iam") == region_of_arn(text).empty();
+  return is_sized && is_printable && is_placed && part_of(text, 0) == "arn" &&
+         part_of(text, 1).starts_with("aws") && part_of(text, 2) == rule.service &&
+         (account.empty() || is_account_number(account)) && resource.starts_with(rule.resource) &&
+         resource.size() > rule.resource.size();
+}
+
+std::string arn_start(const ArnRule& rule, std::string_view region) {
+  return fmt::format("arn:{}:{}:", aws::partition_of(region), rule.service);
 }
 
 std::string_view account_of_arn(std::string_view arn) { return part_of(arn, 4); }

@@ -34,8 +34,20 @@ bool fits(const TextRule& rule, std::string_view text);
 bool is_account_number(std::string_view text);  // 12 digits
 bool is_region(std::string_view text);          // "eu-central-1", "us-gov-west-1"
 
-// "arn:aws:iam::123456789012:role/x": partition, service and account or nothing, in this form.
-bool is_arn(std::string_view text, std::string_view service);
+// What an ARN of a target names.
+struct ArnRule {
+  std::string_view service;
+  std::string_view resource;  // how its last part begins
+};
+
+extern const ArnRule kRoleArnRule;         // arn:aws:iam::123456789012:role/x
+extern const ArnRule kTrustAnchorArnRule;  // of Roles Anywhere, in a region, like the next
+extern const ArnRule kLoginProfileArnRule;
+
+// Of this form; an account may be missing.
+bool is_arn(std::string_view text, const ArnRule& rule);
+// How an ARN of this rule begins where it serves a region: "arn:aws-cn:iam:".
+std::string arn_start(const ArnRule& rule, std::string_view region);
 // The account in an ARN; empty where it has none.
 std::string_view account_of_arn(std::string_view arn);
 // The region in an ARN; empty where it has none.

@@ -31,6 +31,7 @@ struct Arguments {
   std::string config = "/etc/linesign/linesign.toml";
   linesign::UploaderCommand command;
   bool reads_proof = false;
+  bool check_only = false;
 };
 
 // What the service says of its work: parked devices at once, because somebody must look; what is
@@ -140,8 +141,10 @@ linesign::Result<std::string> read_proof() {
 }
 
 int run(Arguments& arguments) {
-  const auto config = linesign::load_config(arguments.config);
+  const auto config = arguments.check_only ? linesign::check_config(arguments.config)
+                                           : linesign::load_config(arguments.config);
   if (!config) return stop(config.error());
+  if (arguments.check_only) arguments.command.what = What::CheckConfig;
   const linesign::Log log({});
   spdlog::set_level(spdlog::level::from_str(config->daemon.log_level));
   if (arguments.reads_proof) {
@@ -170,6 +173,7 @@ int run(Arguments& arguments) {
   const auto exit_code = linesign::run_uploader(*config, around, arguments.command);
   if (!exit_code) return stop(exit_code.error());
   if (is_service) spdlog::info("linesign-uploader stopped");
+  if (arguments.check_only && *exit_code == 0) std::cout << arguments.config << ": ok\n";
   if (const auto printed = linesign::finish_standard_output(); !printed.has_value())
     return stop(printed.error());
   return *exit_code;
@@ -190,6 +194,9 @@ int main(int argc, char** argv) {
   app.add_option("--config", arguments.config, "Configuration file of the appliance")
       ->capture_default_str()
       ->type_name("FILE");
+  app.add_flag("--check-config",
+               arguments.check_only,
+               "Check the configuration and each target's credentials, without calling AWS");
   app.set_version_flag("--version", std::string(linesign::kSoftware));
   add_commands(app, arguments);
   try {

@@ -131,7 +131,8 @@ class Program final {
 
   // Each target, whatever became of the others; the first that is not well decides.
   Result<int> each_target(const UploaderCommand& command) {
-    if (setups_.empty()) return fail(ErrorCode::CloudTargetUnknown, "no [[aws.target]] at all");
+    if (setups_.empty() && command.what != What::CheckConfig)
+      return fail(ErrorCode::CloudTargetUnknown, "no [[aws.target]] at all");
     std::optional<Error> failure;
     int exit_code = 0;
     for (TargetSetup& setup : setups_) {
@@ -184,6 +185,7 @@ class Program final {
   }
 
   Result<int> run_one(TargetSetup& setup, const UploaderCommand& command) {
+    if (command.what == What::CheckConfig && setup.way == WayKind::File) return 0;
     LS_CHECK(check_against_ledger(setup, command.what));
     if (command.what == What::Preflight && setup.way == WayKind::File) {
       LS_CHECK(check_export_dir(setup.file.export_dir));
@@ -204,6 +206,8 @@ class Program final {
     if (!command.ca.empty())
       LS_CHECK(choose_ca(outbox_, command.ca, command.what == What::RegisterCa, setup.ca));
     switch (command.what) {
+      case What::CheckConfig:
+        return 0;
       case What::RegistrationCode:
         return print_registration_code(account);
       case What::RegisterCa:

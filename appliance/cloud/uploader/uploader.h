@@ -32,6 +32,7 @@ struct UploaderCommand {
     DeactivateCa,
     DeleteCa,
     Reconcile,
+    CheckConfig,  // of each target's credentials and files; AWS is not called
   };
   What what = What::Serve;
   std::vector<std::string> targets;  // none: all

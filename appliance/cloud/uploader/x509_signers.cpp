@@ -12,7 +12,8 @@ namespace {
 constexpr std::chrono::seconds kSignLimit(30);  // a token may have to be loaded
 
 tl::unexpected<Error> unusable(const Error& error) {
-  return fail(ErrorCode::AwsCredentialsFailed, "Roles Anywhere: " + error.to_string());
+  const std::string why = error.detail().empty() ? error.to_string() : error.detail();
+  return fail(ErrorCode::AwsCredentialsFailed, "Roles Anywhere: " + why);
 }
 
 // What both have: whose key it is.
@@ -83,6 +84,8 @@ Result<std::shared_ptr<aws::X509Signer>> open_key_file(const std::filesystem::pa
   if (!owner.has_value()) return unusable(owner.error());
   auto loaded = load_private_key(key);
   if (!loaded.has_value()) return unusable(loaded.error());
+  if (const auto pair = check_pair(loaded->get(), owner->public_key.get()); !pair.has_value())
+    return unusable(pair.error().with_context(key.string()));
   return std::make_shared<KeyFileSigner>(std::move(*owner), std::move(*loaded));
 }
 

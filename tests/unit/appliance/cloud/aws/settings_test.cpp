@@ -292,6 +292,13 @@ TEST_F(SettingsTest, AnUnknownProfileOrAWrongValueIsAnError) {
     ASSERT_FALSE(settings.has_value()) << variables.begin()->first;
     EXPECT_EQ(settings.error().code(), ErrorCode::AwsSettings);
   }
+  EXPECT_EQ(load({{"AWS_MAX_ATTEMPTS", "0"}}).error().detail(),
+            "AWS_MAX_ATTEMPTS: 1 to 20 is expected");
+  write("config", "[profile a]\nmax_attempts = 0\n[profile b]\nuse_fips_endpoint = yes\n");
+  EXPECT_EQ(load({{"AWS_PROFILE", "a"}}).error().detail(),
+            "profile a, max_attempts: 1 to 20 is expected");
+  EXPECT_EQ(load({{"AWS_PROFILE", "b"}}).error().detail(),
+            "profile b, use_fips_endpoint: true or false is expected");
 }
 
 TEST_F(SettingsTest, ReadsProxiesAndTheBundle) {

@@ -169,6 +169,27 @@ constexpr const char* kRolesAnywhere =
     "role_arn = \"arn:aws:iam::123456789012:role/linesign\"\n"
     "certificate = \"uploader.pem\"\n";
 
+std::string with_key(const std::string& key) {
+  return std::string(kRolesAnywhere) + "key = \"" + key + "\"\n";
+}
+
+TEST(TargetConfig, ReadsArnsOfThePartitionOfTheRegion) {
+  std::string text = target("direct", std::string(kRolesAnywhere) + "key = \"key.pem\"\n");
+  const auto replace = [&text](const std::string& old, const std::string& with) {
+    for (size_t at = 0; (at = text.find(old, at)) != std::string::npos; at += with.size())
+      text.replace(at, old.size(), with);
+  };
+  replace("eu-central-1", "cn-north-1");
+  const auto wrong = read(text);
+  ASSERT_FALSE(wrong.has_value());
+  EXPECT_THAT(wrong.error().detail(),
+              HasSubstr(":8: aws.target.roles_anywhere.trust_anchor_arn: region cn-north-1 lies in "
+                        "another partition: expected arn:aws-cn:rolesanywhere:..."));
+  replace("arn:aws:", "arn:aws-cn:");
+  const auto config = read(text);
+  ASSERT_TRUE(config.has_value()) << config.error().to_string();
+}
+
 TEST(TargetConfig, ReadsRolesAnywhereWithAKeyInATokenOrInAFile) {
   const auto token = read(target("direct",
                                  std::string(kRolesAnywhere) +
@@ -404,7 +425,16 @@ INSTANTIATE_TEST_SUITE_P(
         BadTarget{"RoleThatIsNone",
                   target("bulk", "role_arn_bulk = \"bulk\"\n"),
                   ErrorCode::ConfigRange,
-                  ":7: aws.target.role_arn_bulk: expected an ARN arn:aws:iam:..."},
+                  ":7: aws.target.role_arn_bulk: expected an ARN arn:aws:iam::ACCOUNT:role/..."},
+        BadTarget{"RoleThatIsAUser",
+                  target("jit", "registration_role_arn = \"arn:aws:iam::123456789012:user/x\"\n"),
+                  ErrorCode::ConfigRange,
+                  ":7: aws.target.registration_role_arn: expected an ARN arn:aws:iam::ACCOUNT:"},
+        BadTarget{"RoleOfAnotherPartition",
+                  target("direct", "assume_role_arn = \"arn:aws-cn:iam::123456789012:role/b\"\n"),
+                  ErrorCode::ConfigConflict,
+                  ":7: aws.target.assume_role_arn: region eu-central-1 lies in another partition: "
+                  "expected arn:aws:iam:..., found arn:aws-cn:iam::123456789012:role/b"},
         BadTarget{"Bucket",
                   target("bulk", "bucket = \"my_bucket\"\n"),
                   ErrorCode::ConfigRange,
@@ -471,6 +501,35 @@ INSTANTIATE_TEST_SUITE_P(
                   target("direct", kRolesAnywhere),
                   ErrorCode::ConfigMissing,
                   ":7: aws.target.roles_anywhere.key: required beside the other keys"},
+        BadTarget{"KeyUriWithoutAKey",
+                  target("direct", with_key("pkcs11:token=uploader")),
+                  ErrorCode::ConfigRange,
+                  ":12: aws.target.roles_anywhere.key: the URI names no key: expected token or "
+                  "serial, and object or id, as in pkcs11:token=uploader;object=aws"},
+        BadTarget{"KeyUriWithoutAToken",
+                  target("direct", with_key("pkcs11:object=aws")),
+                  ErrorCode::ConfigRange,
+                  ":12: aws.target.roles_anywhere.key: the URI names no token"},
+        BadTarget{"KeyUriThatIsNone",
+                  target("direct", with_key("pkcs11:token uploader")),
+                  ErrorCode::ConfigRange,
+                  ":12: aws.target.roles_anywhere.key: pkcs11 URI: 'token uploader' is not "
+                  "name=value"},
+        BadTarget{"KeyUriWithAnUnknownAttribute",
+                  target("direct", with_key("pkcs11:token=uploader;objekt=aws")),
+                  ErrorCode::ConfigRange,
+                  ":12: aws.target.roles_anywhere.key: pkcs11 URI: 'objekt' is not supported"},
+        BadTarget{"KeyUriWithThePin",
+                  target("direct", with_key("pkcs11:token=u;object=aws?pin-value=1234")),
+                  ErrorCode::ConfigRange,
+                  ":12: aws.target.roles_anywhere.key: pkcs11 URI: pin-value is not taken"},
+        BadTarget{"ProfileAsTrustAnchor",
+                  target("direct",
+                         "[aws.target.roles_anywhere]\ntrust_anchor_arn = "
+                         "\"arn:aws:rolesanywhere:eu-central-1:123456789012:profile/p\"\n"),
+                  ErrorCode::ConfigRange,
+                  ":8: aws.target.roles_anywhere.trust_anchor_arn: expected an ARN "
+                  "arn:aws:rolesanywhere:eu-central-1:ACCOUNT:trust-anchor/..."},
         BadTarget{"RolesAnywhereBesideAProfile",
                   target("direct",
                          std::string("profile = \"p\"\n") + kRolesAnywhere + "key = \"k.pem\"\n"),

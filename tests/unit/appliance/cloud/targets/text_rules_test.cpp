@@ -33,19 +33,31 @@ TEST(TextRules, KnowAccountsByTheirDigits) {
 }
 
 TEST(TextRules, KnowArnsByTheirParts) {
-  EXPECT_TRUE(is_arn("arn:aws:iam::123456789012:role/bulk", "iam"));
-  EXPECT_TRUE(is_arn("arn:aws-cn:iam::123456789012:role/a:b", "iam"));
-  EXPECT_TRUE(is_arn("arn:aws:rolesanywhere:eu-central-1:123456789012:profile/x", "rolesanywhere"));
+  EXPECT_TRUE(is_arn("arn:aws:iam::123456789012:role/bulk", kRoleArnRule));
+  EXPECT_TRUE(is_arn("arn:aws-cn:iam::123456789012:role/service-role/a:b", kRoleArnRule));
+  EXPECT_TRUE(
+      is_arn("arn:aws:rolesanywhere:eu-central-1:123456789012:profile/x", kLoginProfileArnRule));
+  EXPECT_TRUE(is_arn("arn:aws:rolesanywhere:eu-central-1:123456789012:trust-anchor/x",
+                     kTrustAnchorArnRule));
+  EXPECT_FALSE(
+      is_arn("arn:aws:rolesanywhere:eu-central-1:123456789012:profile/x", kTrustAnchorArnRule));
+  EXPECT_FALSE(is_arn("arn:aws:rolesanywhere::123456789012:profile/x", kLoginProfileArnRule));
   for (const std::string& arn : {std::string(""),
                                  std::string("role/bulk-registration"),
                                  std::string("arn:aws:sts::123456789012:role/x"),
                                  std::string("arn:aws:iam::12345:role/bulk"),
                                  std::string("arn:aws:iam::123456789012:"),
                                  std::string("arn:aws:iam::123456789012"),
+                                 std::string("arn:aws:iam::123456789012:role/"),
+                                 std::string("arn:aws:iam::123456789012:user/x"),
+                                 std::string("arn:aws:iam:eu-central-1:123456789012:role/x"),
                                  std::string("arn:other:iam::123456789012:role/x"),
                                  std::string("arn:aws:iam::123456789012:role/a b"),
-                                 "arn:aws:iam::123456789012:" + std::string(2048, 'x')})
-    EXPECT_FALSE(is_arn(arn, "iam")) << arn;
+                                 "arn:aws:iam::123456789012:role/" + std::string(2048, 'x')})
+    EXPECT_FALSE(is_arn(arn, kRoleArnRule)) << arn;
+  EXPECT_EQ(arn_start(kRoleArnRule, "eu-central-1"), "arn:aws:iam:");
+  EXPECT_EQ(arn_start(kRoleArnRule, "cn-north-1"), "arn:aws-cn:iam:");
+  EXPECT_EQ(arn_start(kTrustAnchorArnRule, "us-gov-west-1"), "arn:aws-us-gov:rolesanywhere:");
   constexpr std::string_view kArn = "arn:aws:rolesanywhere:eu-central-1:123456789012:profile/x";
   EXPECT_EQ(account_of_arn(kArn), "123456789012");
   EXPECT_EQ(region_of_arn(kArn), "eu-central-1");

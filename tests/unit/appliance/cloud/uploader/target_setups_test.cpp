@@ -1,5 +1,7 @@
 #include "appliance/cloud/uploader/target_setups.h"
 
+#include <sys/stat.h>
+
 #include <fstream>
 
 #include <gmock/gmock.h>
@@ -143,9 +145,24 @@ TEST_F(TargetSetupsTest, AFileThatIsNoCertificateOrNoKeyIsRefused) {
   write("holder.pem", "no");
   EXPECT_FALSE(open_key_file(folder_.path() / "holder.pem", folder_.path() / "gone").has_value());
   write("holder.pem", ca_.pem());
+  const auto open = open_key_file(folder_.path() / "holder.pem", folder_.path() / "holder.pem");
+  ASSERT_FALSE(open.has_value());
+  EXPECT_THAT(open.error().detail(), HasSubstr("every user of this machine may read it"));
+  ::chmod((folder_.path() / "holder.pem").c_str(), 0600);
   const auto signer = open_key_file(folder_.path() / "holder.pem", folder_.path() / "holder.pem");
   ASSERT_FALSE(signer.has_value());
   EXPECT_THAT(signer.error().detail(), HasSubstr("no private key"));
+}
+
+TEST_F(TargetSetupsTest, AKeyOfAnotherCertificateIsToldBeforeItSigns) {
+  write("holder.pem", ca_.pem());
+  write("key.pem", test::private_key_pem(test::make_key(KeyType::EcP256).get()));
+  ::chmod((folder_.path() / "key.pem").c_str(), 0600);
+  const auto signer = open_key_file(folder_.path() / "holder.pem", folder_.path() / "key.pem");
+  ASSERT_FALSE(signer.has_value());
+  EXPECT_EQ(signer.error().code(), ErrorCode::AwsCredentialsFailed);
+  EXPECT_THAT(signer.error().detail(),
+              HasSubstr("key.pem: the key does not belong to the certificate"));
 }
 
 TEST(CredentialFileTest, AKeyOfAnotherCertificateDoesNotSign) {
