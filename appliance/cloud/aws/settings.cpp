@@ -108,15 +108,15 @@ Result<std::string> find_endpoint_url(const Settings& settings,
                                       bool ignores_configured,
                                       Service service) {
   const auto given = overrides.endpoint_urls.find(service);
-  const std::string ours = first_of(
+  std::string ours = first_of(
       {given != overrides.endpoint_urls.end() ? given->second : "", overrides.endpoint_url});
   if (!ours.empty() || ignores_configured) return ours;
   const Environment& environment = settings.environment;
-  const std::string from_environment =
+  std::string from_environment =
       first_of({environment.get(variable_name(service)), environment.get("AWS_ENDPOINT_URL")});
   if (!from_environment.empty()) return from_environment;
   const std::string services = settings.value(settings.profile, "services");
-  const std::string for_all = settings.value(settings.profile, "endpoint_url");
+  std::string for_all = settings.value(settings.profile, "endpoint_url");
   if (services.empty()) return for_all;
   const ProfileSection* section = settings.config_file.find("services " + services);
   if (section == nullptr)

@@ -5,6 +5,7 @@
 #ifndef LINESIGN_APPLIANCE_CLOUD_TARGETS_TEXT_RULES_H_
 #define LINESIGN_APPLIANCE_CLOUD_TARGETS_TEXT_RULES_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
