@@ -109,17 +109,21 @@ Result<bool> CsvReader::read_row(Row& row, char separator) {
   size_t bytes = 0;
   for (char each = 0; in_.get(each);) {
     if (++bytes > kMaxReportLine) return too_long();
+    const auto quoted = each == '"' ? read_quoted(row.back(), bytes) : Result<void>();
+    if (!quoted.has_value()) return fail(quoted.error());
+    if (each == '"') continue;
     const bool is_line_end = each == '\n' || each == '\r';
-    if (each == '"') {
-      LS_CHECK(read_quoted(row.back(), bytes));
-    } else if (each != separator && !is_line_end) {
+    if (each != separator && !is_line_end) {
       row.back() += each;
-    } else {
-      trim(row.back());
-      if (is_line_end) end_line(each);
-      if (is_line_end) return true;
-      row.emplace_back();
+      continue;
     }
+    trim(row.back());
+    if (!is_line_end) {
+      row.emplace_back();
+      continue;
+    }
+    end_line(each);
+    return true;
   }
   trim(row.back());
   return bytes > 0;
