@@ -38,10 +38,26 @@ std::vector<CloudTarget> take_moved(CloudPlan& plan, const std::vector<CloudTarg
   return moved;
 }
 
+void set_rules(DeviceIdRules& rules, const std::vector<CloudTargetStatus>& targets) {
+  for (const CloudTargetStatus& each : targets)
+    for (const CloudFeedStatus& feed : each.feeds)
+      rules.set(feed.order_id, each.target.name, each.is_configured && feed.is_active);
+}
+
+// Before the answer: who was told that an order goes to a target may rely on it.
+void CloudDesk::renew_rules(Reply<void> reply) {
+  status([this, reply = std::move(reply)](const Result<std::vector<CloudTargetStatus>>& targets) {
+    if (targets.has_value()) set_rules(rules_, *targets);
+    reply(targets.has_value() ? Result<void>() : fail(targets.error()));
+  });
+}
+
 void CloudDesk::set_plan(CloudPlan plan, Reply<void> reply) {
   ledger_.write<void>([plan = std::move(plan), now = clock_.now()](
                           Ledger& ledger) { return ledger.cloud().set_plan(plan, now); },
-                      std::move(reply));
+                      [this, reply = std::move(reply)](const Result<void>& done) {
+                        done.has_value() ? renew_rules(reply) : reply(done);
+                      });
 }
 
 void CloudDesk::set_feed(CloudFeedRequest request, Reply<void> reply) {
@@ -49,7 +65,9 @@ void CloudDesk::set_feed(CloudFeedRequest request, Reply<void> reply) {
       [request = std::move(request), now = clock_.now()](Ledger& ledger) {
         return ledger.cloud().set_feed(request.feed, request.is_active, now);
       },
-      std::move(reply));
+      [this, reply = std::move(reply)](const Result<void>& done) {
+        done.has_value() ? renew_rules(reply) : reply(done);
+      });
 }
 
 void CloudDesk::claim(CloudClaimRequest request, Reply<std::vector<CloudItem>> reply) {
@@ -71,6 +89,7 @@ void CloudDesk::book(CloudBookRequest request, Reply<CloudBooked> reply) {
 void CloudDesk::release(CloudReleaseRequest request, Reply<uint64_t> reply) {
   ledger_.write<uint64_t>(
       [request = std::move(request), now = clock_.now()](Ledger& ledger) {
+        if (request.number) return ledger.cloud().release_one(request.target, *request.number, now);
         return ledger.cloud().release(request.target, request.code, request.limit, now);
       },
       std::move(reply));

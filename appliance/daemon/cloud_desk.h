@@ -9,6 +9,7 @@
 
 #include "appliance/admin/api/cloud_service.h"
 #include "appliance/cloud/targets/target_config.h"
+#include "appliance/cloud/targets/thing_name_rule.h"
 #include "appliance/ledger/group_commit.h"
 #include "appliance/ledger/ledger_cloud.h"
 #include "protocol/base/clock.h"
@@ -22,10 +23,14 @@ CloudPlan plan_of(const AwsConfig& config);
 // nothing may count as registered in an account that it never reached.
 std::vector<CloudTarget> take_moved(CloudPlan& plan, const std::vector<CloudTargetStatus>& known);
 
+// Which orders go where now.
+void set_rules(DeviceIdRules& rules, const std::vector<CloudTargetStatus>& targets);
+
 class CloudDesk final : public CloudService {
  public:
-  // Borrowed; both outlive this object.
-  CloudDesk(const Clock& clock, GroupCommit& ledger) : clock_(clock), ledger_(ledger) {}
+  // Borrowed; all outlive this object. The rules follow what is decided about orders and targets.
+  CloudDesk(const Clock& clock, GroupCommit& ledger, DeviceIdRules& rules)
+      : clock_(clock), ledger_(ledger), rules_(rules) {}
 
   void set_plan(CloudPlan plan, Reply<void> reply) override;
   void set_feed(CloudFeedRequest request, Reply<void> reply) override;
@@ -44,8 +49,11 @@ class CloudDesk final : public CloudService {
   void cas(Reply<std::vector<LedgerCa>> reply) override;
 
  private:
+  void renew_rules(Reply<void> reply);
+
   const Clock& clock_;
   GroupCommit& ledger_;
+  DeviceIdRules& rules_;
 };
 
 }  // namespace linesign

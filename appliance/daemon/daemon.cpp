@@ -36,6 +36,7 @@ struct LedgerStart {
   std::vector<RecordedIntent> open_intents;
   std::vector<StationRecord> stations;
   LedgerSummary summary;
+  std::vector<CloudTargetStatus> targets;
 };
 
 // Production does not depend on the cloud: a plan that cannot be is told and left out.
@@ -69,6 +70,8 @@ Result<LedgerStart> open_ledger(const Config& config,
   LS_TRY(start.open_intents, start.ledger->open_intents());
   LS_TRY(start.stations, start.ledger->stations());
   LS_TRY(start.summary, start.ledger->summary());
+  if (auto targets = start.ledger->cloud().status(); targets.has_value())
+    start.targets = std::move(*targets);
   return start;
 }
 
@@ -136,6 +139,7 @@ class Daemon::Implementation final {
                   .on_change = [this] { on_signers_changed(); },
                   .on_trouble = [this](const Error& error) { on_signer_trouble(error); },
                   .on_pace = [this](const PaceNews& news) { log_pace(news); }}),
+        device_ids_(config_.aws.targets),
         issuance_(
             *loop_,
             clock_,
@@ -145,7 +149,10 @@ class Daemon::Implementation final {
             {.max_in_flight = config_.issuance.max_in_flight},
             [this](std::shared_ptr<const RecordedIntent> intent,
                    int64_t station_id,
-                   Priority priority) { signers_.sign(std::move(intent), station_id, priority); }),
+                   Priority priority) { signers_.sign(std::move(intent), station_id, priority); },
+            [this](std::string_view order, std::string_view device_id) {
+              return device_ids_.check(order, device_id);
+            }),
         environment_(*loop_,
                      clock_,
                      health_,
@@ -162,6 +169,7 @@ class Daemon::Implementation final {
               config_.stations.certificate_validity),
         signer_grace_(loop_->make_timer([this] { judge_signers(); })),
         drain_timer_(loop_->make_timer([this] { drain_step(); })) {
+    set_rules(device_ids_, ledger.targets);
     environment_.start();
     health_.set(Cause::Signers, Error(ErrorCode::HsmUnavailable, "the signers are starting"));
     signer_grace_->start(kSignerGrace);
@@ -188,7 +196,8 @@ class Daemon::Implementation final {
                             .registry = registry_,
                             .listener = *listener_,
                             .station_ca = *station_ca_,
-                            .ca = ca_},
+                            .ca = ca_,
+                            .device_ids = device_ids_},
         OperatorDesk::Settings{.advertise = advertised_address(config_.stations, listener_->port()),
                                .token_lifetime = config_.stations.token_lifetime});
     LS_TRY(admin_, AdminServer::start(*loop_, *operator_desk_, {.socket = config_.admin.socket}));
@@ -309,6 +318,7 @@ class Daemon::Implementation final {
   StationRegistry registry_;
   std::unique_ptr<GroupCommit> ledger_;
   SignerPool signers_;
+  DeviceIdRules device_ids_;
   Issuance issuance_;
   EnvironmentWatch environment_;
   StationDesk desk_;

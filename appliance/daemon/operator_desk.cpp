@@ -30,7 +30,7 @@ Result<LedgerView> look_at(Ledger& ledger) {
 OperatorDesk::OperatorDesk(Parts parts, Settings settings)
     : parts_(parts),
       settings_(std::move(settings)),
-      cloud_(parts.clock, parts.ledger),
+      cloud_(parts.clock, parts.ledger, parts.device_ids),
       started_at_(parts.clock.now()) {}
 
 void OperatorDesk::status(std::function<void(Result<ApplianceStatus>)> reply) {

@@ -34,6 +34,7 @@ class OperatorDesk final : public AdminService {
     Listener& listener;
     const StationCa& station_ca;
     const CaCertificate& ca;
+    DeviceIdRules& device_ids;
   };
   struct Settings {
     std::string advertise;  // host:port for join tokens

@@ -39,6 +39,7 @@ struct Issuance::Submission {
   CertificateReply reply;
   SteadyTime received_at;
   uint64_t generation = 0;
+  std::optional<Error> objection;
 
   NewIntent intent() const {
     return {.station_id = station.id,
@@ -51,7 +52,8 @@ struct Issuance::Submission {
             .profile_hash = profile_hash,
             .issued_at = issued_at,
             .tbs = tbs,
-            .csr = csr};
+            .csr = csr,
+            .objection = objection ? &*objection : nullptr};
   }
 };
 
@@ -61,13 +63,15 @@ Issuance::Issuance(EventLoop& loop,
                    GroupCommit& ledger,
                    CertificateBuilder builder,
                    IssuanceLimits limits,
-                   Sign sign)
+                   Sign sign,
+                   CheckDeviceId check_device_id)
     : clock_(clock),
       health_(health),
       ledger_(ledger),
       builder_(std::move(builder)),
       admission_(clock, limits.max_in_flight),
       sign_(std::move(sign)),
+      check_device_id_(std::move(check_device_id)),
       sweeper_(loop.make_timer([this] { sweep(); })) {
   sweeper_->start(kSweepPeriod);
 }
@@ -131,6 +135,10 @@ Result<std::shared_ptr<Issuance::Submission>> Issuance::prepare(const StationIde
   submission->csr = to_bytes(call.csr_der);
   submission->received_at = clock_.steady();
   submission->generation = generation_;
+  if (check_device_id_) {
+    const auto allowed = check_device_id_(call.order_id, call.device_id);
+    if (!allowed.has_value()) submission->objection = allowed.error();
+  }
   return submission;
 }
 

@@ -46,6 +46,8 @@ struct NewIntent {
   UnixTime issued_at{};
   ByteView tbs;
   ByteView csr;  // kept until the intent has an end
+  // Why nothing new may be recorded; what was promised before is kept. Borrowed; null: it may.
+  const Error* objection = nullptr;
 };
 
 // A durable intent that has no end yet. Only the ledger makes one; SignerPool signs nothing else.

@@ -134,10 +134,12 @@ Result<IntentOutcome> Ledger::Implementation::record_intent(const NewIntent& int
   if (!profile_id.has_value())
     return fail(ErrorCode::Internal, "unknown profile " + to_hex(intent.profile_hash));
   const bool is_closed = order->state != OrderState::Open;
-  if (is_closed || (order->quantity.has_value() && order->reserved >= *order->quantity)) {
+  if (is_closed || intent.objection != nullptr ||
+      (order->quantity.has_value() && order->reserved >= *order->quantity)) {
     // Nothing new, but what was promised before is kept.
     LS_TRY(auto known, find_request(intent, order->id));
     if (known.has_value()) return std::move(*known);
+    if (intent.objection != nullptr) return fail(*intent.objection);
     return fail(is_closed ? ErrorCode::OrderClosed : ErrorCode::OrderExhausted,
                 std::string(intent.order_id));
   }

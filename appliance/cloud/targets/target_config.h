@@ -23,6 +23,8 @@ namespace linesign {
 
 enum class TargetWay : uint8_t { Direct, Bulk, Jit, File };
 enum class CaMode : uint8_t { SniOnly, Default };
+// A thing that is there and that this appliance did not make.
+enum class ExistingThings : uint8_t { Refuse, Adopt };
 
 // A key that signs for IAM Roles Anywhere, and its certificate.
 struct RolesAnywhereConfig {
@@ -59,6 +61,10 @@ struct TargetConfig {
   CaMode mode = CaMode::SniOnly;
   TargetWay way = TargetWay::Direct;
   bool is_active = true;  // what device certificates are when they are registered
+
+  // Every thing's name begins with it; empty: anything.
+  std::string thing_name_prefix;
+  ExistingThings existing_things = ExistingThings::Refuse;
 
   // Direct.
   bool register_without_ca = false;

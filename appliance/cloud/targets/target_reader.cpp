@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "appliance/cloud/targets/thing_name_rule.h"
+
 namespace linesign {
 namespace {
 
@@ -16,6 +18,7 @@ constexpr int64_t kMaxChunkLines = 1'000'000;
 constexpr int64_t kMaxMinLines = 500;  // what one look at the outbox shows
 constexpr std::array<std::string_view, 2> kStatuses = {"ACTIVE", "INACTIVE"};
 constexpr size_t kActive = 0;
+constexpr std::array<std::string_view, 2> kExistingThings = {"refuse", "adopt"};
 
 bool contains(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -80,6 +83,9 @@ Result<void> read_thing(const SettingsTable& table, TargetConfig& target) {
                                ErrorCode::ConfigRange,
                                "expected {device_id}, {serial} or {certificate_id} in it, so that "
                                "no two devices are one thing"));
+  LS_TRY(target.thing_name_prefix, read_name(table, "thing_name_prefix", kThingNameRule));
+  LS_TRY(const size_t existing, table.choice("existing_things", kExistingThings, 0));
+  target.existing_things = static_cast<ExistingThings>(existing);
   LS_TRY(target.thing_type, read_name(table, "thing_type", kThingNameRule));
   LS_TRY(target.attributes, table.text_map("attributes"));
   LS_TRY(target.policy, read_name(table, "policy", kPolicyNameRule));
@@ -180,8 +186,19 @@ Result<void> check_jit(const SettingsTable& table, const TargetConfig& target) {
   return {};
 }
 
+Result<void> check_prefix(const SettingsTable& table, const TargetConfig& target) {
+  if (target.thing_name_prefix.empty()) return {};
+  const auto name = thing_name_of(target);
+  const auto fault =
+      name ? find_prefix_fault(*name, target.thing_name_prefix)
+           : std::optional<std::string>("no parameter ThingName says how things are called");
+  if (!fault.has_value()) return {};
+  return fail(table.error_at("thing_name_prefix", ErrorCode::ConfigConflict, *fault));
+}
+
 // What goes together with what; each key alone is right.
 Result<void> check_together(const SettingsTable& table, const TargetConfig& target) {
+  LS_CHECK(check_prefix(table, target));
   if (target.register_without_ca && target.way != TargetWay::Direct)
     return fail(table.error_at("register_without_ca",
                                ErrorCode::ConfigConflict,

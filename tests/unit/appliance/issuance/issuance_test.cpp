@@ -73,6 +73,10 @@ class IssuanceTest : public testing::Test {
           } else {
             waiting_.push_back(intent);
           }
+        },
+        [this](std::string_view, std::string_view device) -> Result<void> {
+          if (device != not_allowed_) return {};
+          return fail(ErrorCode::DeviceIdNotAllowed, "target production-eu");
         });
     issuance_->recover(std::move(*open_intents));
   }
@@ -158,6 +162,7 @@ class IssuanceTest : public testing::Test {
   std::unique_ptr<Health> health_;
   std::unique_ptr<Issuance> issuance_;
   bool sign_at_once_ = true;
+  std::string not_allowed_;  // a device id that a target does not take
   int sign_orders_ = 0;
   std::vector<std::shared_ptr<const RecordedIntent>> waiting_;
   EvpKey key_ = test::make_key(KeyType::EcP256);
@@ -201,6 +206,18 @@ TEST_F(IssuanceTest, KeepsTheBytesWhenTheProfileChangesLater) {
   shorter.validity = std::chrono::days(30);
   open(shorter);
   EXPECT_EQ(answer_to(1, "device-1", csr_).certificate, first.certificate);
+}
+
+TEST_F(IssuanceTest, RefusesADeviceIdThatATargetDoesNotTakeAndKeepsWhatWasPromised) {
+  const Answer before = answer_to(1, "device-1", csr_);
+  not_allowed_ = "device-1";
+  EXPECT_EQ(answer_to(1, "device-1", csr_).certificate, before.certificate);
+  EXPECT_FALSE(before.error.has_value());
+  not_allowed_ = "device-2";
+  const Bytes other = test::make_csr(other_key_.get(), "device-2");
+  EXPECT_EQ(answer_to(2, "device-2", other).error, ErrorCode::DeviceIdNotAllowed);
+  EXPECT_EQ(sign_orders_, 1);
+  EXPECT_TRUE(issuance_->is_idle());
 }
 
 TEST_F(IssuanceTest, RefusesOtherBytesUnderTheSameRequestId) {

@@ -59,6 +59,8 @@ TEST(TargetConfig, FillsInEveryDefault) {
   EXPECT_FALSE(found->register_without_ca);
   EXPECT_FALSE(found->send_ca_certificate);
   EXPECT_EQ(found->thing_name, "{device_id}");
+  EXPECT_EQ(found->thing_name_prefix, "");
+  EXPECT_EQ(found->existing_things, ExistingThings::Refuse);
   EXPECT_EQ(found->thing_type + found->policy + found->thing_group, "");
   EXPECT_THAT(found->attributes, IsEmpty());
   EXPECT_THAT(found->parameters,
@@ -94,6 +96,8 @@ TEST(TargetConfig, ReadsEveryKeyOfADirectTarget) {
              "register_without_ca = true\n"
              "send_ca_certificate = true\n"
              "thing_name = \"plant-{device_id}\"\n"
+             "thing_name_prefix = \"plant-\"\n"
+             "existing_things = \"adopt\"\n"
              "thing_type = \"sensor\"\n"
              "attributes = {order = \"{order}\", serial = \"{serial}\", a = \"\", b = \"x[1]\"}\n"
              "policy = \"device\"\n"
@@ -115,6 +119,8 @@ TEST(TargetConfig, ReadsEveryKeyOfADirectTarget) {
   EXPECT_TRUE(found.register_without_ca);
   EXPECT_TRUE(found.send_ca_certificate);
   EXPECT_EQ(found.thing_name, "plant-{device_id}");
+  EXPECT_EQ(found.thing_name_prefix, "plant-");
+  EXPECT_EQ(found.existing_things, ExistingThings::Adopt);
   EXPECT_EQ(found.thing_type, "sensor");
   EXPECT_EQ(found.attributes.size(), 4U);
   EXPECT_EQ(found.policy, "device");
@@ -359,6 +365,15 @@ INSTANTIATE_TEST_SUITE_P(
                   target("direct", "thing_name = \"sensor-{order}\"\n"),
                   ErrorCode::ConfigRange,
                   ":7: aws.target.thing_name: expected {device_id}, {serial} or {certificate_id}"},
+        BadTarget{"ThingNameAgainstItsPrefix",
+                  target("direct",
+                         "thing_name = \"line8-{device_id}\"\nthing_name_prefix = \"line7-\"\n"),
+                  ErrorCode::ConfigConflict,
+                  ":8: aws.target.thing_name_prefix: no thing called \"line8-{device_id}\" begins"},
+        BadTarget{"ExistingThings",
+                  target("direct", "existing_things = \"take\"\n"),
+                  ErrorCode::ConfigRange,
+                  ":7: aws.target.existing_things: "},
         BadTarget{"ThingNameWithSpace",
                   target("direct", "thing_name = \"a {device_id}\"\n"),
                   ErrorCode::ConfigRange,
