@@ -1,6 +1,7 @@
 #include "hsm/x509/certificate_facts.h"
 
 #include <array>
+#include <ctime>
 
 #include <openssl/objects.h>
 #include <openssl/pem.h>
@@ -37,11 +38,34 @@ std::string key_name(const EVP_PKEY* key) {
          std::to_string(EVP_PKEY_get_bits(key));
 }
 
+X509Certificate decode(ByteView der) {
+  const unsigned char* raw = der.data();
+  return X509Certificate(d2i_X509(nullptr, &raw, static_cast<long>(der.size())));
+}
+
+std::string common_name_of(const X509_NAME* name) {
+  int last = -1;
+  for (int at = -1; (at = X509_NAME_get_index_by_NID(name, NID_commonName, at)) >= 0;) last = at;
+  if (last < 0) return {};
+  unsigned char* raw = nullptr;
+  const int size =
+      ASN1_STRING_to_UTF8(&raw, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, last)));
+  if (size < 0) return {};
+  std::string text(raw, raw + size);
+  OPENSSL_free(raw);
+  return text;
+}
+
+UnixTime time_of(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
+  return UnixTime(std::chrono::seconds(::timegm(&parts)));
+}
+
 }  // namespace
 
 Result<CertificateFacts> read_certificate_facts(ByteView der) {
-  const unsigned char* raw = der.data();
-  const X509Certificate certificate(d2i_X509(nullptr, &raw, static_cast<long>(der.size())));
+  const X509Certificate certificate = decode(der);
   if (!certificate) return fail(openssl_error("certificate"));
   CertificateFacts facts;
   facts.subject = encoded<i2d_X509_NAME>(X509_get_subject_name(certificate.get()));
@@ -50,8 +74,21 @@ Result<CertificateFacts> read_certificate_facts(ByteView der) {
   facts.signed_with = algorithm == nullptr ? "unknown" : algorithm;
   facts.key = key_name(X509_get0_pubkey(certificate.get()));
   facts.subject_text = name_text(X509_get_subject_name(certificate.get()));
+  facts.common_name = common_name_of(X509_get_subject_name(certificate.get()));
+  facts.not_before = time_of(X509_get0_notBefore(certificate.get()));
   clear_openssl_errors();
   return facts;
+}
+
+bool is_issued_by(ByteView der, ByteView issuer_der) {
+  const X509Certificate certificate = decode(der);
+  const X509Certificate issuer = decode(issuer_der);
+  const bool is_issued = certificate && issuer &&
+                         X509_NAME_cmp(X509_get_issuer_name(certificate.get()),
+                                       X509_get_subject_name(issuer.get())) == 0 &&
+                         X509_verify(certificate.get(), X509_get0_pubkey(issuer.get())) == 1;
+  clear_openssl_errors();
+  return is_issued;
 }
 
 std::vector<Bytes> parse_certificates(std::string_view pem) {

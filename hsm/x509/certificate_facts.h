@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "protocol/base/bytes.h"
+#include "protocol/base/clock.h"
 #include "protocol/base/result.h"
 
 namespace linesign {
@@ -20,9 +21,14 @@ struct CertificateFacts {
   std::string signed_with;   // OpenSSL's short name: "ecdsa-with-SHA256", "RSA-SHA256"
   std::string key;           // "P-256", "RSA-2048", or another algorithm's name and bits
   std::string subject_text;  // RFC 2253, for people
+  std::string common_name;   // UTF-8, the last one; empty: none
+  UnixTime not_before{};     // 1970 where it cannot be read
 };
 
 Result<CertificateFacts> read_certificate_facts(ByteView der);
+
+// `issuer` (DER) names itself as this certificate's issuer, and its key made the signature.
+bool is_issued_by(ByteView der, ByteView issuer_der);
 
 // All certificates in a PEM text, DER; none: an empty list.
 std::vector<Bytes> parse_certificates(std::string_view pem);

@@ -64,10 +64,14 @@ class IotClient final {
   // Same name and same form: no error. Same name and another form: AwsExists.
   Result<ThingDescription> create_thing(const Thing& thing);
   Result<ThingDescription> describe_thing(const std::string& name);
+  // Its type becomes this one; attributes are added or replaced, others stay.
+  Result<void> update_thing(const Thing& thing);
   // `exclusive`: the certificate may belong to this thing only.
   Result<void> attach_thing_principal(const std::string& thing,
                                       const std::string& certificate_arn,
                                       bool exclusive);
+  // Takes effect a little later.
+  Result<void> detach_thing_principal(const std::string& thing, const std::string& certificate_arn);
   Result<Page<std::string>> list_thing_principals(const std::string& thing,
                                                   const std::string& next = {});
   // To a certificate's or a thing group's ARN.

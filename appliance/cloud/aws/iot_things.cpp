@@ -43,6 +43,26 @@ Result<void> IotClient::attach_thing_principal(const std::string& thing,
   return order(call);
 }
 
+Result<void> IotClient::update_thing(const Thing& thing) {
+  Call call = new_call("UpdateThing", "PATCH", {"things", thing.name});
+  JsonObject body;
+  body.set("thingTypeName", thing.type);
+  if (!thing.attributes.empty()) {
+    JsonObject payload;
+    payload.set("attributes", thing.attributes).set("merge", true);
+    body.set("attributePayload", payload);
+  }
+  set_json(call, body);
+  return order(call);
+}
+
+Result<void> IotClient::detach_thing_principal(const std::string& thing,
+                                               const std::string& certificate_arn) {
+  Call call = new_call("DetachThingPrincipal", "DELETE", {"things", thing, "principals"});
+  call.headers = {{"x-amzn-principal", certificate_arn}};
+  return order(call);
+}
+
 Result<Page<std::string>> IotClient::list_thing_principals(const std::string& thing,
                                                            const std::string& next) {
   Call call = new_call("ListThingPrincipals", "GET", {"things", thing, "principals"});

@@ -58,6 +58,14 @@ bool is_region(std::string_view text) {
   });
 }
 
+// S3 says AccessDenied of a link whose time is over, whatever the credentials may do.
+Error explain_expired(const Error& error, const std::optional<ServiceError>& said) {
+  const bool is_expired = error.code() == ErrorCode::AwsDenied && said &&
+                          said->message.find("Request has expired") != std::string::npos;
+  return is_expired ? Error(ErrorCode::AwsUnavailable, error.detail() + ": ask for a new link")
+                    : error;
+}
+
 Call object_call(std::string operation, std::string method, const S3Location& at) {
   Call call;
   call.operation = std::move(operation);
@@ -163,7 +171,8 @@ Result<uint64_t> S3Client::download(const std::string& presigned_url,
   call.max_answer_bytes = max_bytes;
   FileSink sink(file);
   call.sink = [&sink](std::string_view piece) { return sink.take(piece); };
-  LS_CHECK(anonymous_.call(call));
+  const auto done = anonymous_.call(call);
+  if (!done.has_value()) return fail(explain_expired(done.error(), anonymous_.service_error()));
   return sink.finish();
 }
 

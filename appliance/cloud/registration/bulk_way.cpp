@@ -125,6 +125,7 @@ Result<WayStep> BulkWay::plan(const BulkTask& task) {
   LS_CHECK(write_manifest(task, written, step));
   if (written.lines == 0) {
     files_.remove(task.id);
+    if (step.parked == 0 && foreign_) return fail(*foreign_);
     return step;
   }
   // Before the upload: an object of this key with other lines than now is then known as ours.
@@ -149,6 +150,7 @@ Result<void> BulkWay::write_manifest(const BulkTask& task,
                                      WayStep& step) {
   ManifestFile file(files_.manifest(task.id));
   facts_ = {};
+  foreign_.reset();
   uint64_t after = 0;
   for (;;) {
     LS_TRY(const std::vector<CloudItem> items, outbox_.task_items(task.id, after, kMaxCloudItems));
@@ -162,11 +164,27 @@ Result<void> BulkWay::write_manifest(const BulkTask& task,
   return {};
 }
 
-// A device whose line cannot be made is parked and leaves the task. Gives the number of these.
+CloudBooking BulkWay::book_foreign(const CloudItem& item, const Error& error) {
+  if (error.code() == ErrorCode::DeviceIdNotAllowed) return parked(item, error);
+  foreign_ = error.with_context("device " + item.device_id);
+  if (auto failed = setbacks_.add({parked(item, error), std::nullopt})) return std::move(*failed);
+  CloudBooking waits;
+  waits.issuance_id = item.issuance_id;
+  waits.attempts = item.attempts;
+  return waits;
+}
+
+// A device whose line cannot be made, or whose thing is not ours, leaves the task. Gives the number
+// of those that are failed.
 Result<uint64_t> BulkWay::write_lines(const std::vector<CloudItem>& items, ManifestFile& file) {
   std::vector<CloudBooking> poison;
+  LS_TRY(const ForeignThings foreign, find_foreign(session_, plan_.things, items));
   for (const CloudItem& item : items) {
     if (item.state != RegistrationState::InTask) continue;
+    if (const auto found = foreign.find(item.issuance_id); found != foreign.end()) {
+      poison.push_back(book_foreign(item, found->second));
+      continue;
+    }
     const auto line = device_line(plan_.parameters, item);
     if (!line.has_value()) {
       poison.push_back(parked(item, line.error()));
@@ -175,7 +193,9 @@ Result<uint64_t> BulkWay::write_lines(const std::vector<CloudItem>& items, Manif
     LS_CHECK(file.add(*line));
   }
   if (!poison.empty()) LS_CHECK(outbox_.book(target_, poison));
-  return poison.size();
+  return static_cast<uint64_t>(std::count_if(poison.begin(), poison.end(), [](const auto& each) {
+    return each.state == RegistrationState::Parked;
+  }));
 }
 
 Result<WayStep> BulkWay::start(const BulkTask& task) {
@@ -282,24 +302,29 @@ Result<WayStep> BulkWay::book(const BulkTask& task) {
   return step;
 }
 
+// In the order of the manifest, in which AWS works: a line that is registered came after the
+// refused ones above it.
 Result<WayStep> BulkWay::book_lines(const BulkReports& reports) {
   WayStep step;
   std::vector<CloudBooking> bookings;
-  std::optional<Error> may_pass;
+  std::optional<Error> aside;
+  const auto take = [&](CloudBooking booking) {
+    if (booking.state == RegistrationState::Registered) ++step.registered;
+    if (booking.state == RegistrationState::Parked) ++step.parked;
+    bookings.push_back(std::move(booking));
+  };
   for (const auto& [id, outcome] : reports.outcomes()) {
-    if (outcome.booking.state == RegistrationState::Registered) ++step.registered;
-    if (outcome.booking.state == RegistrationState::Parked) ++step.parked;
-    if (!outcome.hold) {
-      bookings.push_back(outcome.booking);
+    const CloudBooking& booking = outcome.booking;
+    if (!outcome.hold && booking.state == RegistrationState::Registered) {
+      for (CloudBooking& each : setbacks_.got_through(id, setbacks_.now(), 0))
+        take(std::move(each));
+      take(booking);
       continue;
     }
-    may_pass = outcome.hold;
-    if (may_be_alone(*outcome.hold)) setbacks_.add(outcome);
-  }
-  for (CloudBooking& each :
-       reports.has_registered() ? setbacks_.settle() : setbacks_.settle_refused()) {
-    if (each.state == RegistrationState::Parked) ++step.parked;
-    bookings.push_back(std::move(each));
+    aside =
+        outcome.hold ? *outcome.hold : Error(static_cast<ErrorCode>(booking.code), booking.reason);
+    if (outcome.hold && !may_be_alone(*outcome.hold)) continue;
+    if (auto failed = setbacks_.add(outcome)) take(std::move(*failed));
   }
   for (size_t at = 0; at < bookings.size(); at += kMaxCloudItems) {
     const size_t end = std::min<size_t>(bookings.size(), at + kMaxCloudItems);
@@ -308,7 +333,7 @@ Result<WayStep> BulkWay::book_lines(const BulkReports& reports) {
                            bookings.begin() + static_cast<ptrdiff_t>(end)}));
   }
   // Nobody got on: the next task begins later and later.
-  if (step.registered == 0 && step.parked == 0) step.hold = std::move(may_pass);
+  if (step.registered == 0 && step.parked == 0) step.hold = std::move(aside);
   return step;
 }
 

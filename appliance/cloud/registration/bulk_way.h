@@ -28,6 +28,7 @@
 #include "appliance/cloud/registration/bulk_files.h"
 #include "appliance/cloud/registration/bulk_object.h"
 #include "appliance/cloud/registration/bulk_report.h"
+#include "appliance/cloud/registration/bulk_things.h"
 #include "appliance/cloud/registration/outbox.h"
 #include "appliance/cloud/registration/setbacks.h"
 #include "appliance/cloud/registration/way.h"
@@ -47,6 +48,7 @@ struct BulkPlan {
   uint32_t min_lines = 1;
   std::chrono::seconds max_wait{0};
   std::filesystem::path work_dir;
+  BulkThingsPlan things;
 };
 
 class BulkWay final : public Way {
@@ -86,6 +88,8 @@ class BulkWay final : public Way {
 
   Result<void> write_manifest(const BulkTask& task, WrittenManifest& written, WayStep& step);
   Result<uint64_t> write_lines(const std::vector<CloudItem>& items, ManifestFile& file);
+  // Failed, or back among those that wait.
+  CloudBooking book_foreign(const CloudItem& item, const Error& error);
   // The AWS id of the task with this manifest; empty: there is none.
   Result<std::string> find_started(const BulkTask& task, aws::IotClient& iot);
   Result<WayStep> without_task(const BulkTask& task, const Error& error);
@@ -104,6 +108,7 @@ class BulkWay final : public Way {
   const BulkPlan plan_;
   const BulkFiles files_;
   Setbacks setbacks_;
+  std::optional<Error> foreign_;    // of the manifest that was written last
   std::vector<std::string> notes_;  // for the step that is under way
   UnixTime last_end_{};             // of a task that got devices on
   bool is_swept_ = false;

@@ -5,7 +5,7 @@
 #include "appliance/cloud/aws/endpoints.h"
 #include "appliance/cloud/registration/ca_registrar.h"
 #include "appliance/cloud/registration/verdict.h"
-#include "appliance/cloud/targets/text_rules.h"
+#include "appliance/cloud/targets/thing_name_rule.h"
 #include "protocol/base/bytes.h"
 
 namespace linesign {
@@ -66,18 +66,16 @@ Result<DirectRegistrar::Device> DirectRegistrar::prepare(const CloudItem& item) 
   device.ca_id = issuer_id(item);
   device.steps = item.steps;
   device.committed_at = item.committed_at;
-  LS_TRY(device.thing, fill_in(plan_.thing_name, device.fields));
+  LS_TRY(device.claim.thing, fill_in(plan_.thing_name, device.fields));
   // Before the certificate, which would be there alone, and active.
-  if (!fits(kThingNameRule, device.thing))
-    return fail(ErrorCode::ConfigRange,
-                fmt::format("thing_name makes '{}' of this device: {} are allowed",
-                            device.thing,
-                            kThingNameRule.words));
-  device.certificate_arn = fmt::format("arn:{}:iot:{}:{}:cert/{}",
-                                       aws::partition_of(plan_.region),
-                                       plan_.region,
-                                       plan_.account,
-                                       device.fields.certificate_id);
+  LS_CHECK(check_thing_name(device.claim.thing, plan_.thing_name_prefix));
+  device.claim.certificate_der = item.certificate_der;
+  device.claim.issuers = plan_.issuers;
+  device.claim.certificate_arn = fmt::format("arn:{}:iot:{}:{}:cert/{}",
+                                             aws::partition_of(plan_.region),
+                                             plan_.region,
+                                             plan_.account,
+                                             device.fields.certificate_id);
   return device;
 }
 
@@ -102,12 +100,12 @@ Result<void> DirectRegistrar::add_certificate(Device& device) {
                 fmt::format("AWS names the certificate {}, its DER form hashes to {}",
                             answer->id,
                             device.fields.certificate_id));
-  if (!answer->arn.empty() && answer->arn != device.certificate_arn)
+  if (!answer->arn.empty() && answer->arn != device.claim.certificate_arn)
     return fail(ErrorCode::AwsSettings,
                 fmt::format("the certificate became {}, expected {}: are these the credentials of "
                             "another account?",
                             answer->arn,
-                            device.certificate_arn));
+                            device.claim.certificate_arn));
   if (answer->existed) LS_CHECK(set_status(device));
   device.steps |= kStepCertificate;
   return {};
@@ -136,28 +134,45 @@ Result<void> DirectRegistrar::set_status(const Device& device) {
 
 Result<void> DirectRegistrar::add_thing(Device& device) {
   aws::Thing thing;
-  thing.name = device.thing;
+  thing.name = device.claim.thing;
   thing.type = plan_.thing_type;
   LS_TRY(thing.attributes, fill_in(plan_.attributes, device.fields));
-  LS_CHECK(client_.create_thing(thing));
+  const auto created = client_.create_thing(thing);
+  if (!created.has_value() && created.error().code() != ErrorCode::AwsExists)
+    return fail(created.error());
+  if (!created.has_value()) LS_CHECK(change_thing(device, thing));
   device.steps |= kStepThing;
   return {};
 }
 
+Result<void> DirectRegistrar::change_thing(const Device& device, const aws::Thing& thing) {
+  if (plan_.existing_things == ExistingThings::Refuse) {
+    LS_TRY(const ThingPrincipals principals, find_principals(client_, device.claim));
+    LS_CHECK(check_ours(principals, device.claim));
+  }
+  return client_.update_thing(thing);
+}
+
+// Also a thing that was made a moment ago: AWS says the same of one that was there in this form.
 Result<void> DirectRegistrar::add_principal(Device& device) {
-  LS_CHECK(client_.attach_thing_principal(device.thing, device.certificate_arn, true));
+  LS_TRY(const ThingPrincipals principals, find_principals(client_, device.claim));
+  if (plan_.existing_things == ExistingThings::Refuse)
+    LS_CHECK(check_not_foreign(principals, device.claim));
+  LS_CHECK(client_.attach_thing_principal(device.claim.thing, device.claim.certificate_arn, true));
+  for (const aws::CertificateSummary& former : principals.former)
+    LS_CHECK(retire(client_, device.claim.thing, former));
   device.steps |= kStepPrincipal;
   return {};
 }
 
 Result<void> DirectRegistrar::add_policy(Device& device) {
-  LS_CHECK(client_.attach_policy(plan_.policy, device.certificate_arn));
+  LS_CHECK(client_.attach_policy(plan_.policy, device.claim.certificate_arn));
   device.steps |= kStepPolicy;
   return {};
 }
 
 Result<void> DirectRegistrar::add_to_group(Device& device) {
-  LS_CHECK(client_.add_thing_to_group(device.thing, plan_.thing_group));
+  LS_CHECK(client_.add_thing_to_group(device.claim.thing, plan_.thing_group));
   device.steps |= kStepThingGroup;
   return {};
 }

@@ -3,7 +3,9 @@
 //   certificate -> thing -> certificate to thing -> policy to certificate, thing to group
 //
 // Each step that is done is remembered in `steps` and not called for again; each may be repeated.
-// The certificate's id is computed here and compared with what AWS says.
+// The certificate's id is computed here and compared with what AWS says. A thing that somebody else
+// made is left alone (AwsThingForeign) unless the plan adopts it; one that this device had before
+// gets the new attributes, and its former certificate is retired (thing_principals.h).
 //
 // Threads  one registrar per thread; the plan is shared as const and outlives it
 // Source   AWS IoT API Reference; docs/aws.md
@@ -15,7 +17,9 @@
 
 #include "appliance/cloud/aws/iot_client.h"
 #include "appliance/cloud/manifest/device_fields.h"
+#include "appliance/cloud/registration/thing_principals.h"
 #include "appliance/cloud/registration/verdict.h"
+#include "appliance/cloud/targets/target_config.h"
 
 namespace linesign {
 
@@ -24,8 +28,11 @@ struct DirectPlan {
   std::string region;
   bool without_ca = false;
   aws::CertificateStatus status = aws::CertificateStatus::Active;
-  bool send_ca = false;  // the CA with each certificate: where CAs share a subject
+  bool send_ca = false;        // the CA with each certificate: where CAs share a subject
+  std::vector<Bytes> issuers;  // DER; of the CAs whose certificates are this appliance's
+  ExistingThings existing_things = ExistingThings::Refuse;
   std::string thing_name = "{device_id}";
+  std::string thing_name_prefix;  // that every name must begin with
   std::string thing_type;
   TextMap attributes;
   std::string policy;       // empty: none
@@ -47,8 +54,7 @@ class DirectRegistrar final {
   struct Device {
     DeviceFields fields;
     std::string ca_id;  // of the CA that signed it
-    std::string thing;
-    std::string certificate_arn;
+    ThingClaim claim;
     uint32_t steps = 0;
     UnixTime committed_at{};
   };
@@ -58,6 +64,8 @@ class DirectRegistrar final {
   Result<void> add_certificate(Device& device);
   Result<void> set_status(const Device& device);
   Result<void> add_thing(Device& device);
+  // It is there in another form.
+  Result<void> change_thing(const Device& device, const aws::Thing& thing);
   Result<void> add_principal(Device& device);
   Result<void> add_policy(Device& device);
   Result<void> add_to_group(Device& device);

@@ -8,6 +8,7 @@
 #include "appliance/cloud/registration/preflight_findings.h"
 #include "appliance/cloud/registration/preflight_quotas.h"
 #include "appliance/cloud/registration/preflight_template.h"
+#include "appliance/cloud/registration/preflight_things.h"
 
 namespace linesign {
 namespace {
@@ -15,13 +16,14 @@ namespace {
 constexpr size_t kAttributesWithoutType = 3;
 constexpr size_t kMostAttributes = 50;
 
-void check_direct(const DirectPlan& plan, aws::IotClient& iot, PreflightFindings& findings) {
+void check_direct(const TargetSetup& setup, aws::IotClient& iot, PreflightFindings& findings) {
+  const DirectPlan& plan = setup.direct;
   if (plan.attributes.size() > (plan.thing_type.empty() ? kAttributesWithoutType : kMostAttributes))
     findings.problem(
         "A thing without a type has at most 3 attributes, with one 50: set "
         "thing_type.");
   check_thing_type(plan.thing_type, iot, findings);
-  check_policy(plan.policy, iot, findings);
+  check_policy(setup, plan.policy, iot, findings);
   check_thing_group(plan.thing_group, iot, findings);
   if (plan.policy.empty() && plan.thing_group.empty())
     findings.warning("Neither policy nor thing_group is set: devices may do nothing.");
@@ -98,7 +100,7 @@ std::vector<PreflightFinding> preflight(const TargetSetup& setup,
   check_ca_registration(setup, session, *iot, findings);
   check_former_cas(setup, session, *iot, findings);
   check_same_subject(setup, *iot, findings);
-  if (setup.way == WayKind::Direct) check_direct(setup.direct, *iot, findings);
+  if (setup.way == WayKind::Direct) check_direct(setup, *iot, findings);
   if (setup.way == WayKind::Jit) check_jit_template(setup, *iot, findings);
   if (setup.way == WayKind::Bulk) {
     check_bucket(setup, session, findings);
@@ -106,6 +108,7 @@ std::vector<PreflightFinding> preflight(const TargetSetup& setup,
     check_bulk_template(setup, *iot, findings);
     check_running_task(*iot, findings);
   }
+  check_thing_names(setup, *iot, findings);
   check_quotas(setup, findings);
   return findings.take();
 }

@@ -27,6 +27,7 @@ std::vector<std::string_view> calls_per_device(const TargetSetup& setup) {
   std::vector<std::string_view> calls = {
       plan.without_ca ? "RegisterCertificateWithoutCA" : "RegisterCertificate",
       "CreateThing",
+      "ListThingPrincipals",
       "AttachThingPrincipal"};
   if (!plan.policy.empty()) calls.emplace_back("AttachPolicy");
   if (!plan.thing_group.empty()) calls.emplace_back("AddThingToThingGroup");

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "appliance/cloud/aws/json.h"
+#include "appliance/cloud/registration/preflight_things.h"
 
 namespace linesign {
 namespace {
@@ -14,6 +15,7 @@ namespace {
 constexpr size_t kMostTemplateBytes = 10'240;
 constexpr size_t kThingAttributesWithoutType = 3;
 constexpr std::string_view kJitPrefix = "AWS::IoT::Certificate::";
+constexpr std::string_view kJitCommonName = "AWS::IoT::Certificate::CommonName";
 constexpr std::string_view kJitId = "AWS::IoT::Certificate::Id";
 
 // Parameters of just-in-time provisioning, and the field of the subject that each is taken from.
@@ -106,8 +108,8 @@ void check_jit_parameter(const std::string& name,
 // What a template says of a thing, a certificate and a policy.
 class ResourceCheck final {
  public:
-  ResourceCheck(bool is_jit, aws::IotClient& iot, PreflightFindings& findings)
-      : is_jit_(is_jit), iot_(iot), findings_(findings) {}
+  ResourceCheck(const TargetSetup& setup, aws::IotClient& iot, PreflightFindings& findings)
+      : setup_(setup), is_jit_(setup.way == WayKind::Jit), iot_(iot), findings_(findings) {}
 
   void run(const aws::JsonObject& body) {
     const aws::JsonObject resources = body.object("Resources").value_or(aws::JsonObject());
@@ -151,6 +153,15 @@ class ResourceCheck final {
   void check_thing(const aws::JsonObject& properties) {
     if (!properties.text("ThingName") && !properties.object("ThingName"))
       findings_.problem("The template's thing has no ThingName.");
+    const auto name = properties.object("ThingName");
+    if (is_jit_ && name && name->text("Ref") == kJitCommonName &&
+        setup_.direct.thing_name_prefix.empty())
+      findings_.warning(
+          "The template names things by the common name, which is the device id: one with '.' can "
+          "be "
+          "no thing, and fails at its first connection; thing_name_prefix makes such ids be "
+          "refused "
+          "before they are signed.");
     const bool has_type = properties.text("ThingTypeName") || properties.object("ThingTypeName");
     check_thing_type(properties.text("ThingTypeName").value_or(""), iot_, findings_);
     for (const std::string& group : properties.texts("ThingGroups"))
@@ -185,9 +196,12 @@ class ResourceCheck final {
         properties.text("PolicyDocument") || properties.object("PolicyDocument");
     if (has_name == has_document)
       findings_.problem("The template's policy wants either PolicyName or PolicyDocument.");
-    check_policy(name.value_or(""), iot_, findings_);
+    check_policy(setup_, name.value_or(""), iot_, findings_);
+    if (const auto document = properties.text("PolicyDocument"))
+      check_policy_document(setup_, "The template's policy", *document, findings_);
   }
 
+  const TargetSetup& setup_;
   const bool is_jit_;
   aws::IotClient& iot_;
   PreflightFindings& findings_;
@@ -216,12 +230,6 @@ void check_thing_group(const std::string& name, aws::IotClient& iot, PreflightFi
     findings.good("Thing group " + name + " is there.");
 }
 
-void check_policy(const std::string& name, aws::IotClient& iot, PreflightFindings& findings) {
-  if (name.empty()) return;
-  if (findings.found(iot.get_policy(name), "Policy " + name, "create it", "iot:GetPolicy"))
-    findings.good("Policy " + name + " is there.");
-}
-
 void check_bulk_template(const TargetSetup& setup,
                          aws::IotClient& iot,
                          PreflightFindings& findings) {
@@ -229,7 +237,7 @@ void check_bulk_template(const TargetSetup& setup,
   const auto body = parse_template(setup.bulk.template_body, findings);
   if (!body) return;
   check_line_parameters(*body->object("Parameters"), setup.bulk.parameters, findings);
-  ResourceCheck(false, iot, findings).run(*body);
+  ResourceCheck(setup, iot, findings).run(*body);
   if (findings.problems() == before)
     findings.good("The template and the lines of a manifest go together.");
 }
@@ -255,7 +263,7 @@ void check_jit_template(const TargetSetup& setup,
   const auto parameters = body->object("Parameters");
   for (const std::string& name : parameters->names())
     if (!has_default(*parameters, name)) check_jit_parameter(name, setup.profile, findings);
-  ResourceCheck(true, iot, findings).run(*body);
+  ResourceCheck(setup, iot, findings).run(*body);
   if (findings.problems() == before)
     findings.good("The template and the subjects of devices go together.");
 }

@@ -19,10 +19,9 @@ void check_bulk_template(const TargetSetup& setup,
 // the one of the account.
 void check_jit_template(const TargetSetup& setup, aws::IotClient& iot, PreflightFindings& findings);
 
-// Are these there and usable? An empty name: none is wanted.
+// Are these there and usable? An empty name: none is wanted. (Policies: preflight_things.h.)
 void check_thing_type(const std::string& name, aws::IotClient& iot, PreflightFindings& findings);
 void check_thing_group(const std::string& name, aws::IotClient& iot, PreflightFindings& findings);
-void check_policy(const std::string& name, aws::IotClient& iot, PreflightFindings& findings);
 
 }  // namespace linesign
 

@@ -5,6 +5,7 @@
 namespace linesign {
 namespace {
 
+constexpr int kMostTries = 3;
 constexpr uint64_t kMaxReportBytes = 4ULL * 1024 * 1024 * 1024;
 
 Result<void> fetch_report(const aws::Session& session,
@@ -41,14 +42,28 @@ Result<void> fetch_type(const aws::Session& session,
   return {};
 }
 
+// Links may have expired when their turn comes: new ones are asked for, and all is read again.
+Result<void> fetch_with_new_links(const aws::Session& session,
+                                  const BulkFiles& files,
+                                  const BulkTask& task,
+                                  aws::ReportType type,
+                                  BulkReports& reports) {
+  for (int tries = 1;; ++tries) {
+    const auto fetched = fetch_type(session, files, task, type, reports);
+    const bool may_help =
+        !fetched.has_value() && fetched.error().code() == ErrorCode::AwsUnavailable;
+    if (!may_help || tries == kMostTries) return fetched;
+  }
+}
+
 }  // namespace
 
 Result<void> fetch_reports(const aws::Session& session,
                            const BulkFiles& files,
                            const BulkTask& task,
                            BulkReports& reports) {
-  LS_CHECK(fetch_type(session, files, task, aws::ReportType::Results, reports));
-  return fetch_type(session, files, task, aws::ReportType::Errors, reports);
+  LS_CHECK(fetch_with_new_links(session, files, task, aws::ReportType::Results, reports));
+  return fetch_with_new_links(session, files, task, aws::ReportType::Errors, reports);
 }
 
 }  // namespace linesign

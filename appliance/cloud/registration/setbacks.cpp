@@ -1,5 +1,7 @@
 #include "appliance/cloud/registration/setbacks.h"
 
+#include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "appliance/cloud/aws/service_error.h"
@@ -12,27 +14,42 @@ constexpr std::chrono::minutes kCountedAgainAfter(1);
 
 }  // namespace
 
-void Setbacks::add(DeviceOutcome outcome) {
+std::optional<CloudBooking> Setbacks::add(DeviceOutcome outcome) {
   const uint64_t id = outcome.booking.issuance_id;
-  aside_.insert_or_assign(id, std::move(outcome));
-}
-
-std::vector<CloudBooking> Setbacks::settle() {
-  std::vector<CloudBooking> bookings;
-  for (auto& [id, outcome] : std::exchange(aside_, {})) {
-    if (!outcome.hold) {
-      bookings.push_back(std::move(outcome.booking));
-    } else if (auto booking = count(outcome)) {
-      bookings.push_back(std::move(*booking));
-    }
+  if (!outcome.hold) {
+    may_pass_.erase(id);
+    return judge(outcome.booking);
   }
-  return bookings;
+  refused_.erase(id);
+  may_pass_.insert_or_assign(id, std::move(outcome));
+  return std::nullopt;
 }
 
-std::vector<CloudBooking> Setbacks::settle_refused() {
+std::optional<CloudBooking> Setbacks::judge(const CloudBooking& refused) {
+  // The steps are taken in the order of their bits.
+  const auto call = static_cast<size_t>(std::countr_one(refused.steps & kAllSteps));
+  const Refusal now{refused.code, call, ++now_};
+  const auto [known, is_first] = refused_.try_emplace(refused.issuance_id, now);
+  const bool is_same = known->second.code == now.code && known->second.call == now.call;
+  if (is_first || !is_same) {
+    known->second = now;
+    return std::nullopt;
+  }
+  if (passed_.at(call) < known->second.first) return std::nullopt;
+  refused_.erase(known);
+  return refused;
+}
+
+std::vector<CloudBooking> Setbacks::got_through(uint64_t issuance_id,
+                                                Moment begun,
+                                                uint32_t steps_before) {
+  refused_.erase(issuance_id);
+  may_pass_.erase(issuance_id);
+  for (size_t call = 0; call < kCalls; ++call)
+    if ((steps_before >> call & 1U) == 0) passed_.at(call) = std::max(passed_.at(call), begun);
   std::vector<CloudBooking> bookings;
-  for (auto& [id, outcome] : std::exchange(aside_, {}))
-    if (!outcome.hold) bookings.push_back(std::move(outcome.booking));
+  for (const auto& [id, outcome] : std::exchange(may_pass_, {}))
+    if (auto booking = count(outcome)) bookings.push_back(std::move(*booking));
   return bookings;
 }
 

@@ -36,6 +36,8 @@ struct TargetSetup {
   std::vector<std::string> orders;
   CaWish ca;
   std::vector<FormerCa> former_cas;  // for a preflight: those of devices still to come
+  // How things are called; absent: the target does not say (thing_name_of()).
+  std::optional<std::string> thing_name;
   DirectPlan direct;
   BulkPlan bulk;
   FilePlan file;

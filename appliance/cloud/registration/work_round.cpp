@@ -23,8 +23,13 @@ class Round final {
         Setbacks& setbacks)
       : outbox_(outbox), target_(target), items_(items.begin(), items.end()), setbacks_(setbacks) {}
 
+  struct Turn {
+    const CloudItem* item = nullptr;
+    Setbacks::Moment begun = 0;
+  };
+
   // While a call hangs the others go on: what is done is booked, and what comes meanwhile is taken.
-  const CloudItem* next() {
+  std::optional<Turn> next() {
     std::unique_lock lock(mutex_);
     while (!result_.hold && next_ == items_.size() && busy_ > 0) {
       const bool is_late = changed_.wait_for(lock, kPatience) == std::cv_status::timeout;
@@ -35,16 +40,16 @@ class Round final {
       lock.lock();
       claim_more();
     }
-    if (result_.hold || next_ == items_.size()) return nullptr;
+    if (result_.hold || next_ == items_.size()) return std::nullopt;
     ++busy_;
-    return &items_[next_++];
+    return Turn{&items_[next_++], setbacks_.now()};
   }
 
-  void take(DeviceOutcome outcome) {
+  void take(const Turn& turn, DeviceOutcome outcome) {
     std::vector<CloudBooking> full;
     {
       const std::lock_guard lock(mutex_);
-      note(std::move(outcome));
+      note(turn, std::move(outcome));
       --busy_;
       changed_.notify_all();
       if (bookings_.size() >= kBookAfter) full.swap(bookings_);
@@ -53,7 +58,7 @@ class Round final {
   }
 
   RoundResult finish() {
-    if (!result_.hold) end_without_hold();
+    if (!result_.hold && !got_on_ && last_failure_) result_.hold = last_failure_;
     book(bookings_);
     return std::move(result_);
   }
@@ -67,41 +72,46 @@ class Round final {
     changed_.notify_all();
   }
 
-  void note(DeviceOutcome outcome) {
+  void note(const Turn& turn, DeviceOutcome outcome) {
     const bool is_done = !outcome.hold && outcome.booking.state != RegistrationState::Parked;
     // A name that cannot be made of this device: nothing that AWS could say of others.
     const bool is_own_fault =
-        !outcome.hold && outcome.booking.code == static_cast<uint32_t>(ErrorCode::ConfigRange);
+        !outcome.hold &&
+        outcome.booking.code == static_cast<uint32_t>(ErrorCode::DeviceIdNotAllowed);
     if (is_done) {
       in_a_row_ = 0;
-      got_through_ = true;
-      plan(setbacks_.settle());
+      plan(setbacks_.got_through(turn.item->issuance_id, turn.begun, turn.item->steps));
     }
     if (is_done || is_own_fault) {
+      got_on_ = true;
       bookings_.push_back(std::move(outcome.booking));
     } else if (!outcome.hold || may_be_alone(*outcome.hold)) {
-      set_back(std::move(outcome));
+      set_back(*turn.item, std::move(outcome));
     } else {
       if (!result_.hold) result_.hold = outcome.hold;
       bookings_.push_back(std::move(outcome.booking));  // for its steps
     }
   }
 
-  void set_back(DeviceOutcome outcome) {
-    last_failure_ =
+  void set_back(const CloudItem& item, DeviceOutcome outcome) {
+    const Error error =
         outcome.hold ? *outcome.hold
                      : Error(static_cast<ErrorCode>(outcome.booking.code), outcome.booking.reason);
-    if (outcome.hold) bookings_.push_back(outcome.booking);  // for its steps
-    may_pass_ = may_pass_ || outcome.hold.has_value();
-    setbacks_.add(std::move(outcome));
+    CloudBooking steps = outcome.booking;
+    if (auto failed = setbacks_.add(std::move(outcome))) {
+      got_on_ = true;
+      bookings_.push_back(std::move(*failed));
+      return;
+    }
+    steps.state = RegistrationState::Waiting;
+    steps.attempts = item.attempts;
+    steps.code = 0;
+    steps.reason.clear();
+    if (steps.steps != item.steps) bookings_.push_back(std::move(steps));
+    last_failure_ = error.with_context("device " + item.device_id);
     if (++in_a_row_ < kAreAll || result_.hold) return;
-    result_.hold = Error(last_failure_->code(), "ten devices in a row: " + last_failure_->detail());
+    result_.hold = Error(error.code(), "ten devices in a row: " + error.detail());
     result_.stuck_at = items_[next_ - 1].issuance_id;
-  }
-
-  void end_without_hold() {
-    plan(got_through_ ? setbacks_.settle() : setbacks_.settle_refused());
-    if (!got_through_ && may_pass_) result_.hold = last_failure_;
   }
 
   void plan(std::vector<CloudBooking> bookings) {
@@ -144,8 +154,7 @@ class Round final {
   std::vector<CloudBooking> bookings_;
   std::optional<Error> last_failure_;
   int in_a_row_ = 0;
-  bool got_through_ = false;
-  bool may_pass_ = false;  // some setback is no refusal
+  bool got_on_ = false;  // somebody is registered, or failed for good
   RoundResult result_;
 };
 
@@ -169,7 +178,7 @@ RoundResult run_round(Outbox& outbox,
     crew.reserve(workers.size());
     for (const auto& worker : workers)
       crew.emplace_back([&round, &worker] {
-        while (const CloudItem* item = round.next()) round.take(worker(*item));
+        while (const auto turn = round.next()) round.take(*turn, worker(*turn->item));
       });
   }
   return round.finish();

@@ -3,8 +3,8 @@
 // When one of them finds that nobody gets further, the others finish the call they are in, and the
 // rest of the list stays as it is. What is done is booked in any case. While a call hangs, what the
 // others have done is booked, and they take devices that came meanwhile. What AWS refuses, and a
-// hold that may_be_alone(), is about one device if another one gets through after it: ten of them
-// in a row stop the round.
+// hold that may_be_alone(), is set aside (setbacks.h): ten of them in a row stop the round, and a
+// round in which nobody gets through ends with a hold, of one device too.
 //
 // Threads  run() returns after the last of its threads
 #ifndef LINESIGN_APPLIANCE_CLOUD_REGISTRATION_WORK_ROUND_H_

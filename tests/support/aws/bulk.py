@@ -150,11 +150,14 @@ class Runner:
             self.task.succeeded += 1
             self.results.lines.append(json.dumps(place | _result_members(shape, pem, arns)) + "\n")
 
+    def _fail(self):
+        code = self.world.settings.bulk_bad_code
+        raise ServiceError(code, "The line was made to fail") if code else \
+            resource_failure("The line was made to fail")
+
     def _register(self, line):
         if self.number in self.bad_lines:
-            code = self.world.settings.bulk_bad_code
-            raise ServiceError(code, "The line was made to fail") if code else \
-                resource_failure("The line was made to fail")
+            self._fail()
         if "iot:RegisterCertificate" in self.role.deny:
             raise resource_failure("AccessDeniedException: the role may not register certificates")
         try:
@@ -166,6 +169,8 @@ class Runner:
             raise ServiceError("InvalidRequestException", "The line is too long")
         if not isinstance(given, dict):
             raise ServiceError("InvalidRequestException", "The line is not a JSON object")
+        if given.get("ThingName") in self.world.settings.bulk_bad_things:
+            self._fail()
         return Provisioner(self.world, self.space, self.template, given).run()
 
     def _end(self, status, message=""):

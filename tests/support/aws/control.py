@@ -114,12 +114,15 @@ class Control:
             task.status, task.percent = "Completed", 100
 
     def post_make(self, given, _):
-        """What registration only refers to: policies, thing types, thing groups, by name."""
+        """What registration only refers to: policies, thing types, thing groups, by name. A thing
+        type that is made again is no longer deprecated."""
         space, now = self._space(given), self.world.clock.now()
         for name, document in given.get("policies", {}).items():
             iot_policies.create(self.world, space, name, document)
         for name in given.get("thing_types", ()):
             space.thing_types[name] = iot_groups.ThingType(name, {}, now)
+        for name in given.get("deprecated_thing_types", ()):
+            space.thing_types[name].deprecated = True
         for name in given.get("thing_groups", ()):
             space.thing_groups[name] = iot_groups.ThingGroup(name, None, {}, now)
 

@@ -140,7 +140,7 @@ class Dispatcher:
                 reply.body = b'{"certificateId": "\x00\xff' + reply.body[:20]
             elif rule.do == "unreadable" and reply.status < 300:
                 reply.body = FORMS[rule.table["form"]](reply.body)
-            elif rule.do == "replace" and reply.status < 300:
+            elif rule.do == "replace" and (reply.status < 300 or reply.status == 409):
                 members = json.loads(reply.body or b"{}")
                 members.update(rule.table.get("members", {}))
                 reply.body = json.dumps(members).encode()

@@ -11,7 +11,7 @@ A rule is a JSON object:
                unreadable
   code, message, status, retry_after_ms   of the error
   seconds      of the delay
-  members      {name: value} that replace members of the JSON answer
+  members      {name: value} that replace members of the JSON answer, of a 409 too
   form         of an unreadable answer: half | deep | long | list | types
 """
 

@@ -41,6 +41,16 @@ def describe_thing_type(call):
             "thingTypeMetadata": {"deprecated": found.deprecated, "creationDate": found.created}}
 
 
+@iot("DeprecateThingType", "POST", "/thing-types/{thingTypeName}/deprecate",
+     thingTypeName=label(NAME), undoDeprecate=body(BOOLEAN))
+def deprecate_thing_type(call):
+    found = call.space.thing_types.get(call["thingTypeName"])
+    if found is None:
+        raise not_found(f"Thing type {call['thingTypeName']} not found")
+    found.deprecated = not call.get("undoDeprecate", False)
+    return {}
+
+
 @iot("CreateThingGroup", "POST", "/thing-groups/{thingGroupName}", thingGroupName=label(NAME),
      parentGroupName=body(NAME), thingGroupProperties=body(_GROUP_PROPERTIES),
      tags=body(shapes.TAGS))

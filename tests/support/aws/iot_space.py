@@ -45,7 +45,8 @@ class Device:
 
 
 class Thing:
-    __slots__ = ("name", "id", "type", "attributes", "version", "principals", "groups", "billing")
+    __slots__ = ("name", "id", "type", "attributes", "version", "principals", "groups", "billing",
+                 "leaving")
 
     def __init__(self, name, thing_type=None, attributes=None, billing=None):
         self.name = name
@@ -56,6 +57,7 @@ class Thing:
         self.principals = {}  # certificate id -> thingPrincipalType
         self.groups = ()
         self.billing = billing
+        self.leaving = {}  # certificate id -> until then a detached one is still listed
 
 
 class ThingType:

@@ -145,14 +145,22 @@ def detach_thing_principal(call):
     del thing.principals[device.id]
     device.things = tuple(name for name in device.things if name != thing.name)
     device.leaving = call.world.monotonic() + call.world.settings.detach_seconds
+    thing.leaving[device.id] = device.leaving
     return {}
+
+
+def _listed(call, thing):
+    """Those attached, and those that a moment ago were."""
+    now = call.world.monotonic()
+    return list(thing.principals) + [each for each, until in thing.leaving.items()
+                                     if until > now and each not in thing.principals]
 
 
 @iot("ListThingPrincipals", "GET", "/things/{thingName}/principals", thingName=label(NAME),
      **BY_TOKEN)
 def list_thing_principals(call):
     thing = call.space.thing(call["thingName"])
-    return token_page(call, f"principals/{thing.name}", list(thing.principals), "principals",
+    return token_page(call, f"principals/{thing.name}", _listed(call, thing), "principals",
                       call.space.cert_arn)
 
 

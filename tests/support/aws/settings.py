@@ -27,6 +27,7 @@ class Settings:
         self.bulk_lines_per_second = 0.0  # 0: as the throttles allow
         self.bulk_busy_code = "InvalidRequestException"  # the service's own is not documented
         self.bulk_bad_lines = []  # line numbers, from 1, that fail whatever they say
+        self.bulk_bad_things = []  # ThingName of lines that fail in every task
         self.bulk_bad_code = ""  # what they fail with; empty: the resource cannot be registered
         self.bulk_first_line = 1  # what the reports call it; not documented
         self.bulk_bad_tasks = 0  # how many tasks have them; 0: all

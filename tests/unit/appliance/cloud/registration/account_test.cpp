@@ -33,15 +33,15 @@ TEST_F(AccountTest, EveryAnswerMayBeLostOnce) {
   EXPECT_EQ(in_account("certificates"), 12U);
 }
 
-TEST_F(AccountTest, FiveBadOnesAreParkedAndTheOthersRegistered) {
+TEST_F(AccountTest, FiveBadOnesAreFailedAndTheOthersRegistered) {
   ASSERT_TRUE(register_ca().has_value());
   make_devices(30);
-  for (int id = 1; id <= 5; ++id)
+  for (int id = 4; id <= 8; ++id)
     aws_.control("faults",
                  fmt::format(R"({{"operation":"CreateThing","do":"error","times":null,)"
                              R"("code":"InvalidRequestException","message":"bad",)"
                              R"("contains":"/things/SN-{}"}})",
-                             id * 6));
+                             id));
   EXPECT_FALSE(run(RunMode::Once).has_value());
   EXPECT_EQ(count(RegistrationState::Parked), 5U);
   EXPECT_EQ(count(RegistrationState::Registered), 25U);
@@ -80,7 +80,145 @@ TEST_F(AccountTest, ASetUpThatAwsRefusesForEveryDeviceHoldsAndParksNobody) {
   EXPECT_EQ(count(RegistrationState::Parked), 0U);
 }
 
-TEST_F(AccountTest, AnotherIdInAnAnswerIsParked) {
+TEST_F(AccountTest, ADeprecatedThingTypeFailsNobodyAtThePaceOfALineAndEverybodyGetsInAfterwards) {
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.direct.thing_type = "sensor";
+  const auto make = [this](const char* what) {
+    aws_.control("make",
+                 fmt::format(R"({{"account":"{}","region":"{}",{}}})",
+                             AwsDouble::kAccount,
+                             AwsDouble::kRegion,
+                             what));
+  };
+  make(R"("thing_types":["sensor"],"deprecated_thing_types":["sensor"])");
+  make_devices(12);
+  std::map<uint64_t, CloudItem> all = std::exchange(outbox_.items, {});
+  const auto way = make_way(setup_, outbox_, connection_.get(), clock_);
+  for (auto& [id, item] : all) {
+    outbox_.items[id] = item;
+    const WayStep step = way->step();
+    ASSERT_TRUE(step.hold.has_value());
+    EXPECT_EQ(step.hold->code(), ErrorCode::AwsRefused);
+    EXPECT_THAT(step.hold->detail(), HasSubstr("deprecated"));
+    EXPECT_FALSE(step.is_idle);
+  }
+  EXPECT_EQ(count(RegistrationState::Waiting), 12U);
+  make(R"("thing_types":["sensor"])");
+  while (!way->step().is_idle) EXPECT_EQ(count(RegistrationState::Parked), 0U);
+  EXPECT_EQ(count(RegistrationState::Registered), 12U);
+}
+
+// A device certificate of somebody else's CA, for a thing of this name.
+class OwnershipTest : public AccountTest {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(register_ca().has_value());
+    make_devices(1);
+    setup_.direct.issuers = {ca_.der()};
+    setup_.direct.attributes = {{"serial", "{serial}"}};
+    iot_.emplace(*connection_->session().iot());
+  }
+  // The ARN.
+  std::string add_certificate(const test::SoftwareCa& ca, const std::string& name) {
+    test::CaSpec leaf;
+    leaf.subject = {{"CN", name}};
+    leaf.extensions = {{"basicConstraints", "critical,CA:FALSE"}};
+    leaf.issuer = &ca;
+    leaf.not_before = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) -
+                      std::chrono::hours(2);
+    return iot_
+        ->register_certificate_without_ca(test::SoftwareCa(leaf).pem(),
+                                          aws::CertificateStatus::Active)
+        .value()
+        .arn;
+  }
+  void make_thing(const std::string& attribute, const std::string& principal = "") {
+    ASSERT_TRUE(
+        iot_->create_thing({"SN-1", "", {{"serial", attribute}, {"site", "7"}}}).has_value());
+    if (principal.empty()) return;
+    ASSERT_TRUE(iot_->attach_thing_principal("SN-1", principal, true).has_value());
+  }
+  void expect_foreign() {
+    const auto held = run(RunMode::Once);
+    ASSERT_TRUE(held.has_value());
+    EXPECT_EQ(held->code(), ErrorCode::AwsThingForeign);
+    EXPECT_THAT(held->detail(), HasSubstr("thing SN-1"));
+    EXPECT_EQ(count(RegistrationState::Registered), 0U);
+  }
+  std::vector<std::string> principals() { return iot_->list_thing_principals("SN-1")->items; }
+  std::string our_arn() const {
+    return fmt::format("arn:aws:iot:{}:{}:cert/{}",
+                       AwsDouble::kRegion,
+                       AwsDouble::kAccount,
+                       to_hex(sha256(outbox_.items.at(1).certificate_der)));
+  }
+
+  std::optional<aws::IotClient> iot_;
+};
+
+TEST_F(OwnershipTest, AThingOfSomebodyElseIsLeftAlone) {
+  const test::SoftwareCa other = test::make_ca();
+  const std::string theirs = add_certificate(other, "SN-1");
+  make_thing("theirs", theirs);
+  expect_foreign();
+  EXPECT_THAT(principals(), testing::ElementsAre(theirs));
+  EXPECT_EQ(iot_->describe_thing("SN-1")->thing.attributes.at("serial"), "theirs");
+}
+
+TEST_F(OwnershipTest, AThingOfTheSameFormWithACertificateOfSomebodyElseIsLeftAlone) {
+  setup_.direct.attributes = {{"serial", "same"}, {"site", "7"}};
+  const test::SoftwareCa other = test::make_ca();
+  const std::string theirs = add_certificate(other, "SN-1");
+  make_thing("same", theirs);
+  expect_foreign();
+  EXPECT_THAT(principals(), testing::ElementsAre(theirs));
+}
+
+TEST_F(OwnershipTest, AThingOfAnotherDeviceOfOurCaIsLeftAlone) {
+  make_thing("theirs", add_certificate(ca_, "SN-2"));
+  expect_foreign();
+}
+
+TEST_F(OwnershipTest, AnEmptyThingOfAnotherFormIsLeftAlone) {
+  make_thing("theirs");
+  expect_foreign();
+}
+
+TEST_F(OwnershipTest, AThingIsAdoptedWhereThatIsSaid) {
+  setup_.direct.existing_things = ExistingThings::Adopt;
+  const test::SoftwareCa other = test::make_ca();
+  const std::string theirs = add_certificate(other, "SN-1");
+  make_thing("theirs", theirs);
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_THAT(principals(), testing::UnorderedElementsAre(theirs, our_arn()));
+  const aws::Thing thing = iot_->describe_thing("SN-1")->thing;
+  EXPECT_NE(thing.attributes.at("serial"), "theirs");
+  EXPECT_EQ(thing.attributes.at("site"), "7") << "what others wrote stays";
+}
+
+TEST_F(OwnershipTest, ADeviceThatIsMadeAgainGetsItsThingAndItsOldCertificateIsSwitchedOff) {
+  aws_.control("settings", R"({"detach_seconds":0})");
+  const std::string old = add_certificate(ca_, "SN-1");
+  make_thing("before", old);
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 1U);
+  EXPECT_THAT(principals(), testing::ElementsAre(our_arn()));
+  EXPECT_NE(iot_->describe_thing("SN-1")->thing.attributes.at("serial"), "before");
+  const auto its = iot_->describe_certificate(old.substr(old.rfind('/') + 1));
+  EXPECT_EQ(its->summary.status, aws::CertificateStatus::Inactive);
+}
+
+TEST_F(OwnershipTest, ADeviceWhoseAttributesChangedSinceItsRegistrationIsItself) {
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  outbox_.items.at(1).state = RegistrationState::Waiting;
+  outbox_.items.at(1).steps = 0;
+  setup_.direct.attributes = {{"serial", "other"}};
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 1U);
+  EXPECT_EQ(iot_->describe_thing("SN-1")->thing.attributes.at("serial"), "other");
+}
+
+TEST_F(AccountTest, AnotherIdInAnAnswerIsAskedForAgainAndBelievedByNobody) {
   ASSERT_TRUE(register_ca().has_value());
   make_devices(3);
   aws_.control("faults",
@@ -88,8 +226,8 @@ TEST_F(AccountTest, AnotherIdInAnAnswerIsParked) {
                            R"("members":{{"certificateId":"{}"}}}})",
                            std::string(64, 'e')));
   EXPECT_FALSE(run(RunMode::Once).has_value());
-  EXPECT_EQ(count(RegistrationState::Parked), 1U);
-  EXPECT_EQ(count(RegistrationState::Registered), 2U);
+  EXPECT_EQ(count(RegistrationState::Registered), 3U);
+  EXPECT_EQ(in_account("certificates"), 3U);
 }
 
 TEST_F(AccountTest, WithoutTheCaNobodyIsParked) {

@@ -18,11 +18,12 @@ class BulkAccountTest : public test::AccountTest {
   BulkAccountTest() { setup_.way = WayKind::Bulk; }
 };
 
-TEST_F(BulkAccountTest, TheBulkWayBooksEveryLineAndParksTheBadOnes) {
+TEST_F(BulkAccountTest, TheBulkWayBooksEveryLineAndFailsTheBadOnes) {
   ASSERT_TRUE(register_ca().has_value());
   make_devices(60);
-  aws_.control("settings", R"({"bulk_bad_lines":[3,9,27,28,60],"bulk_bad_tasks":1})");
+  aws_.control("settings", R"({"bulk_bad_things":["SN-3","SN-9","SN-27","SN-28","SN-50"]})");
   EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_EQ(in_account("tasks"), 2U) << "they are tried again before they are failed";
   EXPECT_EQ(count(RegistrationState::Registered), 55U);
   EXPECT_EQ(count(RegistrationState::Parked), 5U);
   EXPECT_EQ(outbox_.items.at(27).state, RegistrationState::Parked);
@@ -74,13 +75,51 @@ TEST_F(BulkAccountTest, ABulkTaskOfWhichEveryLineIsRefusedParksNobody) {
   EXPECT_EQ(count(RegistrationState::Registered), 12U);
 }
 
+TEST_F(BulkAccountTest, ATaskOfOneLineFailsNobodyOnItsOwn) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(1);
+  aws_.control("settings", R"({"bulk_bad_things":["SN-1"]})");
+  const auto way = make_way(setup_, outbox_, connection_.get(), clock_);
+  int held = 0;
+  for (int steps = 0; steps < 200 && held < 3; ++steps) {
+    const WayStep step = way->step();
+    EXPECT_FALSE(step.is_idle);
+    held += step.hold.has_value() ? 1 : 0;
+    pause_.wait(step.again_after);
+  }
+  EXPECT_EQ(held, 3);
+  EXPECT_EQ(count(RegistrationState::Parked), 0U);
+  aws_.control("settings", R"({"bulk_bad_things":[]})");
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 1U);
+}
+
+TEST_F(BulkAccountTest, ALineForAThingOfSomebodyElseGoesIntoNoTask) {
+  ASSERT_TRUE(register_ca().has_value());
+  make_devices(3);
+  setup_.bulk.things.template_body = setup_.bulk.template_body;
+  setup_.bulk.things.parameters = setup_.bulk.parameters;
+  setup_.bulk.things.issuers = {ca_.der()};
+  auto iot = connection_->session().iot();
+  ASSERT_TRUE(iot->create_thing({"SN-2", "", {{"owner", "gateways"}}}).has_value());
+  const auto held = run(RunMode::Once);
+  EXPECT_EQ(count(RegistrationState::Registered), 2U);
+  ASSERT_TRUE(held.has_value());
+  EXPECT_EQ(held->code(), ErrorCode::AwsThingForeign);
+  EXPECT_EQ(iot->list_thing_principals("SN-2")->items.size(), 0U);
+  EXPECT_EQ(iot->describe_thing("SN-2")->thing.attributes.size(), 1U);
+  setup_.bulk.things.existing_things = ExistingThings::Adopt;
+  EXPECT_FALSE(run(RunMode::Once).has_value());
+  EXPECT_EQ(count(RegistrationState::Registered), 3U);
+}
+
 TEST_F(BulkAccountTest, ReportsThatCountFromZeroAreBookedRightly) {
   ASSERT_TRUE(register_ca().has_value());
   make_devices(6);
-  aws_.control("settings", R"({"bulk_first_line":0,"bulk_bad_lines":[3],"bulk_bad_tasks":1})");
-  EXPECT_FALSE(run(RunMode::Once).has_value());
+  aws_.control("settings", R"({"bulk_first_line":0,"bulk_bad_things":["SN-3"]})");
+  EXPECT_TRUE(run(RunMode::Once).has_value()) << "the second task has the bad line alone";
   aws_.control("settings", R"({"bulk_first_line":1})");
-  EXPECT_EQ(outbox_.items.at(3).state, RegistrationState::Parked);
+  EXPECT_EQ(outbox_.items.at(3).state, RegistrationState::Waiting);
   EXPECT_EQ(count(RegistrationState::Registered), 5U);
 }
 
@@ -112,7 +151,7 @@ TEST_F(BulkAccountTest, LinksThatExpiredAreAskedForAgain) {
   ASSERT_TRUE(register_ca().has_value());
   make_devices(4);
   aws_.control("settings", R"({"expired_reports":1})");
-  EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
+  EXPECT_FALSE(run(RunMode::Once).has_value()) << "nothing is held up";
   EXPECT_EQ(count(RegistrationState::Registered), 4U);
 }
 
@@ -125,18 +164,17 @@ TEST_F(BulkAccountTest, ReportsWithoutPositionsAreBookedByCertificate) {
   EXPECT_EQ(count(RegistrationState::Registered), 20U);
 }
 
-TEST_F(BulkAccountTest, ADeviceThatNoReportOfACompletedTaskNamesIsParked) {
+TEST_F(BulkAccountTest, ADeviceThatNoReportOfTwoCompletedTasksNamesIsFailed) {
   ASSERT_TRUE(register_ca().has_value());
   make_devices(6);
   // An error without the number of its line names nobody.
-  aws_.control("settings",
-               R"({"report_positions":false,"bulk_bad_lines":[2],"bulk_bad_tasks":100})");
+  aws_.control("settings", R"({"report_positions":false,"bulk_bad_things":["SN-2"]})");
   EXPECT_FALSE(run(RunMode::UntilIdle).has_value());
-  aws_.control("settings", R"({"report_positions":true,"bulk_bad_lines":[],"bulk_bad_tasks":0})");
+  aws_.control("settings", R"({"report_positions":true,"bulk_bad_things":[]})");
   EXPECT_EQ(count(RegistrationState::Registered), 5U);
   EXPECT_EQ(outbox_.items.at(2).state, RegistrationState::Parked);
   EXPECT_THAT(outbox_.booked.at(2).reason, HasSubstr("do not name"));
-  EXPECT_EQ(outbox_.tasks.size(), 1U) << "another task would say no more";
+  EXPECT_EQ(outbox_.tasks.size(), 2U) << "a third task would say no more";
 }
 
 TEST_F(BulkAccountTest, AnUploadWhoseAnswerIsLostIsTakenForOurs) {
@@ -192,7 +230,7 @@ TEST_F(BulkAccountTest, EachSpellingOfReportsIsBooked) {
   for (const char* shape : {"public", "error-object", "register-thing", "top-level"}) {
     make_devices(6);
     aws_.control("settings",
-                 fmt::format(R"({{"report_shape":"{}","bulk_bad_lines":[2],"bulk_bad_tasks":1,)"
+                 fmt::format(R"({{"report_shape":"{}","bulk_bad_things":["SN-2"],)"
                              R"("bulk_bad_code":"InvalidRequestException"}})",
                              shape));
     EXPECT_FALSE(run(RunMode::Once).has_value()) << shape;

@@ -86,13 +86,18 @@ TEST_F(DirectRegistrarTest, TakesEveryStepInOrder) {
               ElementsAre("/certificate/register",
                           "/things/SN-7",
                           "/things/SN-7/principals",
+                          "/things/SN-7/principals",
                           "/target-policies/device"));
+  EXPECT_EQ(world_.transport.requests.at(2).method, "GET") << "whose is the thing?";
+  EXPECT_EQ(world_.transport.requests.at(3).method, "PUT");
 }
 
 TEST_F(DirectRegistrarTest, GoesOnBehindTheStepsThatAreDone) {
   item_.steps = kStepCertificate | kStepThing;
   EXPECT_EQ(run().booking.state, RegistrationState::Registered);
-  EXPECT_THAT(paths(), ElementsAre("/things/SN-7/principals", "/target-policies/device"));
+  EXPECT_THAT(
+      paths(),
+      ElementsAre("/things/SN-7/principals", "/things/SN-7/principals", "/target-policies/device"));
 }
 
 TEST_F(DirectRegistrarTest, OneThatIsThereWithTheSameIdIsASuccess) {
@@ -179,9 +184,29 @@ TEST_F(DirectRegistrarTest, WhatSomebodyDeletedMeanwhileIsMadeAgain) {
   EXPECT_EQ(run().booking.state, RegistrationState::Registered);
 }
 
+TEST_F(DirectRegistrarTest, AThingWithAPrincipalThatIsNoCertificateIsSomebodyElses) {
+  world_.transport.then(registered(id_))
+      .then(thing())
+      .then(answer(200, R"({"principals":["eu-west-1:01234567-89ab-cdef-0123-456789abcdef"]})"));
+  const DeviceOutcome outcome = run();
+  EXPECT_EQ(outcome.booking.state, RegistrationState::Parked);
+  EXPECT_EQ(outcome.booking.code, static_cast<uint32_t>(ErrorCode::AwsThingForeign));
+  EXPECT_EQ(outcome.booking.steps, kStepCertificate | kStepThing);
+  EXPECT_EQ(world_.transport.requests.back().method, "GET") << "nothing is attached";
+}
+
+TEST_F(DirectRegistrarTest, ANameOutsideOfThePrefixIsFailedBeforeAnythingIsRegistered) {
+  plan_.thing_name_prefix = "line7-";
+  const DeviceOutcome outcome = run();
+  EXPECT_EQ(outcome.booking.code, static_cast<uint32_t>(ErrorCode::DeviceIdNotAllowed));
+  EXPECT_THAT(outcome.booking.reason, HasSubstr("must begin with 'line7-'"));
+  EXPECT_TRUE(world_.transport.requests.empty());
+}
+
 TEST_F(DirectRegistrarTest, AMissingPolicyHoldsTheTarget) {
   world_.transport.then(registered(id_))
       .then(thing())
+      .then(answer(200, R"({"principals":[]})"))
       .then(answer(200, ""))
       .then(refusal(404, "ResourceNotFoundException", "policy device"));
   const DeviceOutcome outcome = run();

@@ -111,6 +111,7 @@ Result<std::vector<CloudTargetStatus>> FakeOutbox::status() {
   CloudTargetStatus only;
   only.target = target;
   only.is_configured = true;
+  only.feeds = {{"default", true}};
   return std::vector{only};
 }
 
@@ -127,6 +128,7 @@ Result<std::vector<CloudRegistration>> FakeOutbox::registrations(
     registration.state = each->second.state;
     registration.device_id = each->second.device_id;
     registration.issuer_der = each->second.issuer_der;
+    registration.steps = each->second.steps;
     found.push_back(registration);
   }
   return found;
@@ -143,6 +145,7 @@ Result<CertificatePage> FakeOutbox::certificates(const std::string& /*order*/,
     certificate.device_id = each->second.device_id;
     certificate.certificate_der = each->second.certificate_der;
     certificate.issuer_der = each->second.issuer_der;
+    certificate.serial = each->second.serial;
     page.certificates.push_back(std::move(certificate));
     page.next_after = each->first;
   }

@@ -7,6 +7,7 @@
 
 #include "appliance/cloud/registration/preflight_ca.h"
 #include "appliance/cloud/registration/preflight_quotas.h"
+#include "appliance/cloud/registration/preflight_things.h"
 #include "appliance/cloud/registration/target_setup.h"
 #include "tests/support/aws_connection.h"
 #include "tests/support/software_ca.h"
@@ -218,6 +219,66 @@ TEST_F(PreflightTest, ATemplateAndItsLinesMustGoTogether) {
   EXPECT_THAT(problems(), HasSubstr("must be CertificatePem"));
   setup_.bulk.template_body = "{";
   EXPECT_THAT(problems(), HasSubstr("no JSON object"));
+}
+
+TEST_F(PreflightTest, APolicyOfAnotherAccountOrRegionIsTold) {
+  ASSERT_TRUE(register_ca().has_value());
+  const auto check = [this](const std::string& resource) {
+    PreflightFindings findings;
+    check_policy_document(
+        setup_,
+        "Policy device",
+        R"({"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iot:Connect",)"
+        R"("Resource":)" +
+            resource + "}]}",
+        findings);
+    const auto found = findings.take();
+    return found.empty() ? std::string() : found.front().text;
+  };
+  const auto arn = [](const std::string& region, const std::string& account) {
+    return fmt::format(
+        R"("arn:aws:iot:{}:{}:client/${{iot:Connection.Thing.ThingName}}")", region, account);
+  };
+  const std::string here = arn(AwsDouble::kRegion, AwsDouble::kAccount);
+  EXPECT_EQ(check(here), "");
+  EXPECT_EQ(check(R"("*")"), "");
+  EXPECT_EQ(check(arn("*", AwsDouble::kAccount)), "");
+  const std::string other = arn(AwsDouble::kRegion, "999999999999");
+  EXPECT_THAT(check(other), HasSubstr("999999999999"));
+  EXPECT_THAT(check(arn("ap-south-1", AwsDouble::kAccount)), HasSubstr("ap-south-1"));
+  EXPECT_EQ(check("[" + other + "," + here + "]"), "") << "one policy for several accounts";
+  make_account();
+  aws_.control("make",
+               fmt::format(R"({{"account":"{}","region":"{}","policies":{{"elsewhere":)"
+                           R"("{{\"Version\":\"2012-10-17\",\"Statement\":{{\"Effect\":\"Allow\",)"
+                           R"(\"Action\":\"iot:Connect\",\"Resource\":)"
+                           R"(\"arn:aws:iot:eu-west-1:999999999999:client/x\"}}}}"}}}})",
+                           AwsDouble::kAccount,
+                           AwsDouble::kRegion));
+  setup_.direct.policy = "elsewhere";
+  EXPECT_THAT(problems(), HasSubstr("Policy elsewhere allows arn:aws:iot:eu-west-1:999999999999"));
+}
+
+TEST_F(PreflightTest, SaysWhichDeviceIdsCanBeNoThingsAndWhatAStationCouldTakeOver) {
+  make_account();
+  ASSERT_TRUE(register_ca().has_value());
+  setup_.thing_name = "{device_id}";
+  EXPECT_EQ(problems(), "");
+  EXPECT_THAT(everything(), HasSubstr("A device id may have '.'"));
+  setup_.direct.existing_things = ExistingThings::Adopt;
+  EXPECT_THAT(everything(), HasSubstr("a station can take over every thing"));
+  setup_.direct.thing_name_prefix = "line7-";
+  EXPECT_THAT(everything(), Not(HasSubstr("take over")));
+  EXPECT_THAT(everything(), HasSubstr("Things begin with line7-"));
+}
+
+TEST_F(PreflightTest, APermissionToSeeWhoseAThingIsMustBeThere) {
+  make_account();
+  ASSERT_TRUE(register_ca().has_value());
+  aws_.control("faults",
+               R"({"operation":"ListThingPrincipals","do":"error","times":null,"status":403,)"
+               R"("code":"ForbiddenException"})");
+  EXPECT_THAT(problems(), HasSubstr("The credentials lack iot:ListThingPrincipals"));
 }
 
 TEST_F(PreflightTest, ABulkTaskThatRunsIsTold) {

@@ -20,13 +20,19 @@ DeviceOutcome refused_device(uint64_t id) {
   return {parked(test::make_item(id), Error(ErrorCode::AwsRefused, "bad")), std::nullopt};
 }
 
-TEST(SetbacksTest, TheTenthFailureThatMayPassParksAndTheyCountOnceAMinute) {
+DeviceOutcome refused_device(uint64_t id, uint32_t steps, ErrorCode code) {
+  DeviceOutcome outcome{parked(test::make_item(id), Error(code, "bad")), std::nullopt};
+  outcome.booking.steps = steps;
+  return outcome;
+}
+
+TEST(SetbacksTest, TheTenthFailureThatMayPassFailsTheDeviceAndTheyCountOnceAMinute) {
   aws::test::FakeTime time;
   Setbacks setbacks(time);
   uint32_t attempts = 0;
   for (int second = 0; second < 600; ++second) {
-    setbacks.add(failing_device(7, attempts));
-    for (const CloudBooking& each : setbacks.settle()) {
+    EXPECT_FALSE(setbacks.add(failing_device(7, attempts)).has_value());
+    for (const CloudBooking& each : setbacks.got_through(1, setbacks.now(), 0)) {
       EXPECT_EQ(each.issuance_id, 7U);
       EXPECT_EQ(each.attempts, ++attempts);
       EXPECT_EQ(each.code, static_cast<uint32_t>(ErrorCode::AwsDenied));
@@ -38,25 +44,79 @@ TEST(SetbacksTest, TheTenthFailureThatMayPassParksAndTheyCountOnceAMinute) {
   EXPECT_EQ(attempts, 10U);
 }
 
-TEST(SetbacksTest, NothingIsCountedWhileNobodyGetsThrough) {
+TEST(SetbacksTest, NobodyIsFailedWhileNobodyGetsThrough) {
   aws::test::FakeTime time;
   Setbacks setbacks(time);
-  setbacks.add(failing_device(1));
-  setbacks.add(refused_device(2));
-  const auto bookings = setbacks.settle_refused();
-  ASSERT_EQ(bookings.size(), 1U);
-  EXPECT_EQ(bookings[0].issuance_id, 2U);
-  EXPECT_TRUE(setbacks.settle().empty());
+  for (int again = 0; again < 100; ++again)
+    for (uint64_t id = 1; id <= 30; ++id)
+      EXPECT_FALSE(setbacks.add(refused_device(id)).has_value());
+}
+
+TEST(SetbacksTest, OneThatIsRefusedAgainAfterAnotherGotThroughIsFailed) {
+  aws::test::FakeTime time;
+  Setbacks setbacks(time);
+  EXPECT_FALSE(setbacks.add(refused_device(1)).has_value());
+  EXPECT_TRUE(setbacks.got_through(2, setbacks.now(), 0).empty());
+  const auto failed = setbacks.add(refused_device(1));
+  ASSERT_TRUE(failed.has_value());
+  EXPECT_EQ(failed->state, RegistrationState::Parked);
+  EXPECT_FALSE(setbacks.add(refused_device(1)).has_value()) << "after its release it begins anew";
+}
+
+TEST(SetbacksTest, OneThatWasBegunBeforeTheRefusalProvesNothing) {
+  aws::test::FakeTime time;
+  Setbacks setbacks(time);
+  const Setbacks::Moment before = setbacks.now();
+  EXPECT_FALSE(setbacks.add(refused_device(1)).has_value());
+  setbacks.got_through(2, before, 0);
+  EXPECT_FALSE(setbacks.add(refused_device(1)).has_value())
+      << "the fault may have begun between the two";
+}
+
+TEST(SetbacksTest, OneThatDidNotNeedTheRefusedCallProvesNothing) {
+  aws::test::FakeTime time;
+  Setbacks setbacks(time);
+  const auto refuse = [&] {
+    return setbacks.add(refused_device(1, kStepCertificate, ErrorCode::AwsRefused)).has_value();
+  };
+  EXPECT_FALSE(refuse());
+  setbacks.got_through(2, setbacks.now(), kStepCertificate | kStepThing);
+  EXPECT_FALSE(refuse());
+  setbacks.got_through(3, setbacks.now(), kStepCertificate);
+  EXPECT_TRUE(refuse());
+}
+
+TEST(SetbacksTest, AnotherErrorOrAnotherCallIsAnotherRefusal) {
+  aws::test::FakeTime time;
+  Setbacks setbacks(time);
+  const auto refuse = [&](uint32_t steps, ErrorCode code) {
+    const bool is_failed = setbacks.add(refused_device(1, steps, code)).has_value();
+    setbacks.got_through(2, setbacks.now(), 0);
+    return is_failed;
+  };
+  EXPECT_FALSE(refuse(0, ErrorCode::AwsRefused));
+  EXPECT_FALSE(refuse(0, ErrorCode::AwsConflict));
+  EXPECT_FALSE(refuse(kStepCertificate, ErrorCode::AwsConflict));
+  EXPECT_TRUE(refuse(kStepCertificate, ErrorCode::AwsConflict));
+}
+
+TEST(SetbacksTest, OneThatGetsThroughIsForgotten) {
+  aws::test::FakeTime time;
+  Setbacks setbacks(time);
+  EXPECT_FALSE(setbacks.add(refused_device(1)).has_value());
+  EXPECT_FALSE(setbacks.add(failing_device(2)).has_value());
+  setbacks.got_through(2, setbacks.now(), 0);
+  setbacks.got_through(1, setbacks.now(), 0);
+  EXPECT_FALSE(setbacks.add(refused_device(1)).has_value());
 }
 
 TEST(SetbacksTest, TheLastWordAboutADeviceCounts) {
   aws::test::FakeTime time;
   Setbacks setbacks(time);
-  setbacks.add(failing_device(1));
-  setbacks.add(refused_device(1));
-  const auto bookings = setbacks.settle();
-  ASSERT_EQ(bookings.size(), 1U);
-  EXPECT_EQ(bookings[0].state, RegistrationState::Parked);
+  EXPECT_FALSE(setbacks.add(refused_device(1)).has_value());
+  EXPECT_FALSE(setbacks.add(failing_device(1)).has_value());
+  setbacks.got_through(2, setbacks.now(), 0);
+  EXPECT_FALSE(setbacks.add(refused_device(1)).has_value());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <future>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/unit/appliance/cloud/registration/fake_outbox.h"
@@ -66,15 +67,39 @@ TEST(WorkRoundTest, WhileACallHangsTheOthersAreBookedAndNewOnesAreTaken) {
   EXPECT_EQ(result.registered, 21U);
 }
 
-TEST(WorkRoundTest, APoisonOneIsParkedAndTheRestGoesOn) {
+size_t count(const FakeOutbox& outbox, RegistrationState state) {
+  size_t found = 0;
+  for (const auto& [id, item] : outbox.items) found += item.state == state ? 1 : 0;
+  return found;
+}
+
+TEST(WorkRoundTest, APoisonOneIsFailedWhenItIsRefusedAgainAndTheRestGoesOn) {
   FakeOutbox outbox(100);
+  const SystemClock clock;
+  Setbacks setbacks(clock);
+  const Work work = [](const CloudItem& item) {
+    return item.issuance_id % 20 == 10 ? refused_by_aws(item) : registered(item);
+  };
+  const RoundResult first = run(outbox, work, setbacks);
+  EXPECT_EQ(first.parked, 0U);
+  EXPECT_EQ(first.registered, 95U);
+  EXPECT_FALSE(first.hold.has_value());
+  const RoundResult second = run(outbox, work, setbacks);
+  EXPECT_EQ(second.parked, 5U);
+  EXPECT_FALSE(second.hold.has_value());
+}
+
+TEST(WorkRoundTest, WhatIsDoneOfARefusedDeviceIsKeptAndItGoesOnWaiting) {
+  FakeOutbox outbox(2);
   const RoundResult result = run(outbox, [](const CloudItem& item) {
-    DeviceOutcome outcome = registered(item);
-    return item.issuance_id % 20 == 0 ? refused_by_aws(item) : outcome;
+    DeviceOutcome outcome = refused_by_aws(item);
+    outcome.booking.steps = kStepCertificate;
+    return outcome;
   });
-  EXPECT_EQ(result.parked, 5U);
-  EXPECT_EQ(result.registered, 95U);
-  EXPECT_FALSE(result.hold.has_value());
+  EXPECT_EQ(result.parked, 0U);
+  EXPECT_EQ(outbox.items.at(1).state, RegistrationState::Waiting);
+  EXPECT_EQ(outbox.items.at(1).steps, kStepCertificate);
+  EXPECT_EQ(outbox.items.at(1).attempts, 0U);
 }
 
 TEST(WorkRoundTest, AHoldStopsTheRoundAndWhatIsDoneIsBooked) {
@@ -135,7 +160,7 @@ TEST(WorkRoundTest, AnAwsThatRefusesEverythingStopsTheRoundAndParksNobody) {
   EXPECT_TRUE(outbox.booked.empty());
 }
 
-TEST(WorkRoundTest, ThoseThatWereRefusedAreParkedWhenAnotherGetsThrough) {
+TEST(WorkRoundTest, ThoseThatWereRefusedAreFailedWhenTheyAreRefusedAgainAfterAnother) {
   FakeOutbox outbox(100);
   const Work work = [](const CloudItem& item) {
     return item.issuance_id <= 30 ? refused_by_aws(item) : registered(item);
@@ -148,23 +173,54 @@ TEST(WorkRoundTest, ThoseThatWereRefusedAreParkedWhenAnotherGetsThrough) {
     result = run(outbox, work, setbacks, *result.stuck_at);
   EXPECT_LE(rounds, 4);
   EXPECT_FALSE(result.hold.has_value());
-  size_t parked_ones = 0;
-  for (const auto& [id, item] : outbox.items)
-    parked_ones += item.state == RegistrationState::Parked ? 1 : 0;
-  EXPECT_EQ(parked_ones, 30U);
+  EXPECT_EQ(count(outbox, RegistrationState::Registered), 70U);
+  run(outbox, work, setbacks);
+  EXPECT_EQ(count(outbox, RegistrationState::Parked), 30U);
 }
 
-TEST(WorkRoundTest, AFewThatAreRefusedAreParkedAlsoWhenNobodyElseWaits) {
+TEST(WorkRoundTest, AFaultOfTheSetUpFailsNobodyAtThePaceOfALineEither) {
+  FakeOutbox outbox(0);
+  const SystemClock clock;
+  Setbacks setbacks(clock);
+  for (uint64_t id = 1; id <= 30; ++id) {
+    outbox.items[id] = test::make_item(id);
+    const RoundResult result = run(outbox, refused_by_aws, setbacks);
+    ASSERT_TRUE(result.hold.has_value()) << "blocked, not idle";
+    EXPECT_EQ(result.hold->code(), ErrorCode::AwsRefused);
+  }
+  EXPECT_EQ(count(outbox, RegistrationState::Waiting), 30U);
+  EXPECT_FALSE(run(outbox, registered, setbacks).hold.has_value());
+  EXPECT_EQ(count(outbox, RegistrationState::Registered), 30U) << "after the repair";
+}
+
+TEST(WorkRoundTest, AFewThatAreRefusedWhileNobodyElseWaitsHoldAndAreNotFailed) {
   FakeOutbox outbox(3);
-  const RoundResult result = run(outbox, refused_by_aws);
-  EXPECT_EQ(result.parked, 3U);
-  EXPECT_FALSE(result.hold.has_value());
+  const SystemClock clock;
+  Setbacks setbacks(clock);
+  for (int again = 0; again < 3; ++again) {
+    const RoundResult result = run(outbox, refused_by_aws, setbacks);
+    EXPECT_EQ(result.parked, 0U);
+    ASSERT_TRUE(result.hold.has_value());
+    EXPECT_THAT(result.hold->detail(), testing::ContainsRegex("device SN-[123]: CreateThing: bad"));
+  }
+}
+
+TEST(WorkRoundTest, ANewProcessFailsNobodyByWhatItDoesNotKnow) {
+  FakeOutbox outbox(2);
+  const Work work = [](const CloudItem& item) {
+    return item.issuance_id == 1 ? refused_by_aws(item) : registered(item);
+  };
+  EXPECT_EQ(run(outbox, work).registered, 1U);
+  const RoundResult result = run(outbox, work);  // with setbacks of its own
+  EXPECT_EQ(result.parked, 0U);
+  EXPECT_TRUE(result.hold.has_value());
 }
 
 TEST(WorkRoundTest, ANameThatCannotBeMadeIsParkedAtOnceHoweverMany) {
   FakeOutbox outbox(200);
   const RoundResult result = run(outbox, [](const CloudItem& item) {
-    return DeviceOutcome{parked(item, Error(ErrorCode::ConfigRange, "thing_name")), std::nullopt};
+    return DeviceOutcome{parked(item, Error(ErrorCode::DeviceIdNotAllowed, "thing_name")),
+                         std::nullopt};
   });
   EXPECT_EQ(result.parked, 200U);
 }
