@@ -1,7 +1,5 @@
 #include "appliance/cli/aws_ca_command.h"
 
-#include <unistd.h>
-
 #include <iostream>
 
 #include "appliance/cli/uploader_program.h"
@@ -129,17 +127,6 @@ std::vector<std::string> with_targets(std::vector<std::string> words,
                                       const std::vector<std::string>& targets) {
   for (const std::string& each : targets) words.insert(words.end(), {"--target", each});
   return words;
-}
-
-Result<void> confirm(bool is_sure, const std::string& what) {
-  if (is_sure) return {};
-  if (::isatty(STDIN_FILENO) != 1)
-    return fail(ErrorCode::Usage, what + ": say --yes if that is what you want");
-  std::cerr << what << ". Go on? Type yes: ";
-  std::string answer;
-  std::getline(std::cin, answer);
-  if (answer == "yes") return {};
-  return fail(ErrorCode::Usage, "not done");
 }
 
 void add_targets(CLI::App* command, std::vector<std::string>& targets) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "appliance/cli/invocation.h"
+#include "protocol/usage/confirmation.h"
 
 namespace linesign {
 
@@ -18,8 +19,6 @@ void add_aws_ca_commands(CLI::App& aws, Invocation& invocation);
 Result<int> become(const Invocation& invocation, const std::vector<std::string>& words);
 std::vector<std::string> with_targets(std::vector<std::string> words,
                                       const std::vector<std::string>& targets);
-// Asks on the terminal, unless the command line said it already.
-Result<void> confirm(bool is_sure, const std::string& what);
 
 void add_targets(CLI::App* command, std::vector<std::string>& targets);
 void add_target(CLI::App* command, std::string& target);

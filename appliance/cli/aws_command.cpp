@@ -8,9 +8,7 @@
 
 #include "appliance/admin/client/cloud_client.h"
 #include "appliance/cli/aws_ca_command.h"
-#include "appliance/cli/aws_text.h"
 #include "appliance/cli/invocation.h"
-#include "appliance/cli/status_text.h"
 #include "appliance/cloud/targets/plan_check.h"
 #include "appliance/config/config.h"
 #include "hsm/ceremony/token_signature.h"
@@ -19,13 +17,10 @@
 namespace linesign {
 namespace {
 
-constexpr uint32_t kMostListed = 10'000;
-
 struct TargetsOptions {
   std::vector<std::string> targets;
   std::string order;
   bool once = false;
-  bool json = false;
 };
 
 struct ReconcileOptions {
@@ -36,13 +31,17 @@ struct ReconcileOptions {
   bool is_sure = false;
 };
 
+struct RevokeOptions {
+  std::vector<std::string> targets;
+  std::string device;
+  std::string serial;
+  std::string status = "INACTIVE";
+  bool is_sure = false;
+};
+
 struct OneTargetOptions {
   std::string target;
-  std::string order;
   std::string digest;
-  uint32_t code = 0;
-  bool stop = false;
-  bool json = false;
 };
 
 // The targets of an order: as linesignd has it, or, where it does not run, the configuration.
@@ -90,6 +89,17 @@ Result<int> run_upload(const Invocation& invocation, const TargetsOptions& optio
   return become(invocation, words);
 }
 
+Result<int> run_revoke(const Invocation& invocation, const RevokeOptions& options) {
+  if (options.device.empty() == options.serial.empty())
+    return fail(ErrorCode::Usage, "name a device, or a certificate with --serial");
+  std::vector<std::string> words =
+      with_targets({"revoke", "--status", options.status}, options.targets);
+  if (!options.serial.empty()) words.insert(words.end(), {"--serial", options.serial});
+  if (options.is_sure) words.emplace_back("--yes");
+  if (!options.device.empty()) words.insert(words.end(), {"--", options.device});
+  return become(invocation, words);
+}
+
 // What linesign-uploader starts when a target's key for Roles Anywhere is in a token.
 Result<int> run_sign_login(const Invocation& invocation, const OneTargetOptions& options) {
   LS_TRY(const Config config, load_config(invocation.config));
@@ -106,97 +116,6 @@ Result<int> run_sign_login(const Invocation& invocation, const OneTargetOptions&
   LS_TRY(const Bytes signature,
          sign_with_token(config.signer, {roles.key_uri, roles.pin_file, roles.certificate}, hash));
   std::cout << to_hex(signature) << '\n';
-  return 0;
-}
-
-// --- what linesignd knows ------------------------------------------------------------------------
-
-Result<std::set<std::string, std::less<>>> find_without_task(
-    const Config& config, const std::vector<CloudTargetStatus>& targets) {
-  std::set<std::string, std::less<>> names;
-  for (const CloudTargetStatus& each : targets) {
-    if (each.in_task == 0) continue;
-    LS_TRY(const std::vector<BulkTask> tasks,
-           AdminClient(config.admin.socket).cloud().open_tasks(each.target.name));
-    const bool has_begun = std::any_of(tasks.begin(), tasks.end(), [](const BulkTask& task) {
-      return task.state >= BulkTaskState::Started;
-    });
-    if (!has_begun) names.insert(each.target.name);
-  }
-  return names;
-}
-
-Result<int> run_aws_status(const Invocation& invocation, const TargetsOptions& options) {
-  LS_TRY(const Config config, load_config(invocation.config));
-  AwsStatus status;
-  LS_TRY(status.targets, AdminClient(config.admin.socket).cloud().status());
-  status.not_known_yet = targets_not_known_yet(config.aws, status.targets);
-  const std::vector<std::string>& wanted = options.targets;
-  const auto is_unwanted = [&](const std::string& name) {
-    return !wanted.empty() && std::find(wanted.begin(), wanted.end(), name) == wanted.end();
-  };
-  std::erase_if(status.targets,
-                [&](const CloudTargetStatus& each) { return is_unwanted(each.target.name); });
-  std::erase_if(status.not_known_yet, is_unwanted);
-  if (status.targets.empty() && status.not_known_yet.empty() && !wanted.empty())
-    return fail(ErrorCode::CloudTargetUnknown, wanted.front());
-  LS_TRY(status.without_task, find_without_task(config, status.targets));
-  const auto activity = read_activity(config.aws.state_dir);
-  const UnixTime now = SystemClock().now();
-  if (options.json) {
-    std::cout << aws_status_json(status, activity, now) << '\n';
-  } else {
-    std::cout << aws_status_text(status, activity, now);
-  }
-  return 0;
-}
-
-// An error about this target: what linesignd does not know the file may.
-tl::unexpected<Error> fail_at(const Config& config, const std::string& target, const Error& error) {
-  return fail(explain_unknown_target(config.aws, target, error));
-}
-
-Result<int> run_parked(const Invocation& invocation, const OneTargetOptions& options) {
-  LS_TRY(const Config config, load_config(invocation.config));
-  const CloudClient cloud = AdminClient(config.admin.socket).cloud();
-  std::vector<CloudRegistration> parked;
-  uint64_t after = 0;
-  for (bool is_end = false; !is_end && parked.size() < kMostListed;) {
-    auto page =
-        cloud.registrations(options.target, RegistrationState::Parked, after, kMaxCertificatePage);
-    if (!page.has_value()) return fail_at(config, options.target, page.error());
-    after = page->next_after;
-    is_end = page->is_end;
-    std::move(page->registrations.begin(), page->registrations.end(), std::back_inserter(parked));
-  }
-  std::cout << (options.json ? parked_json(parked) + '\n' : parked_text(parked));
-  return 0;
-}
-
-Result<int> run_release(const Invocation& invocation, const OneTargetOptions& options) {
-  LS_TRY(const Config config, load_config(invocation.config));
-  const auto code = options.code != 0 ? std::optional(options.code) : std::nullopt;
-  const auto released = AdminClient(config.admin.socket).cloud().release_all(options.target, code);
-  if (!released.has_value()) return fail_at(config, options.target, released.error());
-  if (*released == 0) {
-    std::cout << options.target << ": nothing is parked"
-              << (code ? fmt::format(" for error {}", *code) : std::string()) << '\n';
-    return 0;
-  }
-  std::cout << fmt::format("{}: {} wait again\n", options.target, count_text(*released));
-  return 0;
-}
-
-Result<int> run_register(const Invocation& invocation, const OneTargetOptions& options) {
-  LS_TRY(const Config config, load_config(invocation.config));
-  const auto set = AdminClient(config.admin.socket)
-                       .cloud()
-                       .set_feed({options.order, options.target}, !options.stop);
-  if (!set.has_value()) return fail_at(config, options.target, set.error());
-  std::cout << options.target << ": "
-            << (options.stop
-                    ? "devices of this order are no longer registered here\n"
-                    : "every device of this order will be registered here, from the first\n");
   return 0;
 }
 
@@ -242,31 +161,19 @@ void add_work_commands(CLI::App* aws, Invocation& invocation) {
                    "Look closely at, or repair, this device only; may be repeated")
       ->type_name("ID");
   add_sure(reconcile, reconcile_options->is_sure);
-}
 
-void add_ledger_commands(CLI::App* aws, Invocation& invocation) {
-  CLI::App* status = aws->add_subcommand("status", "What is registered, waiting, parked, and why");
-  const auto status_options = add_run<TargetsOptions>(status, invocation, run_aws_status);
-  add_targets(status, status_options->targets);
-  status->add_flag("--json", status_options->json, "Print JSON");
-
-  CLI::App* parked = aws->add_subcommand("parked", "List the devices that a person must look at");
-  const auto parked_options = add_run<OneTargetOptions>(parked, invocation, run_parked);
-  add_target(parked, parked_options->target);
-  parked->add_flag("--json", parked_options->json, "Print JSON");
-
-  CLI::App* release = aws->add_subcommand("release", "Parked devices wait again, after the repair");
-  const auto release_options = add_run<OneTargetOptions>(release, invocation, run_release);
-  add_target(release, release_options->target);
-  release->add_option("--code", release_options->code, "Only those parked for this error number")
-      ->type_name("NUMBER");
-
-  CLI::App* add = aws->add_subcommand(
-      "register", "Register the devices of an order in one more target, those made before too");
-  const auto add_options = add_run<OneTargetOptions>(add, invocation, run_register);
-  add->add_option("--order", add_options->order, "The order")->required()->type_name("ORDER");
-  add_target(add, add_options->target);
-  add->add_flag("--stop", add_options->stop, "No longer");
+  CLI::App* revoke = aws->add_subcommand(
+      "revoke", "Set the certificates of a device INACTIVE or REVOKED in every target");
+  const auto revoke_options = add_run<RevokeOptions>(revoke, invocation, run_revoke);
+  add_targets(revoke, revoke_options->targets);
+  CLI::Option* device = revoke->add_option("DEVICE", revoke_options->device, "The device's id");
+  revoke->add_option("--serial", revoke_options->serial, "Only the certificate with this serial")
+      ->excludes(device)
+      ->type_name("HEX");
+  revoke->add_option("--status", revoke_options->status, "INACTIVE can be undone, REVOKED cannot")
+      ->check(CLI::IsMember({"INACTIVE", "REVOKED"}))
+      ->capture_default_str();
+  add_sure(revoke, revoke_options->is_sure);
 }
 
 }  // namespace
@@ -277,7 +184,7 @@ void add_aws_command(CLI::App& app, Invocation& invocation) {
   add_aws_ca_commands(*aws, invocation);
   add_sign_command(aws, invocation);
   add_work_commands(aws, invocation);
-  add_ledger_commands(aws, invocation);
+  add_aws_ledger_commands(*aws, invocation);
 }
 
 }  // namespace linesign

@@ -19,6 +19,8 @@ namespace {
 
 constexpr size_t kMaxProgressBytes = 1024 * 1024;
 constexpr std::chrono::seconds kStillRunning(15);
+constexpr int kExitFailed = 65;
+constexpr int kExitBlocked = 75;
 
 constexpr std::array kAwsAdvice = {
     Advice{ErrorCode::AwsUnreachable,
@@ -39,9 +41,15 @@ constexpr std::array kAwsAdvice = {
     Advice{ErrorCode::AwsTaskRunning,
            "Nothing: AWS runs one at a time, and ours is next. If the line above names none of "
            "yours, ask who else works in the account."},
-    Advice{ErrorCode::AwsRefused,
-           "Read what AWS says above: it is about the set-up, as no device gets through. Mend it; "
-           "it goes on by itself."},
+    Advice{
+        ErrorCode::AwsRefused,
+        "Read what AWS says above. No device gets through, so it is probably about the set-up: "
+        "mend that, and production resumes. A device that is at fault itself is failed as soon as "
+        "another one gets through."},
+    Advice{ErrorCode::AwsThingForeign,
+           "Read above whose thing it is. If things are made beforehand, set existing_things = "
+           "\"adopt\"; else give the target a thing_name_prefix of its own, or the devices other "
+           "ids."},
     Advice{ErrorCode::AwsCredentialsMissing,
            "Set profile or roles_anywhere of the target, or AWS_* of the uploader."},
     Advice{ErrorCode::AwsCredentialsFailed, "Mend the source that the line above names."},
@@ -269,33 +277,57 @@ std::string aws_status_json(const AwsStatus& status,
   return json::stringify(*object);
 }
 
-std::string parked_text(const std::vector<CloudRegistration>& parked) {
-  if (parked.empty()) return "nothing is parked\n";
-  std::string text;
-  for (const CloudRegistration& each : parked)
-    text += fmt::format("{}  {}  {} {}: {}\n",
-                        each.device_id,
-                        to_iso8601(each.updated_at),
-                        each.code,
-                        name_of_code(each.code),
-                        each.reason);
-  return text;
+int aws_check_exit_code(const AwsStatus& status,
+                        const std::optional<UploaderActivity>& activity,
+                        UnixTime now) {
+  const auto& targets = status.targets;
+  const bool has_failed =
+      std::any_of(targets.begin(), targets.end(), [](const auto& each) { return each.parked > 0; });
+  if (has_failed) return kExitFailed;
+  const bool is_running = activity && activity->is_running(now);
+  const bool is_blocked =
+      std::any_of(targets.begin(), targets.end(), [&](const CloudTargetStatus& each) {
+        const TargetActivity* const doing = is_running ? activity->find(each.target.name) : nullptr;
+        const bool is_idle = doing == nullptr && each.waiting + each.in_task > 0;
+        return is_idle || (doing != nullptr && !doing->error.empty());
+      });
+  return is_blocked || !status.not_known_yet.empty() ? kExitBlocked : 0;
 }
 
-std::string parked_json(const std::vector<CloudRegistration>& parked) {
+std::string parked_text(const std::vector<ParkedDevices>& parked) {
+  std::string text;
+  for (const auto& [target, devices] : parked)
+    for (const CloudRegistration& each : devices)
+      text += fmt::format("{}  {}  number {}  {}  {} {}: {}\n",
+                          target,
+                          each.device_id,
+                          each.issuance_id,
+                          to_iso8601(each.updated_at),
+                          each.code,
+                          name_of_code(each.code),
+                          each.reason);
+  return text.empty() ? "no device has failed\n" : text;
+}
+
+std::string parked_json(const std::vector<ParkedDevices>& parked) {
+  Poco::JSON::Array::Ptr rows = Poco::makeShared<Poco::JSON::Array>();
+  for (const auto& [target, devices] : parked) {
+    for (const CloudRegistration& each : devices) {
+      json::Object::Ptr row = json::make_object();
+      row->set("target", target);
+      row->set("number", each.issuance_id);
+      row->set("device_id", each.device_id);
+      row->set("order", each.order_id);
+      row->set("code", each.code);
+      row->set("name", std::string(name_of_code(each.code)));
+      row->set("reason", each.reason);
+      row->set("attempts", each.attempts);
+      row->set("since", to_iso8601(each.updated_at));
+      rows->add(row);
+    }
+  }
   json::Object::Ptr object = json::make_object();
-  object->set("parked", json::list_of(parked, [](const CloudRegistration& each) {
-                json::Object::Ptr row = json::make_object();
-                row->set("number", each.issuance_id);
-                row->set("device_id", each.device_id);
-                row->set("order", each.order_id);
-                row->set("code", each.code);
-                row->set("name", std::string(name_of_code(each.code)));
-                row->set("reason", each.reason);
-                row->set("attempts", each.attempts);
-                row->set("since", to_iso8601(each.updated_at));
-                return row;
-              }));
+  object->set("parked", rows);
   return json::stringify(*object);
 }
 

@@ -60,10 +60,23 @@ std::string aws_status_json(const AwsStatus& status,
                             const std::optional<UploaderActivity>& activity,
                             UnixTime now);
 
-// One line for each.
-std::string parked_text(const std::vector<CloudRegistration>& parked);
-// {"parked": [{"number", "device_id", "order", "code", "name", "reason", "attempts", "since"}]}
-std::string parked_json(const std::vector<CloudRegistration>& parked);
+// What a monitor is told: 65 somebody must look at devices; 75 nothing gets through: a target is
+// blocked, linesignd does not know it yet, or devices wait and no uploader works; else 0.
+int aws_check_exit_code(const AwsStatus& status,
+                        const std::optional<UploaderActivity>& activity,
+                        UnixTime now);
+
+// The devices of one target.
+struct ParkedDevices {
+  std::string target;
+  std::vector<CloudRegistration> devices;
+};
+
+// One line for each device.
+std::string parked_text(const std::vector<ParkedDevices>& parked);
+// {"parked": [{"target", "number", "device_id", "order", "code", "name", "reason", "attempts",
+// "since"}]}
+std::string parked_json(const std::vector<ParkedDevices>& parked);
 
 // What a person does about an error of AWS that holds a target up.
 std::string_view aws_advice_for(ErrorCode code);

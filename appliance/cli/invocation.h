@@ -24,6 +24,7 @@ struct Invocation {
 // Each adds its subcommand to `app`; the one that is chosen sets `invocation.run`. `invocation`
 // must outlive both.
 void add_aws_command(CLI::App& app, Invocation& invocation);
+void add_aws_ledger_commands(CLI::App& aws, Invocation& invocation);  // below `linesign aws`
 void add_bench_command(CLI::App& app, Invocation& invocation);
 void add_ca_command(CLI::App& app, Invocation& invocation);
 void add_doctor_command(CLI::App& app, Invocation& invocation);

@@ -88,6 +88,10 @@ Result<uint64_t> LedgerCloud::release(std::string_view target,
   return implementation_->write([&] { return implementation_->release(target, code, limit, now); });
 }
 
+Result<uint64_t> LedgerCloud::release_one(std::string_view target, uint64_t number, UnixTime now) {
+  return implementation_->write([&] { return implementation_->release_one(target, number, now); });
+}
+
 Result<BulkTask> LedgerCloud::create_task(std::string_view target,
                                           std::string_view object_key,
                                           UnixTime now) {

@@ -63,6 +63,8 @@ class LedgerCloud final {
                            std::optional<uint32_t> code,
                            uint32_t limit,
                            UnixTime now);
+  // The one with this number; 0: it is not parked.
+  Result<uint64_t> release_one(std::string_view target, uint64_t number, UnixTime now);
 
   // The same target and key again give the task that is there.
   Result<BulkTask> create_task(std::string_view target, std::string_view object_key, UnixTime now);

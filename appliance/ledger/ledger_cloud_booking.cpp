@@ -147,6 +147,30 @@ Result<CloudBooked> LedgerCloud::Implementation::book(std::string_view target,
   return result;
 }
 
+Result<void> LedgerCloud::Implementation::release_row(int64_t target_id,
+                                                      int64_t issuance_id,
+                                                      const RegistrationRow& before,
+                                                      CloudTally& tally,
+                                                      UnixTime now) {
+  RegistrationRow after = before;
+  after.state = RegistrationState::Waiting;
+  after.code = 0;
+  after.reason.clear();
+  return save_row(target_id, issuance_id, before, after, tally, now);
+}
+
+Result<uint64_t> LedgerCloud::Implementation::release_one(std::string_view target,
+                                                          uint64_t number,
+                                                          UnixTime now) {
+  LS_TRY(const CloudTargetRow row, target_of(target));
+  LS_TRY(const auto before, find_row(row.id, to_row_id(number)));
+  if (!before.has_value() || before->state != RegistrationState::Parked) return 0;
+  CloudTally tally;
+  LS_CHECK(release_row(row.id, to_row_id(number), *before, tally, now));
+  LS_CHECK(tally.save(sql_, row.id));
+  return 1;
+}
+
 Result<uint64_t> LedgerCloud::Implementation::release(std::string_view target,
                                                       std::optional<uint32_t> code,
                                                       uint32_t limit,
@@ -165,11 +189,7 @@ Result<uint64_t> LedgerCloud::Implementation::release(std::string_view target,
   for (const int64_t id : ids) {
     LS_TRY(const auto before, find_row(row.id, id));
     if (!before.has_value()) return fail(ErrorCode::Internal, "a registration is gone");
-    RegistrationRow after = *before;
-    after.state = RegistrationState::Waiting;
-    after.code = 0;
-    after.reason.clear();
-    LS_CHECK(save_row(row.id, id, *before, after, tally, now));
+    LS_CHECK(release_row(row.id, id, *before, tally, now));
   }
   LS_CHECK(tally.save(sql_, row.id));
   return ids.size();

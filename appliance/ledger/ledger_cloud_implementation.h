@@ -114,6 +114,7 @@ class LedgerCloud::Implementation final {
                            std::optional<uint32_t> code,
                            uint32_t limit,
                            UnixTime now);
+  Result<uint64_t> release_one(std::string_view target, uint64_t number, UnixTime now);
 
   // ledger_cloud_tasks.cpp
   Result<BulkTask> create_task(std::string_view target, std::string_view object_key, UnixTime now);
@@ -154,6 +155,11 @@ class LedgerCloud::Implementation final {
                         const RegistrationRow& after,
                         CloudTally& tally,
                         UnixTime now);
+  Result<void> release_row(int64_t target_id,
+                           int64_t issuance_id,
+                           const RegistrationRow& before,
+                           CloudTally& tally,
+                           UnixTime now);
   Result<std::optional<Sha256>> certificate_id_of(int64_t issuance_id);
   // Empty: it may be booked so.
   Result<std::string> objection(const CloudBooking& booking,

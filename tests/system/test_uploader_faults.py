@@ -368,14 +368,21 @@ def test_a_target_that_cannot_begin_holds_up_no_other(make_plant):
 
 def test_another_certificate_id_in_an_answer_is_believed_by_nobody(make_plant):
     plant = make_plant({})
-    plant.issue(10)
-    plant.aws.fault(operation="RegisterCertificate", do="replace",
-                    members={"certificateId": "ab" * 32})
+    plant.issue(30)
+    device = plant.ledger_order()[3]
+    certificate = next(each for each in plant.appliance.certificates() if each.stem == device)
+    # A piece of its signature that JSON writes as it is.
+    signature = certificate.read_text().partition("-----END")[0].split("\n")[-3]
+    piece = max(re.split(r"[^A-Za-z0-9]", signature), key=len)
+    plant.aws.fault(operation="RegisterCertificate", do="replace", contains=piece, times=None,
+                    members={"certificateId": "ab" * 32, "resourceId": "ab" * 32})
     plant.cli("upload", expect=EX_DATA)
-    (parked,) = json.loads(plant.cli("parked", "--target", "plant0", "--json"))["parked"]
+    (parked,) = json.loads(plant.cli("parked", "--json"))["parked"]
+    assert (parked["target"], parked["device_id"]) == ("plant0", device)
     assert parked["name"] == "AwsAnswerInvalid" and "ab" * 32 in parked["reason"]
-    assert plant.status()["plant0"]["registered"] == 9
+    assert plant.status()["plant0"]["registered"] == 29
     assert "1 not booked" in plant.cli("reconcile", expect=EX_DATA)
+    plant.aws.clear_faults()
     plant.cli("release", "--target", "plant0", "--code", "1007")
     plant.cli("upload")
     check_registered(plant)
@@ -412,7 +419,7 @@ def test_a_call_that_hangs_keeps_no_other_device(make_plant):
 def test_a_device_that_aws_refuses_holds_up_nobody_else(make_plant):
     plant = make_plant({})
     plant.issue(20)
-    device = plant.appliance.certificates()[7].stem
+    device = plant.ledger_order()[7]
     plant.aws.fault(operation="CreateThing", do="error", contains=f"/things/{device}", times=None,
                     code="InvalidRequestException", message="no such luck", status=400)
     uploader = plant.start_uploader()

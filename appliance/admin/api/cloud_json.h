@@ -31,12 +31,13 @@
 namespace linesign {
 
 // Requests.
-std::string to_json(const CloudPlan& plan);               // {targets: [{name, account, region}],
-                                                          //  feeds: [{order, target}]}
-std::string to_json(const CloudFeedRequest& request);     // {order, target, active}
-std::string to_json(const CloudClaimRequest& request);    // {target, after, limit}
-std::string to_json(const CloudBookRequest& request);     // {target, bookings: [booking]}
-std::string to_json(const CloudReleaseRequest& request);  // {target, code or null, limit}
+std::string to_json(const CloudPlan& plan);             // {targets: [{name, account, region}],
+                                                        //  feeds: [{order, target}]}
+std::string to_json(const CloudFeedRequest& request);   // {order, target, active}
+std::string to_json(const CloudClaimRequest& request);  // {target, after, limit}
+std::string to_json(const CloudBookRequest& request);   // {target, bookings: [booking]}
+std::string to_json(
+    const CloudReleaseRequest& request);  // {target, code or null, limit, number or null}
 std::string to_json(const CloudListRequest& request);     // {target, state or null, after, limit}
 std::string to_json(const CloudTasksRequest& request);    // {target}
 std::string to_json(const BulkCreateRequest& request);    // {target, object_key}

@@ -196,16 +196,18 @@ std::string to_json(const CloudReleaseRequest& request) {
   object->set("target", request.target);
   object->set("code", number_or_null(request.code));
   object->set("limit", request.limit);
+  object->set("number", number_or_null(request.number));
   return stringify(*object);
 }
 
 template <>
 Result<CloudReleaseRequest> from_json(std::string_view json) {
   return parse_as<CloudReleaseRequest>(json, [](const Object& object) {
-    expect_members(object, {"target", "code", "limit"});
+    expect_members(object, {"target", "code", "limit", "number"});
     return CloudReleaseRequest{target_of(object),
                                optional_number_of<uint32_t>(object, "code"),
-                               number_of<uint32_t>(object, "limit")};
+                               number_of<uint32_t>(object, "limit"),
+                               optional_number_of<uint64_t>(object, "number")};
   });
 }
 

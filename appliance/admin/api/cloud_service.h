@@ -38,6 +38,7 @@ struct CloudReleaseRequest {
   std::string target;
   std::optional<uint32_t> code;
   uint32_t limit = kMaxCloudMoves;
+  std::optional<uint64_t> number = std::nullopt;  // this one alone; code and limit do not count
 };
 
 struct CloudListRequest {

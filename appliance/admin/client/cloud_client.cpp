@@ -40,10 +40,16 @@ Result<uint64_t> CloudClient::release_all(const std::string& target,
   uint64_t all = 0;
   for (;;) {
     LS_TRY(const uint64_t released,
-           post<uint64_t>("/v1/cloud/release", CloudReleaseRequest{target, code, kMaxCloudMoves}));
+           post<uint64_t>("/v1/cloud/release",
+                          CloudReleaseRequest{target, code, kMaxCloudMoves, std::nullopt}));
     all += released;
     if (released < kMaxCloudMoves) return all;
   }
+}
+
+Result<uint64_t> CloudClient::release_one(const std::string& target, uint64_t number) const {
+  return post<uint64_t>("/v1/cloud/release",
+                        CloudReleaseRequest{target, std::nullopt, kMaxCloudMoves, number});
 }
 
 Result<std::vector<CloudTargetStatus>> CloudClient::status() const {

@@ -32,6 +32,8 @@ class CloudClient final {
   Result<CloudBooked> book(const std::string& target, std::vector<CloudBooking> bookings) const;
   // All of them, kMaxCloudMoves in each call; absent code: whatever the reason. Gives their number.
   Result<uint64_t> release_all(const std::string& target, std::optional<uint32_t> code) const;
+  // By its number in the ledger. 0: it is not parked.
+  Result<uint64_t> release_one(const std::string& target, uint64_t number) const;
 
   Result<std::vector<CloudTargetStatus>> status() const;
   Result<RegistrationPage> registrations(const std::string& target,

@@ -38,7 +38,10 @@ bool is_about(std::string_view arn, const TargetSetup& setup) {
 std::vector<std::string> iot_arns(const aws::JsonObject& statement) {
   std::vector<std::string> arns = statement.texts("Resource");
   if (auto one = statement.text("Resource")) arns.push_back(std::move(*one));
-  std::erase_if(arns, [](const std::string& each) { return !is_arn(each, "iot"); });
+  std::erase_if(arns, [](const std::string& each) {
+    const size_t partition = std::string_view("arn:").size();
+    return !each.starts_with("arn:") || each.find(":iot:") != each.find(':', partition);
+  });
   return arns;
 }
 

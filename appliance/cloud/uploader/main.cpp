@@ -2,6 +2,7 @@
 // until SIGTERM; the subcommands are what `linesign aws` starts.
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <filesystem>
@@ -15,9 +16,11 @@
 #include <spdlog/spdlog.h>
 
 #include "appliance/cloud/uploader/uploader.h"
+#include "protocol/base/bytes.h"
 #include "protocol/base/core_dumps.h"
 #include "protocol/base/version.h"
 #include "protocol/log/log.h"
+#include "protocol/usage/confirmation.h"
 #include "protocol/usage/standard_output.h"
 #include "protocol/usage/usage_text.h"
 
@@ -32,6 +35,7 @@ struct Arguments {
   linesign::UploaderCommand command;
   bool reads_proof = false;
   bool check_only = false;
+  std::string serial;  // hex
 };
 
 // What the service says of its work: parked devices at once, because somebody must look; what is
@@ -83,6 +87,25 @@ void add_ca(CLI::App* command, Arguments& arguments) {
       ->type_name("FILE|ID");
 }
 
+void add_revoke(CLI::App& app, Arguments& arguments) {
+  CLI::App* revoke = add(app,
+                         arguments,
+                         What::Revoke,
+                         "revoke",
+                         "Set the certificates of a device INACTIVE or REVOKED in every account");
+  linesign::RevocationWish& wish = arguments.command.revocation;
+  CLI::Option* device = revoke->add_option("DEVICE", wish.device_id, "The device's id");
+  revoke->add_option("--serial", arguments.serial, "Only the certificate with this serial number")
+      ->excludes(device)
+      ->type_name("HEX");
+  revoke->add_option("--status", wish.status, "INACTIVE can be undone, REVOKED cannot")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, linesign::aws::CertificateStatus>{
+          {"INACTIVE", linesign::aws::CertificateStatus::Inactive},
+          {"REVOKED", linesign::aws::CertificateStatus::Revoked}}))
+      ->type_name("INACTIVE|REVOKED");
+  revoke->add_flag("--yes", arguments.command.is_sure, "Do not ask");
+}
+
 void add_commands(CLI::App& app, Arguments& arguments) {
   CLI::App* upload =
       add(app, arguments, What::Upload, "upload", "Register what waits, then end; shows progress");
@@ -124,6 +147,7 @@ void add_commands(CLI::App& app, Arguments& arguments) {
                    arguments.command.devices,
                    "Look closely at, or repair, this device only; may be repeated")
       ->type_name("ID");
+  add_revoke(app, arguments);
 }
 
 int stop(const linesign::Error& error) {
@@ -140,7 +164,22 @@ linesign::Result<std::string> read_proof() {
   return text;
 }
 
+linesign::Result<linesign::SerialNumber> read_serial(const std::string& text) {
+  const auto bytes = linesign::from_hex(text);
+  linesign::SerialNumber serial{};
+  if (!bytes || bytes->size() != serial.size())
+    return linesign::fail(linesign::ErrorCode::Usage,
+                          "--serial: a serial number has 32 hex digits");
+  std::copy(bytes->begin(), bytes->end(), serial.begin());
+  return serial;
+}
+
 int run(Arguments& arguments) {
+  if (!arguments.serial.empty()) {
+    const auto serial = read_serial(arguments.serial);
+    if (!serial) return stop(serial.error());
+    arguments.command.revocation.serial = *serial;
+  }
   const auto config = arguments.check_only ? linesign::check_config(arguments.config)
                                            : linesign::load_config(arguments.config);
   if (!config) return stop(config.error());
@@ -155,6 +194,7 @@ int run(Arguments& arguments) {
   linesign::UploaderSurroundings around;
   around.environment = linesign::aws::Environment::from_block(::environ);
   around.linesign = neighbour("linesign");
+  around.confirm = [](const std::string& what) { return linesign::confirm(false, what); };
   around.out = &std::cout;
   around.errors = &std::cerr;
   around.log = [](const std::string& target, const std::optional<linesign::Error>& hold) {

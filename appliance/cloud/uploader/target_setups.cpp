@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
+#include "appliance/cloud/aws/endpoints.h"
+#include "appliance/cloud/targets/thing_name_rule.h"
 #include "appliance/cloud/uploader/x509_signers.h"
 #include "hsm/x509/ca_certificate.h"
 #include "protocol/base/bytes.h"
@@ -39,6 +43,7 @@ Result<std::string> read_template(const TargetConfig& target) {
 Result<void> read_files(TargetSetup& setup, const TargetConfig& target) {
   LS_TRY(std::string template_body, read_template(target));
   if (target.way == TargetWay::Jit) setup.ca.config.template_body = template_body;
+  setup.bulk.things.template_body = template_body;
   setup.bulk.template_body = std::move(template_body);
   return {};
 }
@@ -62,7 +67,10 @@ void set_direct(TargetSetup& setup, const TargetConfig& target) {
   direct.status =
       target.is_active ? aws::CertificateStatus::Active : aws::CertificateStatus::Inactive;
   direct.send_ca = target.send_ca_certificate;
+  direct.issuers = {to_bytes(setup.ca.certificate->der())};
+  direct.existing_things = target.existing_things;
   direct.thing_name = target.thing_name;
+  direct.thing_name_prefix = target.thing_name_prefix;
   direct.thing_type = target.thing_type;
   direct.attributes = target.attributes;
   direct.policy = target.policy;
@@ -82,6 +90,13 @@ void set_files(TargetSetup& setup,
   setup.bulk.min_lines = target.min_lines;
   setup.bulk.max_wait = target.max_wait;
   setup.bulk.work_dir = state_dir;
+  BulkThingsPlan& things = setup.bulk.things;
+  things.parameters = target.parameters;
+  things.certificate_arn = fmt::format(
+      "arn:{}:iot:{}:{}:cert/", aws::partition_of(target.region), target.region, target.account);
+  things.issuers = setup.direct.issuers;
+  things.existing_things = target.existing_things;
+  things.thing_name_prefix = target.thing_name_prefix;
   setup.file.export_dir = target.export_dir;
   setup.file.work_dir = state_dir;
   setup.file.parameters = target.parameters;
@@ -140,6 +155,7 @@ TargetSetup make_setup(const SetupSources& sources,
   setup.region = target.region;
   setup.way = way_of(target.way);
   setup.ca = wish_for(ca);
+  setup.thing_name = thing_name_of(target);
   setup.profile = sources.profile;
   setup.quotas = target.quotas;
   setup.share_of_quotas = target.rate_factor;

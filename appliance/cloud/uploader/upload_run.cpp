@@ -54,10 +54,21 @@ class Worker final : public Way {
     LS_CHECK(check_target(*parts_.outbox, setup_));
     if (!way_) {
       LS_CHECK(setup_.read_files(setup_));
+      LS_CHECK(find_issuers());
       if (setup_.way != WayKind::File) LS_CHECK(connect());
       way_ = make_way(setup_, *parts_.outbox, connection_.get(), *parts_.clock);
     }
     return connection_ ? connection_->check_credentials() : Result<void>();
+  }
+
+  // A thing may still have a certificate of a former CA.
+  Result<void> find_issuers() {
+    LS_TRY(const std::vector<LedgerCa> cas, parts_.outbox->cas());
+    std::vector<Bytes> issuers;
+    for (const LedgerCa& each : cas) issuers.push_back(each.certificate_der);
+    setup_.bulk.things.issuers = issuers;
+    setup_.direct.issuers = std::move(issuers);
+    return {};
   }
 
   Result<void> connect() {

@@ -21,6 +21,7 @@ namespace {
 using What = UploaderCommand::What;
 
 constexpr int kExitParked = 65;
+constexpr int kExitLater = 75;
 
 struct UploadCounts {
   uint64_t registered = 0;  // by this run, over all its targets
@@ -147,7 +148,70 @@ class Program final {
     return exit_code;
   }
 
+  // Each target, whatever became of the others; the first failure decides.
+  Result<int> revoke(const UploaderCommand& command) {
+    std::vector<std::string> names;
+    for (const TargetSetup& each : setups_) names.push_back(each.name);
+    LS_TRY(const auto steps, plan_revocation(outbox_, command.revocation, names));
+    int exit_code = 0;
+    size_t there = 0;
+    for (const RevocationStep& each : steps) {
+      *around_.out << to_line(each, command.revocation.status) << '\n';
+      there += each.is_there ? 1 : 0;
+      if (!each.is_there) exit_code = kExitLater;
+    }
+    around_.out->flush();
+    if (there == 0) {
+      *around_.out << "nothing is registered in these targets\n";
+      return exit_code;
+    }
+    if (!command.is_sure)
+      LS_CHECK(around_.confirm(fmt::format(
+          "{} certificate(s) become {}{}",
+          there,
+          aws::to_string(command.revocation.status),
+          command.revocation.status == aws::CertificateStatus::Revoked ? ", which is final" : "")));
+    for (TargetSetup& setup : setups_) {
+      const int code = revoke_in(setup, steps, command.revocation.status);
+      if (code != 0 && (exit_code == 0 || exit_code == kExitLater)) exit_code = code;
+    }
+    return exit_code;
+  }
+
  private:
+  // The exit code of the first step that failed.
+  int revoke_in(TargetSetup& setup,
+                const std::vector<RevocationStep>& steps,
+                aws::CertificateStatus status) {
+    int exit_code = 0;
+    std::unique_ptr<TargetConnection> connection;
+    const auto run = [&](const RevocationStep& step) -> Result<std::string> {
+      if (!connection) {
+        LS_TRY(connection, connect(setup));
+        LS_CHECK(connection->check_credentials());
+      }
+      LS_TRY(aws::IotClient iot, connection->session().iot());
+      return linesign::revoke(iot, step, status);
+    };
+    for (const RevocationStep& each : steps) {
+      if (each.target != setup.name || !each.is_there) continue;
+      const auto done = run(each);
+      if (done.has_value()) {
+        *around_.out << *done << std::endl;
+        continue;
+      }
+      *around_.errors << error_line(setup.name, done.error()) << '\n';
+      if (exit_code == 0) exit_code = done.error().exit_code();
+    }
+    return exit_code;
+  }
+
+  Result<std::unique_ptr<TargetConnection>> connect(TargetSetup& setup) {
+    LS_TRY(aws::SessionOptions options, setup.session_options());
+    return TargetConnection::open(
+        around_.environment, std::move(options), {limiter_, clock_, pause_});
+  }
+
   UploadParts upload_parts(const StopSignal& stop) {
     UploadParts parts;
     parts.setups = &setups_;
@@ -198,10 +262,7 @@ class Program final {
       return 0;
     }
     LS_CHECK(setup.read_files(setup));
-    LS_TRY(aws::SessionOptions options, setup.session_options());
-    LS_TRY(const std::unique_ptr<TargetConnection> connection,
-           TargetConnection::open(
-               around_.environment, std::move(options), {limiter_, clock_, pause_}));
+    LS_TRY(const std::unique_ptr<TargetConnection> connection, connect(setup));
     AccountCommand account{&setup, connection.get(), &outbox_, around_.out};
     if (!command.ca.empty())
       LS_CHECK(choose_ca(outbox_, command.ca, command.what == What::RegisterCa, setup.ca));
@@ -298,6 +359,8 @@ Result<int> run_uploader(const Config& config,
       return program.serve();
     case What::Upload:
       return program.upload(command.once ? RunMode::Once : RunMode::UntilIdle);
+    case What::Revoke:
+      return program.revoke(command);
     default:
       return program.each_target(command);
   }

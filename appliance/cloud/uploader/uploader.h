@@ -18,6 +18,7 @@
 
 #include "appliance/cloud/aws/environment.h"
 #include "appliance/cloud/uploader/progress_file.h"
+#include "appliance/cloud/uploader/revocation.h"
 #include "appliance/config/config.h"
 
 namespace linesign {
@@ -33,6 +34,7 @@ struct UploaderCommand {
     DeleteCa,
     Reconcile,
     CheckConfig,  // of each target's credentials and files; AWS is not called
+    Revoke,
   };
   What what = What::Serve;
   std::vector<std::string> targets;  // none: all
@@ -44,6 +46,8 @@ struct UploaderCommand {
   bool once = false;                 // Upload: ends at the first obstacle
   std::string proof;                 // RegisterCa: PEM, for mode DEFAULT
   bool may_change_mode = false;      // RegisterCa: delete what is registered in the other mode
+  RevocationWish revocation;         // Revoke
+  bool is_sure = false;              // Revoke: does not ask
 };
 
 struct UploaderSurroundings {
@@ -56,6 +60,8 @@ struct UploaderSurroundings {
   std::function<void(const std::string& target, const std::string& note)> on_note = nullptr;
   // Serve: once a second, and at the end.
   std::function<void(const std::vector<TargetReport>& reports)> on_report = nullptr;
+  // Revoke: whether to go on, after it was listed what will be done.
+  std::function<Result<void>(const std::string& what)> confirm = nullptr;
 };
 
 Result<int> run_uploader(const Config& config,

@@ -86,6 +86,8 @@ TEST(CloudJson, BringsTheOtherRequestsOver) {
   EXPECT_EQ(claim.limit, 500U);
   EXPECT_EQ(round_trip(CloudReleaseRequest{"eu", 1030, 7}).code, 1030U);
   EXPECT_EQ(round_trip(CloudReleaseRequest{"eu", std::nullopt, 7}).code, std::nullopt);
+  EXPECT_EQ(round_trip(CloudReleaseRequest{"eu", 1030, 7}).number, std::nullopt);
+  EXPECT_EQ(round_trip(CloudReleaseRequest{"eu", std::nullopt, 7, 12}).number, 12U);
   const auto list = round_trip(CloudListRequest{"eu", RegistrationState::Parked, 5, 6});
   EXPECT_EQ(list.state, RegistrationState::Parked);
   EXPECT_EQ(list.after, 5U);

@@ -132,10 +132,31 @@ TEST(AwsTextTest, ListsParkedDevicesWithTheirReasons) {
   parked.device_id = "unit-7";
   parked.code = 1030;
   parked.reason = "no";
-  EXPECT_THAT(parked_text({parked}), HasSubstr("unit-7"));
-  EXPECT_THAT(parked_text({parked}), HasSubstr("1030 AwsRefused: no"));
-  EXPECT_EQ(parked_text({}), "nothing is parked\n");
-  EXPECT_THAT(parked_json({parked}), HasSubstr(R"("device_id":"unit-7")"));
+  parked.issuance_id = 12;
+  const std::vector<ParkedDevices> devices = {{"plant", {parked}}, {"other", {}}};
+  EXPECT_THAT(parked_text(devices), HasSubstr("plant  unit-7  number 12 "));
+  EXPECT_THAT(parked_text(devices), HasSubstr("1030 AwsRefused: no"));
+  EXPECT_EQ(parked_text({}), "no device has failed\n");
+  EXPECT_THAT(parked_json(devices), HasSubstr(R"("target":"plant")"));
+  EXPECT_THAT(parked_json(devices), HasSubstr(R"("device_id":"unit-7")"));
+}
+
+TEST(AwsTextTest, AMonitorHearsOfFailedDevicesFirstAndThenOfBlockedTargets) {
+  AwsStatus status = plant_status();
+  EXPECT_EQ(aws_check_exit_code(status, activity(), kNow), 65);
+  status.targets.front().parked = 0;
+  EXPECT_EQ(aws_check_exit_code(status, activity(), kNow), 0) << "many wait, and they get through";
+  UploaderActivity held = activity();
+  held.targets.front().state = "held";
+  held.targets.front().error = "AwsDenied";
+  EXPECT_EQ(aws_check_exit_code(status, held, kNow), 75);
+  EXPECT_EQ(aws_check_exit_code(status, held, kNow + std::chrono::hours(1)), 75)
+      << "devices wait and no uploader works";
+  EXPECT_EQ(aws_check_exit_code(status, std::nullopt, kNow), 75);
+  status.targets.front().waiting = 0;
+  EXPECT_EQ(aws_check_exit_code(status, std::nullopt, kNow), 0);
+  status.not_known_yet = {"new"};
+  EXPECT_EQ(aws_check_exit_code(status, activity(), kNow), 75);
 }
 
 }  // namespace

@@ -36,7 +36,8 @@ AwsConfig config_with_one_target() {
 // An appliance that has nothing but an outbox.
 class OutboxService final : public AdminService {
  public:
-  OutboxService(const Clock& clock, GroupCommit& ledger) : cloud_(clock, ledger) {}
+  OutboxService(const Clock& clock, GroupCommit& ledger, DeviceIdRules& rules)
+      : cloud_(clock, ledger, rules) {}
   void status(std::function<void(Result<ApplianceStatus>)> reply) override {
     reply(ApplianceStatus());
   }
@@ -64,7 +65,7 @@ class CloudDeskTest : public testing::LedgerTest {
     for (uint64_t number = 1; number <= 3; ++number) issue(number);
     loop_.on_loop([this] {
       group_ = GroupCommit::start(loop_.loop(), settings(), std::move(ledger_), {});
-      service_.emplace(clock_, *group_);
+      service_.emplace(clock_, *group_, rules_);
       auto server = AdminServer::start(loop_.loop(), *service_, {.socket = socket()});
       ASSERT_TRUE(server.has_value()) << server.error().to_string();
       server_ = std::move(*server);
@@ -84,9 +85,26 @@ class CloudDeskTest : public testing::LedgerTest {
   SystemClock clock_;
   LoopThread loop_;
   std::unique_ptr<GroupCommit> group_;
+  DeviceIdRules rules_{config_with_one_target().targets};
   std::optional<OutboxService> service_;
   std::unique_ptr<AdminServer> server_;
 };
+
+TEST_F(CloudDeskTest, RulesOfATargetHoldForAnOrderWhileItGoesThere) {
+  const auto may_be = [this](std::string_view id) {
+    bool may = false;
+    loop_.on_loop([&] { may = rules_.check("default", id).has_value(); });
+    return may;
+  };
+  EXPECT_TRUE(may_be("SN.1"));
+  ASSERT_TRUE(client().set_plan(plan_of(config_with_one_target())).has_value());
+  EXPECT_FALSE(may_be("SN.1"));
+  EXPECT_TRUE(may_be("SN-1"));
+  ASSERT_TRUE(client().set_feed({"default", kTarget}, false).has_value());
+  EXPECT_TRUE(may_be("SN.1"));
+  ASSERT_TRUE(client().set_feed({"default", kTarget}, true).has_value());
+  EXPECT_FALSE(may_be("SN.1"));
+}
 
 TEST_F(CloudDeskTest, BringsCertificatesFromTheLedgerToRegistered) {
   EXPECT_EQ(client().claim(kTarget, 0, 10).error().code(), ErrorCode::CloudTargetUnknown);

@@ -256,6 +256,22 @@ TEST_F(CloudRelease, IsTheOnlyWayBackForAParkedOne) {
   EXPECT_EQ(release(std::nullopt), 0U);
 }
 
+TEST_F(CloudRelease, OfOneLeavesTheOthers) {
+  for (uint64_t number = 1; number <= 3; ++number) issue(number);
+  ASSERT_EQ(claim().size(), 3U);
+  book({booking(1, State::Parked, ErrorCode::AwsRefused),
+        booking(2, State::Parked, ErrorCode::AwsRefused)});
+  const auto release_one = [this](uint64_t number) {
+    return in_transaction([&] { return cloud().release_one(kTarget, number, kNow); }).value();
+  };
+  EXPECT_EQ(release_one(2), 1U);
+  EXPECT_THAT(claimed_ids(), ElementsAre(2, 3));
+  EXPECT_EQ(release_one(2), 0U);
+  EXPECT_EQ(release_one(3), 0U) << "it waits";
+  EXPECT_EQ(release_one(99), 0U);
+  EXPECT_EQ(release(std::nullopt), 1U);
+}
+
 TEST_F(CloudRelease, TouchesNothingElse) {
   item_in(State::Registered);
   EXPECT_EQ(release(std::nullopt), 0U);
