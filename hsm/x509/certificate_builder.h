@@ -5,9 +5,9 @@
 //
 // Shape    Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue }
 // Errors   CsrKeyNotAllowed, CsrSubjectMismatch, KeyExists (the CA's own key); CsrSubjectInvalid
-// and
-//          CsrMalformed for a subject that the profile uses; DeviceIdInvalid when it cannot stand
-//          in a name of the profile; ClockInDoubt when the issue time is outside the CA's validity
+//          and CsrMalformed for a subject that the profile uses; DeviceIdInvalid when it cannot
+//          stand in a name of the profile; ClockInDoubt when the issue time is outside the CA's
+//          validity
 // Threads  immutable after create(): safe anywhere
 // Source   RFC 5280 section 4.1; subject key id: section 4.2.1.2 method (1)
 #ifndef LINESIGN_HSM_X509_CERTIFICATE_BUILDER_H_

@@ -2,8 +2,7 @@
 //
 // Limits   nesting of 128; the length is that of the answer or line that it came in
 // Errors   AwsAnswerUnreadable: not an object, nested too deeply, or a required member is missing
-// or
-//          of another type
+//          or of another type
 // Threads  plain values, not to be shared
 #ifndef LINESIGN_APPLIANCE_CLOUD_AWS_JSON_H_
 #define LINESIGN_APPLIANCE_CLOUD_AWS_JSON_H_

@@ -157,11 +157,9 @@ class ResourceCheck final {
     if (is_jit_ && name && name->text("Ref") == kJitCommonName &&
         setup_.direct.thing_name_prefix.empty())
       findings_.warning(
-          "The template names things by the common name, which is the device id: one with '.' can "
-          "be "
-          "no thing, and fails at its first connection; thing_name_prefix makes such ids be "
-          "refused "
-          "before they are signed.");
+          "The template names things by the common name, which is the device id: one with '.' "
+          "cannot be a thing and fails at its first connection. Set thing_name_prefix: such ids "
+          "are then refused before they are signed.");
     const bool has_type = properties.text("ThingTypeName") || properties.object("ThingTypeName");
     check_thing_type(properties.text("ThingTypeName").value_or(""), iot_, findings_);
     for (const std::string& group : properties.texts("ThingGroups"))

@@ -57,16 +57,14 @@ void check_thing_names(const TargetSetup& setup, aws::IotClient& iot, PreflightF
   if (setup.thing_name && setup.thing_name->find("{device_id}") != std::string::npos)
     findings.good(
         "A device id may have '.', and a thing's name may not: such ids are refused before they "
-        "are "
-        "signed (DeviceIdNotAllowed) where their order goes to this target.");
+        "are signed (DeviceIdNotAllowed) where their order goes to this target.");
   if (!prefix.empty())
     findings.good(
         fmt::format("Things begin with {}; device ids that make others are refused.", prefix));
   else if (is_adopted && setup.way != WayKind::Jit)
     findings.warning(
         "existing_things = \"adopt\" without thing_name_prefix: a station can take over every "
-        "thing "
-        "of the account.");
+        "thing of the account.");
 }
 
 void check_policy(const TargetSetup& setup,
