@@ -18,7 +18,7 @@ namespace {
 
 constexpr uint32_t kMostListed = 10'000;
 
-struct StatusOptions {
+struct AwsStatusOptions {
   std::vector<std::string> targets;
   bool json = false;
   bool check = false;
@@ -52,7 +52,7 @@ Result<std::set<std::string, std::less<>>> find_without_task(
   return names;
 }
 
-Result<int> run_aws_status(const Invocation& invocation, const StatusOptions& options) {
+Result<int> run_aws_status(const Invocation& invocation, const AwsStatusOptions& options) {
   LS_TRY(const Config config, load_config(invocation.config));
   AwsStatus status;
   LS_TRY(status.targets, AdminClient(config.admin.socket).cloud().status());
@@ -97,7 +97,7 @@ Result<std::vector<CloudRegistration>> list_parked(const Config& config,
   return parked;
 }
 
-Result<int> run_parked(const Invocation& invocation, const StatusOptions& options) {
+Result<int> run_parked(const Invocation& invocation, const AwsStatusOptions& options) {
   LS_TRY(const Config config, load_config(invocation.config));
   std::vector<std::string> targets = options.targets;
   if (targets.empty()) {
@@ -173,7 +173,7 @@ Result<int> run_register(const Invocation& invocation, const RegisterOptions& op
 
 void add_aws_ledger_commands(CLI::App& aws, Invocation& invocation) {
   CLI::App* status = aws.add_subcommand("status", "What is registered, waiting, parked, and why");
-  const auto status_options = add_run<StatusOptions>(status, invocation, run_aws_status);
+  const auto status_options = add_run<AwsStatusOptions>(status, invocation, run_aws_status);
   add_targets(status, status_options->targets);
   status->add_flag("--json", status_options->json, "Print JSON");
   status->add_flag("--check",
@@ -181,7 +181,7 @@ void add_aws_ledger_commands(CLI::App& aws, Invocation& invocation) {
                    "For monitors: exit code 65 if devices failed, 75 if a target is blocked");
 
   CLI::App* parked = aws.add_subcommand("parked", "List the devices that a person must look at");
-  const auto parked_options = add_run<StatusOptions>(parked, invocation, run_parked);
+  const auto parked_options = add_run<AwsStatusOptions>(parked, invocation, run_parked);
   add_targets(parked, parked_options->targets);
   parked->add_flag("--json", parked_options->json, "Print JSON");
 

@@ -146,13 +146,14 @@ class Daemon::Implementation final {
             health_,
             *ledger_,
             std::move(builder),
-            {.max_in_flight = config_.issuance.max_in_flight},
+            {.max_in_flight = config_.issuance.max_in_flight,
+             .check_device_id =
+                 [this](std::string_view order, std::string_view device_id) {
+                   return device_ids_.check(order, device_id);
+                 }},
             [this](std::shared_ptr<const RecordedIntent> intent,
                    int64_t station_id,
-                   Priority priority) { signers_.sign(std::move(intent), station_id, priority); },
-            [this](std::string_view order, std::string_view device_id) {
-              return device_ids_.check(order, device_id);
-            }),
+                   Priority priority) { signers_.sign(std::move(intent), station_id, priority); }),
         environment_(*loop_,
                      clock_,
                      health_,

@@ -63,15 +63,14 @@ Issuance::Issuance(EventLoop& loop,
                    GroupCommit& ledger,
                    CertificateBuilder builder,
                    IssuanceLimits limits,
-                   Sign sign,
-                   CheckDeviceId check_device_id)
+                   Sign sign)
     : clock_(clock),
       health_(health),
       ledger_(ledger),
       builder_(std::move(builder)),
       admission_(clock, limits.max_in_flight),
       sign_(std::move(sign)),
-      check_device_id_(std::move(check_device_id)),
+      check_device_id_(std::move(limits.check_device_id)),
       sweeper_(loop.make_timer([this] { sweep(); })) {
   sweeper_->start(kSweepPeriod);
 }

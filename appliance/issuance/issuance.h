@@ -35,6 +35,9 @@ namespace linesign {
 
 struct IssuanceLimits {
   uint32_t max_in_flight = 4096;
+  // May a device of this id be made for this order? Refuse kinds; empty: every id may.
+  std::function<Result<void>(std::string_view order, std::string_view device_id)> check_device_id =
+      {};
 };
 
 struct IssuanceCounters {
@@ -45,9 +48,6 @@ struct IssuanceCounters {
 
 class Issuance final {
  public:
-  // May a device of this id be made for this order? Refuse kinds; may be empty.
-  using CheckDeviceId =
-      std::function<Result<void>(std::string_view order, std::string_view device_id)>;
   // Hands a recorded intent to the signers, with the station that asked.
   using Sign = std::function<void(
       std::shared_ptr<const RecordedIntent>, int64_t station_id, Priority priority)>;
@@ -58,8 +58,7 @@ class Issuance final {
            GroupCommit& ledger,
            CertificateBuilder builder,
            IssuanceLimits limits,
-           Sign sign,
-           CheckDeviceId check_device_id = {});
+           Sign sign);
   Issuance(const Issuance&) = delete;
   Issuance& operator=(const Issuance&) = delete;
   ~Issuance();
@@ -129,7 +128,7 @@ class Issuance final {
   CertificateBuilder builder_;
   Admission admission_;
   Sign sign_;
-  const CheckDeviceId check_device_id_;
+  const decltype(IssuanceLimits::check_device_id) check_device_id_;
   std::unordered_map<uint64_t, Item> items_;  // by issuance id
   uint32_t recording_ = 0;                    // intents on their way into the ledger
   uint64_t generation_ = 0;                   // goes up with abandon()

@@ -1,7 +1,7 @@
 // SigningToken: a token, logged in once, with the CA key found, checked and ready to sign.
 //
 // Errors   Hsm*; is_transient_at_start() says which are worth another open()
-// Threads  open(), login() and close in one thread; one SigningKey per thread
+// Threads  open(), login(), make_signing_key() and close in one thread; one SigningKey per thread
 #ifndef LINESIGN_HSM_PKCS11_SIGNING_TOKEN_H_
 #define LINESIGN_HSM_PKCS11_SIGNING_TOKEN_H_
 

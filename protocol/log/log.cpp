@@ -98,12 +98,12 @@ class LogSink final : public spdlog::sinks::base_sink<spdlog::details::null_mute
 Log::Log(const Settings& settings)
     : sink_(std::make_shared<LogSink>(settings.fd)), writer_(start_writer(settings.queue_lines)) {
   sink_->set_writer(writer_.get());
-  auto logger = std::make_shared<spdlog::async_logger>(
+  logger_ = std::make_shared<spdlog::async_logger>(
       "linesign", sink_, writer_, spdlog::async_overflow_policy::overrun_oldest);
   // journald adds its own time; the pattern's serves everybody else.
-  logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v" + settings.ending,
-                      spdlog::pattern_time_type::utc);
-  spdlog::set_default_logger(std::move(logger));
+  logger_->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v" + settings.ending,
+                       spdlog::pattern_time_type::utc);
+  spdlog::set_default_logger(logger_);
 }
 
 Log::~Log() {

@@ -15,9 +15,12 @@
 #include <memory>
 #include <string>
 
-namespace spdlog::details {
+namespace spdlog {
+class logger;
+namespace details {
 class thread_pool;
 }
+}  // namespace spdlog
 
 namespace linesign {
 
@@ -43,6 +46,7 @@ class Log final {
 
  private:
   std::shared_ptr<LogSink> sink_;
+  std::shared_ptr<spdlog::logger> logger_;  // lives longer than the thread that uses it
   std::shared_ptr<spdlog::details::thread_pool> writer_;
 };
 

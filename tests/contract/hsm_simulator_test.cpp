@@ -55,15 +55,20 @@ class HsmSimulator : public testing::Test {
   void sign(const SigningToken& token, int threads, int each) const {
     const auto ca = CaCertificate::load(token_.ca_certificate);
     ASSERT_TRUE(ca.has_value()) << ca.error().to_string();
+    std::vector<std::unique_ptr<SigningKey>> keys;
+    for (int i = 0; i < threads; ++i) {
+      auto key = token.make_signing_key();
+      ASSERT_TRUE(key.has_value()) << key.error().to_string();
+      keys.push_back(std::move(*key));
+    }
     std::vector<std::jthread> running;
-    for (int i = 0; i < threads; ++i)
+    for (const auto& key : keys)
       running.emplace_back([&] {
-        auto key = token.make_signing_key();
         auto verifier = SignatureVerifier::create(*ca);
-        ASSERT_TRUE(key.has_value() && verifier.has_value());
+        ASSERT_TRUE(verifier.has_value());
         const Sha256 digest = sha256(as_bytes("to be signed"));
         for (int n = 0; n < each; ++n) {
-          const auto signature = (*key)->sign(digest);
+          const auto signature = key->sign(digest);
           ASSERT_TRUE(signature.has_value()) << signature.error().to_string();
           EXPECT_TRUE(verifier->verify(digest, *signature).has_value());
         }

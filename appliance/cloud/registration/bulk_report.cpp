@@ -9,7 +9,7 @@
 namespace linesign {
 namespace {
 
-constexpr size_t kAreAll = 10;
+constexpr size_t kAreAllLines = 10;
 
 Sha256 pem_hash(std::string_view pem) {
   std::string text(pem);
@@ -125,7 +125,7 @@ void BulkReports::take_error(const std::string& json) {
 }
 
 std::optional<Error> BulkReports::what_all_failed_with() const {
-  if (has_registered_ || outcomes_.size() < kAreAll || outcomes_.size() < lines_.all().size())
+  if (has_registered_ || outcomes_.size() < kAreAllLines || outcomes_.size() < lines_.all().size())
     return std::nullopt;
   const DeviceOutcome& first = outcomes_.begin()->second;
   const bool are_alike = std::all_of(outcomes_.begin(), outcomes_.end(), [&](const auto& each) {

@@ -302,6 +302,17 @@ Result<WayStep> BulkWay::book(const BulkTask& task) {
   return step;
 }
 
+// In pieces that the ledger takes.
+Result<void> BulkWay::book_in_pieces(const std::vector<CloudBooking>& bookings) {
+  for (size_t at = 0; at < bookings.size(); at += kMaxCloudItems) {
+    const size_t end = std::min<size_t>(bookings.size(), at + kMaxCloudItems);
+    LS_CHECK(outbox_.book(target_,
+                          {bookings.begin() + static_cast<ptrdiff_t>(at),
+                           bookings.begin() + static_cast<ptrdiff_t>(end)}));
+  }
+  return {};
+}
+
 // In the order of the manifest, in which AWS works: a line that is registered came after the
 // refused ones above it.
 Result<WayStep> BulkWay::book_lines(const BulkReports& reports) {
@@ -326,12 +337,7 @@ Result<WayStep> BulkWay::book_lines(const BulkReports& reports) {
     if (outcome.hold && !may_be_alone(*outcome.hold)) continue;
     if (auto failed = setbacks_.add(outcome)) take(std::move(*failed));
   }
-  for (size_t at = 0; at < bookings.size(); at += kMaxCloudItems) {
-    const size_t end = std::min<size_t>(bookings.size(), at + kMaxCloudItems);
-    LS_CHECK(outbox_.book(target_,
-                          {bookings.begin() + static_cast<ptrdiff_t>(at),
-                           bookings.begin() + static_cast<ptrdiff_t>(end)}));
-  }
+  LS_CHECK(book_in_pieces(bookings));
   // Nobody got on: the next task begins later and later.
   if (step.registered == 0 && step.parked == 0) step.hold = std::move(aside);
   return step;

@@ -93,6 +93,7 @@ class BulkWay final : public Way {
   // The AWS id of the task with this manifest; empty: there is none.
   Result<std::string> find_started(const BulkTask& task, aws::IotClient& iot);
   Result<WayStep> without_task(const BulkTask& task, const Error& error);
+  Result<void> book_in_pieces(const std::vector<CloudBooking>& bookings);
   Result<WayStep> book_lines(const BulkReports& reports);
   Result<void> give_up(const BulkTask& task, const std::string& reason);
   BulkObject object_of(const BulkTask& task) const;

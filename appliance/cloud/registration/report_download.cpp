@@ -49,7 +49,7 @@ Result<void> fetch_with_new_links(const aws::Session& session,
                                   aws::ReportType type,
                                   BulkReports& reports) {
   for (int tries = 1;; ++tries) {
-    const auto fetched = fetch_type(session, files, task, type, reports);
+    auto fetched = fetch_type(session, files, task, type, reports);
     const bool may_help =
         !fetched.has_value() && fetched.error().code() == ErrorCode::AwsUnavailable;
     if (!may_help || tries == kMostTries) return fetched;

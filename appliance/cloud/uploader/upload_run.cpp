@@ -65,6 +65,7 @@ class Worker final : public Way {
   Result<void> find_issuers() {
     LS_TRY(const std::vector<LedgerCa> cas, parts_.outbox->cas());
     std::vector<Bytes> issuers;
+    issuers.reserve(cas.size());
     for (const LedgerCa& each : cas) issuers.push_back(each.certificate_der);
     setup_.bulk.things.issuers = issuers;
     setup_.direct.issuers = std::move(issuers);

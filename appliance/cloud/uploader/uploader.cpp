@@ -151,6 +151,7 @@ class Program final {
   // Each target, whatever became of the others; the first failure decides.
   Result<int> revoke(const UploaderCommand& command) {
     std::vector<std::string> names;
+    names.reserve(setups_.size());
     for (const TargetSetup& each : setups_) names.push_back(each.name);
     LS_TRY(const auto steps, plan_revocation(outbox_, command.revocation, names));
     int exit_code = 0;
@@ -179,23 +180,28 @@ class Program final {
   }
 
  private:
+  // `connection`: made when it is wanted first.
+  Result<std::string> revoke_one(TargetSetup& setup,
+                                 std::unique_ptr<TargetConnection>& connection,
+                                 const RevocationStep& step,
+                                 aws::CertificateStatus status) {
+    if (!connection) {
+      LS_TRY(connection, connect(setup));
+      LS_CHECK(connection->check_credentials());
+    }
+    LS_TRY(aws::IotClient iot, connection->session().iot());
+    return linesign::revoke(iot, step, status);
+  }
+
   // The exit code of the first step that failed.
   int revoke_in(TargetSetup& setup,
                 const std::vector<RevocationStep>& steps,
                 aws::CertificateStatus status) {
     int exit_code = 0;
     std::unique_ptr<TargetConnection> connection;
-    const auto run = [&](const RevocationStep& step) -> Result<std::string> {
-      if (!connection) {
-        LS_TRY(connection, connect(setup));
-        LS_CHECK(connection->check_credentials());
-      }
-      LS_TRY(aws::IotClient iot, connection->session().iot());
-      return linesign::revoke(iot, step, status);
-    };
     for (const RevocationStep& each : steps) {
       if (each.target != setup.name || !each.is_there) continue;
-      const auto done = run(each);
+      const auto done = revoke_one(setup, connection, each, status);
       if (done.has_value()) {
         *around_.out << *done << std::endl;
         continue;

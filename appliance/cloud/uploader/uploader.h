@@ -36,18 +36,18 @@ struct UploaderCommand {
     CheckConfig,  // of each target's credentials and files; AWS is not called
     Revoke,
   };
-  What what = What::Serve;
   std::vector<std::string> targets;  // none: all
-  std::string ca;       // of a CA call: a former CA, its file or its id; empty: present
-  bool force = false;   // DeleteCa: though devices still to come need it
-  bool deep = false;    // Reconcile: things and policies too
-  bool repair = false;  // Reconcile: registers again what the account lacks
   std::vector<std::string> devices;  // Reconcile: those to look at closely or to repair; none: all
-  bool once = false;                 // Upload: ends at the first obstacle
-  std::string proof;                 // RegisterCa: PEM, for mode DEFAULT
-  bool may_change_mode = false;      // RegisterCa: delete what is registered in the other mode
-  RevocationWish revocation;         // Revoke
-  bool is_sure = false;              // Revoke: does not ask
+  std::string ca;     // of a CA call: a former CA, its file or its id; empty: present
+  std::string proof;  // RegisterCa: PEM, for mode DEFAULT
+  RevocationWish revocation;
+  What what = What::Serve;
+  bool once = false;             // Upload: ends at the first obstacle
+  bool may_change_mode = false;  // RegisterCa: delete what is registered in the other mode
+  bool force = false;            // DeleteCa: though devices still to come need it
+  bool deep = false;             // Reconcile: things and policies too
+  bool repair = false;           // Reconcile: registers again what the account lacks
+  bool is_sure = false;          // Revoke: does not ask
 };
 
 struct UploaderSurroundings {

@@ -59,6 +59,10 @@ class IssuanceTest : public testing::Test {
     ASSERT_TRUE(open_intents);
     commit_ = GroupCommit::start(*loop_, ledger_settings(), std::move(*ledger), {});
     health_ = std::make_unique<Health>(clock_, [](Cause, const std::optional<Error>&) {});
+    limits_.check_device_id = [this](std::string_view, std::string_view device) -> Result<void> {
+      if (device != not_allowed_) return {};
+      return fail(ErrorCode::DeviceIdNotAllowed, "target production-eu");
+    };
     issuance_ = std::make_unique<Issuance>(
         *loop_,
         clock_,
@@ -73,10 +77,6 @@ class IssuanceTest : public testing::Test {
           } else {
             waiting_.push_back(intent);
           }
-        },
-        [this](std::string_view, std::string_view device) -> Result<void> {
-          if (device != not_allowed_) return {};
-          return fail(ErrorCode::DeviceIdNotAllowed, "target production-eu");
         });
     issuance_->recover(std::move(*open_intents));
   }
