@@ -11,7 +11,7 @@
 namespace linesign {
 namespace {
 
-constexpr size_t kThreads = 8;  // as of way direct
+constexpr size_t kLookThreads = 8;  // as of way direct
 
 class Search final {
  public:
@@ -83,7 +83,7 @@ Result<ForeignThings> find_foreign(const aws::Session& session,
                                    const std::vector<CloudItem>& items) {
   Search search(plan, items);
   std::vector<aws::IotClient> clients;
-  for (size_t i = 0; i < std::min(kThreads, items.size()); ++i) {
+  for (size_t i = 0; i < std::min(kLookThreads, items.size()); ++i) {
     LS_TRY(aws::IotClient iot, session.iot());
     clients.push_back(std::move(iot));
   }

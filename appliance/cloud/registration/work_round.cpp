@@ -7,6 +7,7 @@
 #include <iterator>
 #include <mutex>
 #include <thread>
+#include <utility>
 
 namespace linesign {
 namespace {
@@ -33,12 +34,14 @@ class Round final {
     std::unique_lock lock(mutex_);
     while (!result_.hold && next_ == items_.size() && busy_ > 0) {
       const bool is_late = changed_.wait_for(lock, kPatience) == std::cv_status::timeout;
-      if (!is_late) continue;
+      // One books for all, and takes new ones after that: a kill then repeats few.
+      if (!is_late || std::exchange(is_catching_up_, true)) continue;
       const std::vector<CloudBooking> done = std::exchange(bookings_, {});
       lock.unlock();
       book(done);
       lock.lock();
       claim_more();
+      is_catching_up_ = false;
     }
     if (result_.hold || next_ == items_.size()) return std::nullopt;
     ++busy_;
@@ -154,6 +157,7 @@ class Round final {
   std::vector<CloudBooking> bookings_;
   std::optional<Error> last_failure_;
   int in_a_row_ = 0;
+  bool is_catching_up_ = false;
   bool got_on_ = false;  // somebody is registered, or failed for good
   RoundResult result_;
 };

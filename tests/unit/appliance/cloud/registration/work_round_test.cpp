@@ -21,10 +21,22 @@ DeviceOutcome registered(const CloudItem& item) {
   return outcome;
 }
 
-RoundResult run(FakeOutbox& outbox, const Work& work, Setbacks& setbacks, uint64_t after = 0) {
+RoundResult run(FakeOutbox& outbox,
+                const Work& work,
+                Setbacks& setbacks,
+                uint64_t after = 0,
+                size_t threads = 8) {
   const auto items = outbox.claim("t", after, 500).value();
   return run_round(
-      outbox, "t", items, 8, [&work]() -> Result<Work> { return work; }, setbacks);
+      outbox, "t", items, threads, [&work]() -> Result<Work> { return work; }, setbacks);
+}
+
+// Where it matters who is begun after whom.
+RoundResult run_in_order(FakeOutbox& outbox,
+                         const Work& work,
+                         Setbacks& setbacks,
+                         uint64_t after = 0) {
+  return run(outbox, work, setbacks, after, 1);
 }
 
 RoundResult run(FakeOutbox& outbox, const Work& work) {
@@ -80,11 +92,11 @@ TEST(WorkRoundTest, APoisonOneIsFailedWhenItIsRefusedAgainAndTheRestGoesOn) {
   const Work work = [](const CloudItem& item) {
     return item.issuance_id % 20 == 10 ? refused_by_aws(item) : registered(item);
   };
-  const RoundResult first = run(outbox, work, setbacks);
+  const RoundResult first = run_in_order(outbox, work, setbacks);
   EXPECT_EQ(first.parked, 0U);
   EXPECT_EQ(first.registered, 95U);
   EXPECT_FALSE(first.hold.has_value());
-  const RoundResult second = run(outbox, work, setbacks);
+  const RoundResult second = run_in_order(outbox, work, setbacks);
   EXPECT_EQ(second.parked, 5U);
   EXPECT_FALSE(second.hold.has_value());
 }
@@ -167,14 +179,14 @@ TEST(WorkRoundTest, ThoseThatWereRefusedAreFailedWhenTheyAreRefusedAgainAfterAno
   };
   const SystemClock clock;
   Setbacks setbacks(clock);
-  RoundResult result = run(outbox, work, setbacks);
+  RoundResult result = run_in_order(outbox, work, setbacks);
   int rounds = 1;
   for (; result.stuck_at && rounds < 10; ++rounds)
-    result = run(outbox, work, setbacks, *result.stuck_at);
+    result = run_in_order(outbox, work, setbacks, *result.stuck_at);
   EXPECT_LE(rounds, 4);
   EXPECT_FALSE(result.hold.has_value());
   EXPECT_EQ(count(outbox, RegistrationState::Registered), 70U);
-  run(outbox, work, setbacks);
+  run_in_order(outbox, work, setbacks);
   EXPECT_EQ(count(outbox, RegistrationState::Parked), 30U);
 }
 
