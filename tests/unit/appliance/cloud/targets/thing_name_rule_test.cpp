@@ -8,7 +8,8 @@ namespace {
 
 using testing::HasSubstr;
 
-TargetConfig target(const std::string& thing_name = "{device_id}", const std::string& prefix = "") {
+TargetConfig target_named(const std::string& thing_name = "{device_id}",
+                          const std::string& prefix = "") {
   TargetConfig made;
   made.name = "production-eu";
   made.thing_name = thing_name;
@@ -30,40 +31,42 @@ std::string objection(const TargetConfig& made,
 }
 
 TEST(ThingNameRule, ADeviceIdThatNoThingCanHaveIsNotAllowed) {
-  EXPECT_EQ(objection(target(), "SN-1:a_b"), "");
-  EXPECT_EQ(objection(target(), "SN.1"),
+  EXPECT_EQ(objection(target_named(), "SN-1:a_b"), "");
+  EXPECT_EQ(objection(target_named(), "SN.1"),
             "target production-eu: the thing's name would be 'SN.1': 1 to 128 of A-Z a-z 0-9 : _ - "
             "are allowed");
 }
 
 TEST(ThingNameRule, WhatIsNotKnownBeforeTheCertificateIsNotJudged) {
-  EXPECT_EQ(objection(target("{serial}"), "SN.1"), "");
-  EXPECT_EQ(objection(target("{certificate_id}-{device_id}"), std::string(63, 'a')), "");
-  EXPECT_THAT(objection(target("{certificate_id}-{device_id}"), std::string(64, 'a')),
+  EXPECT_EQ(objection(target_named("{serial}"), "SN.1"), "");
+  EXPECT_EQ(objection(target_named("{certificate_id}-{device_id}"), std::string(63, 'a')), "");
+  EXPECT_THAT(objection(target_named("{certificate_id}-{device_id}"), std::string(64, 'a')),
               HasSubstr("1 to 128 of"));
 }
 
 TEST(ThingNameRule, TheOrderIsPartOfTheName) {
-  EXPECT_EQ(objection(target("{order}_{device_id}"), "SN-1", "lot-7"), "");
-  EXPECT_THAT(objection(target("{order}_{device_id}"), "SN-1", "lot.7"), HasSubstr("lot.7_SN-1"));
-  EXPECT_EQ(objection(target("{order}_{device_id}", "lot-"), "SN-1", "lot-7"), "");
-  EXPECT_THAT(objection(target("{order}_{device_id}", "lot-"), "SN-1", "other"),
+  EXPECT_EQ(objection(target_named("{order}_{device_id}"), "SN-1", "lot-7"), "");
+  EXPECT_THAT(objection(target_named("{order}_{device_id}"), "SN-1", "lot.7"),
+              HasSubstr("lot.7_SN-1"));
+  EXPECT_EQ(objection(target_named("{order}_{device_id}", "lot-"), "SN-1", "lot-7"), "");
+  EXPECT_THAT(objection(target_named("{order}_{device_id}", "lot-"), "SN-1", "other"),
               HasSubstr("must begin with 'lot-'"));
 }
 
 TEST(ThingNameRule, AStationReachesNoThingOutsideOfThePrefix) {
-  const TargetConfig by_id = target("{device_id}", "line7-");
+  const TargetConfig by_id = target_named("{device_id}", "line7-");
   EXPECT_EQ(objection(by_id, "line7-000001"), "");
   EXPECT_EQ(objection(by_id, "gateway-000001"),
             "target production-eu: the thing's name would be 'gateway-000001': it must begin with "
             "'line7-' (thing_name_prefix)");
-  EXPECT_EQ(objection(target("line7-{device_id}", "line7-"), "gateway-000001"), "");
-  EXPECT_EQ(objection(target("line{device_id}", "line7-"), "7-000001"), "");
-  EXPECT_THAT(objection(target("line{device_id}", "line7-"), "8-000001"), HasSubstr("line8-"));
+  EXPECT_EQ(objection(target_named("line7-{device_id}", "line7-"), "gateway-000001"), "");
+  EXPECT_EQ(objection(target_named("line{device_id}", "line7-"), "7-000001"), "");
+  EXPECT_THAT(objection(target_named("line{device_id}", "line7-"), "8-000001"),
+              HasSubstr("line8-"));
 }
 
 TEST(ThingNameRule, EachWaySaysHowItsThingsAreCalled) {
-  TargetConfig made = target("a-{device_id}");
+  TargetConfig made = target_named("a-{device_id}");
   EXPECT_EQ(thing_name_of(made), "a-{device_id}");
   made.way = TargetWay::Bulk;
   EXPECT_EQ(thing_name_of(made), "{device_id}") << "the parameter of its lines";
@@ -86,9 +89,9 @@ TEST(ThingNameRule, APrefixThatNoNameCanHaveIsFoundInTheConfiguration) {
 }
 
 TEST(DeviceIdRules, AnOrderIsHeldToTheTargetsThatItGoesTo) {
-  TargetConfig other = target("{device_id}", "line7-");
+  TargetConfig other = target_named("{device_id}", "line7-");
   other.name = "other";
-  DeviceIdRules rules({target(), other});
+  DeviceIdRules rules({target_named(), other});
   EXPECT_TRUE(rules.check("lot", "SN.1").has_value());
   rules.set("lot", "production-eu", true);
   rules.set("lot", "not configured", true);
