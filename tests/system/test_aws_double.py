@@ -226,9 +226,11 @@ def test_the_real_names_are_reached_through_the_proxy(aws, cli, tmp_path):
     cli("iot", "get-registration-code", environment=proxied, endpoint=False)
     source = tmp_path / "file"
     source.write_text("content")
-    cli("s3api", "put-object", "--bucket", "manifests", "--key", "a/b", "--body", source,
-        environment=proxied, endpoint=False)
-    assert aws.state()["buckets"]["manifests"]["objects"] == {"a/b": 7}
+    # awscli 2.23 sends a body over HTTPS in signed chunks, which the double does not read.
+    cli("s3api", "put-object", "--bucket", "manifests", "--key", "a/b", "--body", source)
+    there = cli("s3api", "head-object", "--bucket", "manifests", "--key", "a/b",
+                environment=proxied, endpoint=False)
+    assert there["ContentLength"] == 7
     assert set(aws.log()["proxied"]) == {"iot.eu-west-1.amazonaws.com:443",
                                          "manifests.s3.eu-west-1.amazonaws.com:443"}
 
