@@ -64,13 +64,13 @@ def test_a_lot_from_an_empty_folder_to_the_report(folder):
 
 def test_other_keys_a_lone_station_and_a_file_of_csrs(folder, tmp_path):
     cache = tmp_path / "csrs.pem"
-    run = bench("--dir", folder, "--stations", 3, "--seconds", 1, "--warm-up", 0.2, "--lone",
+    run = bench("--dir", folder, "--stations", 3, "--seconds", 3, "--warm-up", 0.2, "--lone",
                 "--lone-interval", 50, "--ca-key", "P-384", "--csr-cache", cache, "--no-ceiling",
                 "--json", "--quiet")
     assert run.returncode == EX_OK, run.stdout + run.stderr
     report = json.loads(run.stdout)
     assert report["setup"]["ca_key"] == "P-384"
-    assert report["lone"]["latency"]["count"] > 0
+    assert report["lone"]["latency"]["count"] > 5
     assert report["ledger_certificates"] >= report["all_certificates"] > report["certificates"] > 0
     assert report["ratios"] == {"per_cpu_second": None, "wall": None}
     assert cache.read_text().count("BEGIN CERTIFICATE REQUEST") >= report["all_certificates"]
