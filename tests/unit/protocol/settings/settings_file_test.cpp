@@ -434,7 +434,7 @@ TEST(SettingsFile, PointsErrorsOfTheCallerAtTheKey) {
   const Error error =
       file.root().table("hsm")->error_at("uri", ErrorCode::ConfigConflict, "not with token_label");
   EXPECT_EQ(error.to_string(),
-            "ConfigConflict: Two configuration values do not go together. "
+            "ConfigConflict: Conflicting settings. "
             "(/etc/line/linesign.toml:2: hsm.uri: not with token_label)");
 }
 
