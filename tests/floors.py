@@ -180,6 +180,13 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^">]+)[">]', re.M)
 NAMED = re.compile(
     r"^namespace (?P<namespace>[\w:]+) \{|"
     r"^(?:class|struct|enum class) (?P<type>\w+)(?: final)?(?: : ?[^{;]*)? ?\{", re.M)
+# The text of an unnamed namespace, and what is defined in it at the beginning of a line.
+UNNAMED = re.compile(r"^namespace \{\n(.*?)^\}  // namespace$", re.M | re.S)
+LOCAL = re.compile(
+    r"^(?:struct|class|enum class) (?P<type>\w+)\b[^;(]*\{|"
+    r"^(?:static )?(?:constexpr|const) [^(\n]*?\b(?P<constant>\w+)(?:\[\w*\])*(?: =|\{)|"
+    r"^(?!using|struct|class|enum|template|constexpr \w+ k)(?:[\w:]+(?:<[^;()]*>)?[ *&]+)+"
+    r"(?P<function>\w+)\((?P<parameters>[^;{}]*?)\)(?: noexcept)? \{", re.M)
 TOKENS = re.compile(
     r'//[^\n]*|/\*.*?\*/|R"(\w*)\(.*?\)\1"|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])+\'', re.S)
 
@@ -299,6 +306,24 @@ def breaches_of_names(sources):
                        f"{match.group('type')} is in {first} as well: one name, one type")
 
 
+def breaches_of_unnamed_names(sources):
+    """A folder's files are compiled together: what is local to one is local to all of them."""
+    homes = {}
+    for source in sources:
+        if not source.name.startswith(PRODUCT + ("tests/unit/",)) or not source.name.endswith(".cpp"):
+            continue
+        for part in UNNAMED.finditer(source.text):
+            for match in LOCAL.finditer(source.code, *part.span(1)):
+                name = match.group(match.lastgroup if match.lastgroup != "parameters" else "function")
+                types = [re.sub(r"\s+|\w+$", "", each.split("=")[0].strip())
+                         for each in (match.group("parameters") or "").split(",")]
+                key = (source.name.rpartition("/")[0], name, tuple(types))
+                first = homes.setdefault(key, source.name)
+                if first != source.name:
+                    line = line_of(source.code, match.start())
+                    yield f"{source.name}:{line}: {name} is in {first} as well"
+
+
 def main():
     sources = read_sources()
     checks = [(f"floor {floor.folder}", breaches_of_floor(floor, sources)) for floor in FLOORS]
@@ -307,6 +332,7 @@ def main():
     checks += [(rule.name, breaches_of_rule(rule, sources)) for rule in RULES]
     checks.append(("header form", breaches_of_guards(sources)))
     checks.append(("one name, one type", breaches_of_names(sources)))
+    checks.append(("one local name in a folder", breaches_of_unnamed_names(sources)))
     failed = 0
     for name, breaches in checks:
         found = list(breaches)

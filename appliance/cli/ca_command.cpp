@@ -23,24 +23,25 @@ struct ImportOptions {
   std::string root;
 };
 
-std::string line(std::string_view name, std::string_view value) {
+std::string report_line(std::string_view name, std::string_view value) {
   return value.empty() ? "" : fmt::format("{:<14}{}\n", name, value);
 }
 
 std::string report_text(const CeremonyReport& report) {
   std::string text;
-  text += line("token", fmt::format("{} (serial {})", report.token_label, report.token_serial));
-  text += line(
+  text +=
+      report_line("token", fmt::format("{} (serial {})", report.token_label, report.token_serial));
+  text += report_line(
       "key",
       fmt::format("{} {}, id {}", to_string(report.key_type), report.key_label, report.key_id_hex));
-  text += line("public key", "SHA-256 " + report.public_key_sha256_hex);
-  text += line("subject", report.subject);
+  text += report_line("public key", "SHA-256 " + report.public_key_sha256_hex);
+  text += report_line("subject", report.subject);
   if (!report.certificate_sha256_hex.empty()) {
-    text += line("certificate", "SHA-256 " + report.certificate_sha256_hex);
-    text += line("valid", fmt::format("{} to {}", report.not_before, report.not_after));
+    text += report_line("certificate", "SHA-256 " + report.certificate_sha256_hex);
+    text += report_line("valid", fmt::format("{} to {}", report.not_before, report.not_after));
   }
-  for (const auto& path : report.written) text += line("written", path.string());
-  for (const std::string& note : report.notes) text += line("note", note);
+  for (const auto& path : report.written) text += report_line("written", path.string());
+  for (const std::string& note : report.notes) text += report_line("note", note);
   if (!report.config_lines.empty()) text += "\nfor linesign.toml:\n\n" + report.config_lines;
   return text;
 }

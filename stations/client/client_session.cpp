@@ -19,8 +19,6 @@ constexpr uint32_t kVersion = 1;
 constexpr size_t kSendAtBytes = 16 * 1024;  // one full TLS record
 constexpr size_t kMaxSoftwareBytes = 64;
 
-SteadyTime now() { return std::chrono::steady_clock::now(); }
-
 RequestId random_request_id() {
   RequestId id{};
   // Only has to differ from the other ids of this connection.
@@ -42,11 +40,11 @@ Result<void> ClientSession::connect() {
   is_welcome_ = false;
   is_ping_sent_ = false;
   failure_.reset();
-  const SteadyTime deadline = now() + options_.connect_timeout;
+  const SteadyTime deadline = steady_now() + options_.connect_timeout;
   auto connection = Connection::open(address_, context_, deadline, options_.cancel_descriptor);
   if (!connection.has_value()) return lose(std::move(connection).error());
   connection_ = std::move(connection).value();
-  last_heard_ = now();
+  last_heard_ = steady_now();
   auto introduced = introduce(deadline);
   if (!introduced.has_value() && connection_) return lose(std::move(introduced).error());
   return introduced;
@@ -136,7 +134,7 @@ Result<void> ClientSession::take_arrived() {
   plaintext_.clear();
   auto received = connection_->receive(plaintext_);
   if (!plaintext_.empty()) {
-    last_heard_ = now();
+    last_heard_ = steady_now();
     is_ping_sent_ = false;
   }
   // What came before the end counts: it may be an answer, or the reason.
@@ -187,7 +185,7 @@ Result<void> ClientSession::take_issue_reply(wire::IssueReply& message) {
 }
 
 Result<void> ClientSession::keep_alive() {
-  const SteadyTime time = now();
+  const SteadyTime time = steady_now();
   if (time < silence_ends_at()) return {};
   if (is_ping_sent_)
     return lose(Error(ErrorCode::ConnectionClosed, "the appliance has fallen silent"));
@@ -208,7 +206,7 @@ Result<void> ClientSession::wait_until(SteadyTime deadline, Predicate has_answer
     if (has_answer()) return {};
     LS_CHECK(arrived);
     LS_CHECK(keep_alive());
-    const SteadyTime time = now();
+    const SteadyTime time = steady_now();
     if (time >= deadline) return fail(ErrorCode::FrameTimeout, "no answer in time");
     const SteadyTime wake = is_welcome_ ? std::min(deadline, silence_ends_at()) : deadline;
     auto ready = connection_->wait(wake);
@@ -220,7 +218,7 @@ Result<void> ClientSession::wait_until(SteadyTime deadline, Predicate has_answer
 
 template <typename Predicate>
 Result<void> ClientSession::await(Predicate has_answer) {
-  auto waited = wait_until(now() + 2 * options_.keep_alive, has_answer);
+  auto waited = wait_until(steady_now() + 2 * options_.keep_alive, has_answer);
   if (!waited.has_value() && connection_ && waited.error().code() == ErrorCode::FrameTimeout)
     return lose(Error(ErrorCode::ConnectionClosed, "no answer in time"));
   return waited;
@@ -295,9 +293,9 @@ Result<Bytes> ClientSession::request_certificate(const IssueRequest& request, St
       last_error = std::move(tried).error();
       wait = backoff.next();
     }
-    const SteadyTime wake = std::min(now() + backoff.scatter(wait), give_up);
+    const SteadyTime wake = std::min(steady_now() + backoff.scatter(wait), give_up);
     LS_TRY([[maybe_unused]] const bool unused, wait_for(-1, 0, wake, options_.cancel_descriptor));
-    if (now() < give_up) continue;
+    if (steady_now() < give_up) continue;
     if (!unanswered_.empty()) static_cast<void>(lose(last_error));  // its answer may still come
     return fail(std::move(last_error));
   }
@@ -344,10 +342,10 @@ Result<std::chrono::microseconds> ClientSession::ping() {
   wire::ToAppliance message;
   const uint64_t nonce = next_nonce_++;
   message.mutable_ping()->set_nonce(nonce);
-  const SteadyTime start = now();
+  const SteadyTime start = steady_now();
   LS_CHECK(queue(message));
   LS_CHECK(await([this, nonce] { return answered_nonce_ == nonce; }));
-  return std::chrono::duration_cast<std::chrono::microseconds>(now() - start);
+  return std::chrono::duration_cast<std::chrono::microseconds>(steady_now() - start);
 }
 
 }  // namespace linesign::client

@@ -17,6 +17,8 @@
 
 namespace linesign::client {
 
+inline SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
+
 // Waits until `fd` is ready for `events` of poll(2) or the time has come: true, false. A negative
 // `fd` only waits. Interrupted when `cancel_fd` (if not negative) becomes readable.
 Result<bool> wait_for(int fd, short events, SteadyTime deadline, int cancel_fd);

@@ -16,7 +16,7 @@ namespace {
 
 // certtool writes the CSR in words above the PEM block; UTF-16 doubles that.
 constexpr size_t kMaxFileBytes = 128 * 1024;
-constexpr std::string_view kBegin = "-----BEGIN ";
+constexpr std::string_view kPemBegin = "-----BEGIN ";
 constexpr std::string_view kDashes = "-----";
 
 tl::unexpected<Error> malformed(std::string what) {
@@ -49,7 +49,7 @@ struct PemBlock {
 
 // The next block; `text` is left behind it.
 Result<PemBlock> take_block(std::string_view& text) {
-  text.remove_prefix(text.find(kBegin) + kBegin.size());
+  text.remove_prefix(text.find(kPemBegin) + kPemBegin.size());
   const size_t label_end = text.find(kDashes);
   if (label_end == std::string_view::npos) return malformed("the BEGIN line is cut off");
   PemBlock block{text.substr(0, label_end), {}};
@@ -66,7 +66,7 @@ Result<PemBlock> take_block(std::string_view& text) {
 // The first block that is a CSR.
 Result<Bytes> decode_pem(std::string_view text) {
   std::vector<std::string> others;
-  while (text.find(kBegin) != std::string_view::npos) {
+  while (text.find(kPemBegin) != std::string_view::npos) {
     LS_TRY(const PemBlock block, take_block(text));
     if (!is_csr_label(block.label)) {
       others.push_back(printable(block.label));
@@ -93,7 +93,7 @@ void cut_padding(Bytes& der) {
 
 Result<Bytes> decode(Bytes content) {
   const std::string text = plain_text(content);
-  if (text.find(kBegin) != std::string::npos) return decode_pem(text);
+  if (text.find(kPemBegin) != std::string::npos) return decode_pem(text);
   if (content.front() != client::kDerSequence) {
     auto der = client::decode_base64(without_line_breaks(text));
     if (!der) return malformed("the file is neither PEM nor DER");

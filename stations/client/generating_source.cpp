@@ -9,7 +9,7 @@
 namespace linesign::client {
 namespace {
 
-constexpr size_t kMaxKeyFileBytes = 16 * 1024;
+constexpr size_t kMaxDeviceKeyBytes = 16 * 1024;
 
 // What an earlier run left for a device.
 struct KeyFiles {
@@ -48,7 +48,7 @@ Result<KeyFiles> GeneratingPreparer::look_for_key(const std::string& device_id) 
   std::error_code error;
   files.has_key = std::filesystem::exists(key_path, error);
   if (files.has_key) {
-    LS_TRY(files.key_pem, read_secret_file(key_path, kMaxKeyFileBytes));
+    LS_TRY(files.key_pem, read_secret_file(key_path, kMaxDeviceKeyBytes));
     const std::string_view text = as_text(files.key_pem.reveal());
     files.is_key_whole = text.starts_with("-----BEGIN ") && text.ends_with("-----");
   }

@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* kLockFile = ".linesign-station.lock";
 constexpr size_t kMaxCertificateFileBytes = 256 * 1024;
-constexpr std::string_view kBegin = "-----BEGIN CERTIFICATE-----\n";
+constexpr std::string_view kCertificateBegin = "-----BEGIN CERTIFICATE-----\n";
 constexpr std::string_view kEnd = "\n-----END CERTIFICATE-----\n";
 
 tl::unexpected<Error> io_failure(const std::filesystem::path& path) {
@@ -92,7 +92,7 @@ std::optional<Bytes> decode_block(std::string_view base64) {
 // What is left of a certificate file after a power cut. Anything else may be dear to somebody.
 bool is_cut_certificate(std::string_view text) {
   const bool is_blank = std::all_of(text.begin(), text.end(), [](char c) { return c == '\0'; });
-  return is_blank || text.starts_with(kBegin) || kBegin.starts_with(text);
+  return is_blank || text.starts_with(kCertificateBegin) || kCertificateBegin.starts_with(text);
 }
 
 }  // namespace
@@ -101,10 +101,11 @@ Bytes certificate_file_key(std::string_view pem) {
   Bytes key;
   if (pem.empty()) return key;
   while (!pem.empty()) {
-    if (!pem.starts_with(kBegin)) return {};
+    if (!pem.starts_with(kCertificateBegin)) return {};
     const size_t end = pem.find(kEnd);
     if (end == std::string_view::npos) return {};
-    const auto der = decode_block(pem.substr(kBegin.size(), end - kBegin.size()));
+    const auto der =
+        decode_block(pem.substr(kCertificateBegin.size(), end - kCertificateBegin.size()));
     const auto outline = der ? outline_certificate(*der) : std::nullopt;
     if (!outline) return {};
     if (key.empty()) key = to_bytes(outline->spki);

@@ -23,8 +23,6 @@ constexpr int kExitTryLater = 75;
 constexpr int kExitRefused = 65;
 constexpr int kExitNotStored = 74;
 
-SteadyTime now() { return std::chrono::steady_clock::now(); }
-
 unsigned default_threads() {
   const unsigned processors = std::thread::hardware_concurrency();
   return processors > 1 ? processors - 1 : 1;
@@ -52,7 +50,7 @@ size_t LotRunner::HashRequestId::operator()(const RequestId& id) const {
 }
 
 LotResult LotRunner::run() {
-  const SteadyTime start = now();
+  const SteadyTime start = steady_now();
   last_progress_ = start;
   result_.progress.total = source_.size();
   while (!is_stopped_) {
@@ -69,14 +67,14 @@ LotResult LotRunner::run() {
   if (halted_by_ && !result_.stopped_by) result_.stopped_by = halted_by_;
   auto synced = out_.sync();
   if (!synced.has_value() && !result_.stopped_by) result_.stopped_by = std::move(synced).error();
-  result_.elapsed = now() - start;
+  result_.elapsed = steady_now() - start;
   observer_.on_progress(result_.progress);
   return std::move(result_);
 }
 
 // One turn of the loop. Nothing in it waits but connect() and wait().
 void LotRunner::step() {
-  if (!is_connected_ && now() >= connect_at_) connect();
+  if (!is_connected_ && steady_now() >= connect_at_) connect();
   if (is_connected_) {
     auto talked = talk();
     if (!talked.has_value()) lose_connection(std::move(talked).error());
@@ -118,7 +116,7 @@ void LotRunner::lose_connection(Error error) {
   in_flight_.clear();
   if (!is_worth_reconnecting(error)) return stop(std::move(error));
   const auto delay = backoff_.next();
-  connect_at_ = now() + delay;
+  connect_at_ = steady_now() + delay;
   observer_.on_note(fmt::format(
       "{} Next try in {:.1f} s.", error.to_string(), std::chrono::duration<double>(delay).count()));
   last_trouble_ = std::move(error);
@@ -140,7 +138,7 @@ bool LotRunner::may_start_new() const {
 }
 
 std::optional<LotRunner::Request> LotRunner::next_request() {
-  if (!waiting_.empty() && waiting_.top().due <= now()) {
+  if (!waiting_.empty() && waiting_.top().due <= steady_now()) {
     // top() is const only to protect the order, which pop() leaves behind.
     Request request = std::move(const_cast<Waiting&>(waiting_.top()).request);
     waiting_.pop();
@@ -187,7 +185,7 @@ void LotRunner::take_reply(IssueReply reply) {
   Request request = std::move(node.mapped());
   switch (reply.status) {
     case IssueStatus::Issued:
-      last_progress_ = now();
+      last_progress_ = steady_now();
       backoff_.reset();
       workers_->add({std::move(request.item),
                      std::move(reply.certificate_der),
@@ -199,7 +197,7 @@ void LotRunner::take_reply(IssueReply reply) {
       wait_with(std::move(request), backoff_.scatter(retry_delay(reply.failure.retry_after)));
       return;
     case IssueStatus::Refused:
-      last_progress_ = now();
+      last_progress_ = steady_now();
       backoff_.reset();
       take_refusal(std::move(request), reply.failure);
       return;
@@ -222,14 +220,14 @@ void LotRunner::take_refusal(Request request, const ApplianceFailure& failure) {
 }
 
 void LotRunner::wait_with(Request request, std::chrono::milliseconds delay) {
-  waiting_.push({now() + delay, waiting_order_++, std::move(request)});
+  waiting_.push({steady_now() + delay, waiting_order_++, std::move(request)});
 }
 
 void LotRunner::collect() {
   if (!workers_) return;
   workers_->clear_wake();
   for (LotOutcome& outcome : workers_->take_outcomes()) {
-    last_progress_ = now();
+    last_progress_ = steady_now();
     record(std::move(outcome));
   }
   auto failure = workers_->failure();
@@ -260,8 +258,8 @@ bool LotRunner::is_finished() const {
 // Gives up when there was something to wait for and nothing came for too long.
 void LotRunner::check_patience() {
   const bool is_waiting = !is_connected_ || !in_flight_.empty() || !waiting_.empty();
-  if (!is_waiting) last_progress_ = now();
-  if (is_stopped_ || now() - last_progress_ < options_.give_up) return;
+  if (!is_waiting) last_progress_ = steady_now();
+  if (is_stopped_ || steady_now() - last_progress_ < options_.give_up) return;
   result_.gave_up = true;
   stop(last_trouble_);
 }
@@ -272,11 +270,11 @@ void LotRunner::stop(Error error) {
 }
 
 void LotRunner::wait() {
-  SteadyTime wake = now() + kTick;
+  SteadyTime wake = steady_now() + kTick;
   if (!is_connected_) wake = std::min(wake, connect_at_);
   if (is_connected_ && !waiting_.empty() && in_flight_.size() < window())
     wake = std::min(wake, waiting_.top().due);
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(wake - now());
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(wake - steady_now());
   const int descriptor = is_connected_ ? client_->descriptor() : -1;
   const bool has_unsent = is_connected_ && client_->has_unsent();
   std::array<pollfd, 3> events = {

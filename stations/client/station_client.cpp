@@ -12,8 +12,6 @@
 namespace linesign {
 namespace {
 
-SteadyTime now() { return std::chrono::steady_clock::now(); }
-
 // TLS tells only that the appliance does not accept the certificate of this station.
 Error explain(const Error& error, const StationCredential& credential) {
   const UnixTime time = SystemClock().now();
@@ -93,7 +91,7 @@ Result<Bytes> StationClient::request_certificate(std::string_view device_id,
                                                  std::string_view order_id,
                                                  std::chrono::milliseconds give_up) {
   return implementation_->request_certificate(IssueRequest::make(device_id, csr_der, order_id),
-                                              now() + give_up);
+                                              client::steady_now() + give_up);
 }
 
 Result<void> StationClient::check_certificate(ByteView csr_der, ByteView certificate_der) const {
@@ -108,7 +106,7 @@ Result<void> StationClient::submit_fetch(const IssueRequest& request) {
 }
 Result<void> StationClient::flush() { return implementation_->flush(); }
 Result<std::optional<IssueReply>> StationClient::next(std::chrono::milliseconds timeout) {
-  return implementation_->next(now() + timeout);
+  return implementation_->next(client::steady_now() + timeout);
 }
 size_t StationClient::in_flight() const { return implementation_->in_flight(); }
 Result<void> StationClient::reconnect() { return implementation_->connect(); }

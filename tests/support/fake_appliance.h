@@ -9,6 +9,7 @@
 #ifndef LINESIGN_TESTS_SUPPORT_FAKE_APPLIANCE_H_
 #define LINESIGN_TESTS_SUPPORT_FAKE_APPLIANCE_H_
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -41,6 +42,10 @@ class CsrCa final {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+inline tl::unexpected<Refusal> refuse(ErrorCode code, std::chrono::milliseconds retry_after = {}) {
+  return tl::unexpected<Refusal>(Refusal{Error(code), retry_after});
+}
 
 class FakeAppliance final {
  public:

@@ -28,7 +28,7 @@ using Deadline = std::chrono::steady_clock::time_point;
 constexpr size_t kMaxOutputBytes = 64 * 1024;
 constexpr size_t kMaxReasonBytes = 200;
 
-tl::unexpected<Error> failed(std::string why) {
+tl::unexpected<Error> child_failed(std::string why) {
   return fail(ErrorCode::AwsCredentialsFailed, std::move(why));
 }
 
@@ -39,10 +39,10 @@ struct Pipe {
 
 Result<Pipe> make_pipe() {
   std::array<int, 2> fds{};
-  if (::pipe2(fds.data(), O_CLOEXEC) != 0) return failed("pipe: " + errno_text(errno));
+  if (::pipe2(fds.data(), O_CLOEXEC) != 0) return child_failed("pipe: " + errno_text(errno));
   Pipe pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
   if (::fcntl(pipe.reader.get(), F_SETFL, O_NONBLOCK) != 0)
-    return failed("fcntl: " + errno_text(errno));
+    return child_failed("fcntl: " + errno_text(errno));
   return pipe;
 }
 
@@ -108,7 +108,7 @@ Result<pid_t> spawn(std::vector<std::string> words,
                                    attributes.get(),
                                    pointers_to(words).data(),
                                    pointers_to(lines).data());
-  if (error != 0) return failed(fmt::format("{}: {}", words.front(), errno_text(error)));
+  if (error != 0) return child_failed(fmt::format("{}: {}", words.front(), errno_text(error)));
   return pid;
 }
 
@@ -119,11 +119,11 @@ Result<bool> drain(int fd, Bytes& into) {
     const ssize_t got = ::read(fd, piece.data(), piece.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return true;
-    if (got < 0) return failed("read: " + errno_text(errno));
+    if (got < 0) return child_failed("read: " + errno_text(errno));
     if (got == 0) return false;
     into.insert(into.end(), piece.begin(), piece.begin() + got);
     wipe({piece.data(), static_cast<size_t>(got)});
-    if (into.size() > kMaxOutputBytes) return failed("it prints too much");
+    if (into.size() > kMaxOutputBytes) return child_failed("it prints too much");
   }
 }
 
@@ -136,9 +136,9 @@ Result<void> collect(
   while (ends[0].fd >= 0 || ends[1].fd >= 0) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return failed("it takes too long");
+    if (left.count() <= 0) return child_failed("it takes too long");
     if (::poll(ends.data(), ends.size(), static_cast<int>(left.count())) < 0 && errno != EINTR)
-      return failed("poll: " + errno_text(errno));
+      return child_failed("poll: " + errno_text(errno));
     for (size_t i = 0; i < ends.size(); ++i) {
       if (ends[i].fd < 0 || ends[i].revents == 0) continue;
       LS_TRY(const bool is_open, drain(ends[i].fd, *buffers[i]));
@@ -220,15 +220,15 @@ Result<SecretBytes> run_program(const std::vector<std::string>& words,
   SecretBytes answer(std::move(out));
   if (!collected.has_value()) return fail(collected.error().with_context(words.front()));
   const auto status = child.wait(deadline);
-  if (!status) return failed(words.front() + ": it takes too long");
+  if (!status) return child_failed(words.front() + ": it takes too long");
   if (WIFEXITED(*status) && WEXITSTATUS(*status) == 0) return answer;
   const std::string_view said = as_text(err);
-  return failed(fmt::format("{}: {}: {}",
-                            words.front(),
-                            WIFSIGNALED(*status)
-                                ? fmt::format("signal {}", WTERMSIG(*status))
-                                : fmt::format("exit status {}", WEXITSTATUS(*status)),
-                            one_line(said.substr(0, said.find('\n')), kMaxReasonBytes)));
+  return child_failed(fmt::format("{}: {}: {}",
+                                  words.front(),
+                                  WIFSIGNALED(*status)
+                                      ? fmt::format("signal {}", WTERMSIG(*status))
+                                      : fmt::format("exit status {}", WEXITSTATUS(*status)),
+                                  one_line(said.substr(0, said.find('\n')), kMaxReasonBytes)));
 }
 
 }  // namespace linesign::aws

@@ -18,7 +18,7 @@ constexpr std::string_view kRolePath = "/latest/meta-data/iam/security-credentia
 constexpr std::chrono::milliseconds kContainerTimeout(2000);
 constexpr size_t kMaxShownBytes = 200;
 
-tl::unexpected<Error> failed(std::string why) {
+tl::unexpected<Error> service_failed(std::string why) {
   return fail(ErrorCode::AwsCredentialsFailed, std::move(why));
 }
 
@@ -33,10 +33,11 @@ HttpRequest local_request(std::chrono::milliseconds timeout) {
 Result<Credentials> read_answer(std::string text) {
   const auto object = JsonObject::parse(text);
   const SecretBytes wiped = take_secret(text);
-  if (!object.has_value()) return failed("it does not answer with JSON");
+  if (!object.has_value()) return service_failed("it does not answer with JSON");
   const std::string code = object->text("Code").value_or("Success");
   if (code != "Success")
-    return failed(one_line(code + ": " + object->text("Message").value_or(""), kMaxShownBytes));
+    return service_failed(
+        one_line(code + ": " + object->text("Message").value_or(""), kMaxShownBytes));
   return read_credentials(*object, kMetadataMembers);
 }
 
@@ -68,7 +69,7 @@ Result<std::string> InstanceCredentials::ask(const std::string& method,
   if (response->status == 404)
     return fail(ErrorCode::AwsCredentialsMissing, "the instance has no role");
   if (response->status != 200)
-    return failed(fmt::format("it answers with HTTP {}", response->status));
+    return service_failed(fmt::format("it answers with HTTP {}", response->status));
   return std::move(response->body);
 }
 
@@ -105,11 +106,11 @@ Result<std::string> ContainerCredentials::authorization() const {
   if (!file.empty()) {
     // Read each time: it is replaced below us.
     const auto content = read_secret_file(file, kMaxTokenBytes);
-    if (!content.has_value()) return failed(content.error().detail());
+    if (!content.has_value()) return service_failed(content.error().detail());
     token = reveal_text(*content);
   }
   if (token.find_first_of("\r\n") != std::string::npos)
-    return failed("the authorization token has more than one line");
+    return service_failed("the authorization token has more than one line");
   return token;
 }
 
@@ -119,9 +120,9 @@ Result<Credentials> ContainerCredentials::fetch() {
   LS_TRY(const std::string token, authorization());
   if (!token.empty()) request.headers.push_back({"Authorization", token});
   auto response = transport_.send(request);
-  if (!response.has_value()) return failed(response.error().detail());
+  if (!response.has_value()) return service_failed(response.error().detail());
   if (response->status != 200)
-    return failed(fmt::format("it answers with HTTP {}", response->status));
+    return service_failed(fmt::format("it answers with HTTP {}", response->status));
   return read_answer(std::move(response->body));
 }
 

@@ -70,10 +70,6 @@ class LotRunnerTest : public testing::Test {
   Notes notes_;
 };
 
-tl::unexpected<Refusal> refuse(ErrorCode code, milliseconds retry_after = milliseconds(0)) {
-  return tl::unexpected<Refusal>(Refusal{Error(code), retry_after});
-}
-
 TEST_F(LotRunnerTest, CertifiesALotAndThenHasNothingToDo) {
   const LotResult first = run(500);
   EXPECT_EQ(first.exit_code(), 0);
@@ -176,7 +172,7 @@ TEST_F(LotRunnerTest, ComesBackAfterLostConnections) {
 TEST_F(LotRunnerTest, SendsAgainWhatTheApplianceCouldNotTake) {
   std::atomic<int> calls{0};
   appliance_.set_hook([&](const IssueCall&) -> FakeAppliance::Answer {
-    if (++calls % 3 == 0) return refuse(ErrorCode::Busy, milliseconds(15));
+    if (++calls % 3 == 0) return test::refuse(ErrorCode::Busy, milliseconds(15));
     return {};
   });
   const LotResult result = run(200);
@@ -187,7 +183,7 @@ TEST_F(LotRunnerTest, SendsAgainWhatTheApplianceCouldNotTake) {
 
 TEST_F(LotRunnerTest, GroupsRefusalsAndCertifiesTheRest) {
   appliance_.set_hook([](const IssueCall& call) -> FakeAppliance::Answer {
-    if (call.device_id.ends_with("5")) return refuse(ErrorCode::CsrKeyNotAllowed);
+    if (call.device_id.ends_with("5")) return test::refuse(ErrorCode::CsrKeyNotAllowed);
     return {};
   });
   const LotResult result = run(100);
@@ -200,8 +196,9 @@ TEST_F(LotRunnerTest, GroupsRefusalsAndCertifiesTheRest) {
 }
 
 TEST_F(LotRunnerTest, StopsAskingForAnOrderThatIsClosed) {
-  appliance_.set_hook(
-      [](const IssueCall&) -> FakeAppliance::Answer { return refuse(ErrorCode::OrderClosed); });
+  appliance_.set_hook([](const IssueCall&) -> FakeAppliance::Answer {
+    return test::refuse(ErrorCode::OrderClosed);
+  });
   const LotResult result = run(5000);
   EXPECT_EQ(result.exit_code(), 77);
   EXPECT_LT(appliance_.issue_calls(), 100U);
@@ -247,7 +244,7 @@ TEST_F(LotRunnerTest, SaysThatTheDeviceExistsWithAnotherKey) {
 
 TEST_F(LotRunnerTest, GivesUpWhenTheApplianceOnlySaysLater) {
   appliance_.set_hook([](const IssueCall&) -> FakeAppliance::Answer {
-    return refuse(ErrorCode::Unavailable, milliseconds(10));
+    return test::refuse(ErrorCode::Unavailable, milliseconds(10));
   });
   LotOptions options = default_options();
   options.give_up = milliseconds(300);

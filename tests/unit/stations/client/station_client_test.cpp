@@ -29,10 +29,6 @@ Bytes new_csr(const std::string& name) {
   return maker->make(name)->csr_der;
 }
 
-tl::unexpected<Refusal> refuse(ErrorCode code, milliseconds retry_after = milliseconds(0)) {
-  return tl::unexpected<Refusal>(Refusal{Error(code), retry_after});
-}
-
 std::unique_ptr<StationClient> connect(FakeAppliance& appliance) {
   auto connected = StationClient::connect(appliance.credential());
   EXPECT_TRUE(connected.has_value()) << connected.error().to_string();
@@ -110,7 +106,7 @@ TEST(StationClient, WaitsWhileTheApplianceIsBusy) {
   FakeAppliance appliance;
   int calls = 0;
   appliance.set_hook([&](const IssueCall&) -> FakeAppliance::Answer {
-    if (++calls < 4) return refuse(ErrorCode::Busy, milliseconds(20));
+    if (++calls < 4) return test::refuse(ErrorCode::Busy, milliseconds(20));
     return {};
   });
   const auto certificate = connect(appliance)->request_certificate("unit-1", new_csr("unit-1"));
@@ -121,7 +117,7 @@ TEST(StationClient, WaitsWhileTheApplianceIsBusy) {
 TEST(StationClient, GivesUpWithTheLastReason) {
   FakeAppliance appliance;
   appliance.set_hook([](const IssueCall&) -> FakeAppliance::Answer {
-    return refuse(ErrorCode::Unavailable, milliseconds(20));
+    return test::refuse(ErrorCode::Unavailable, milliseconds(20));
   });
   const auto certificate = connect(appliance)->request_certificate(
       "unit-1", new_csr("unit-1"), "default", milliseconds(200));
