@@ -7,8 +7,10 @@ namespace linesign {
 namespace {
 
 constexpr std::array kAdvice = {
-    Advice{ErrorCode::Unavailable,
-           "Wait: requests from before a restart are finished first; then it goes on by itself."},
+    Advice{
+        ErrorCode::Unavailable,
+        "Wait: linesignd is starting, or finishes requests from before a restart first. Production "
+        "then resumes automatically."},
     Advice{ErrorCode::Draining, "Nothing: linesignd is shutting down. Start it again when wanted."},
     Advice{ErrorCode::HsmUnavailable,
            "Check that the HSM is powered and connected; signers start again by themselves. If it "
@@ -80,9 +82,16 @@ constexpr std::array kAdvice = {
     Advice{ErrorCode::LedgerProfileChanged,
            "Put the former [profile] and CA certificate back and start once, so that unfinished "
            "requests are finished; then change them again."},
-    Advice{ErrorCode::ClockInDoubt,
-           "Set the system clock right (NTP, battery of the clock); it goes on by itself. If the "
-           "CA certificate has ended, a new CA is needed."},
+    Advice{
+        ErrorCode::ClockInDoubt,
+        "Set the system clock right (NTP, battery of the clock): production resumes automatically. "
+        "If it is right now and was ahead before, run `linesign clock confirm --back`."},
+    Advice{ErrorCode::ClockUnconfirmed,
+           "Compare the system clock with another one. If it is wrong, set it: production resumes "
+           "automatically. If it is right, run `linesign clock confirm`."},
+    Advice{ErrorCode::CaExpired,
+           "Install a new CA certificate for the same key (`linesign ca import`), or a new CA, and "
+           "restart linesignd."},
     Advice{ErrorCode::AdminUnavailable,
            "Check that linesignd runs, and that --config names its file."},
     Advice{ErrorCode::AdminNotPermitted,

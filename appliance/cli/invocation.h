@@ -27,6 +27,7 @@ void add_aws_command(CLI::App& app, Invocation& invocation);
 void add_aws_ledger_commands(CLI::App& aws, Invocation& invocation);  // below `linesign aws`
 void add_bench_command(CLI::App& app, Invocation& invocation);
 void add_ca_command(CLI::App& app, Invocation& invocation);
+void add_clock_command(CLI::App& app, Invocation& invocation);
 void add_doctor_command(CLI::App& app, Invocation& invocation);
 void add_manifest_command(CLI::App& app, Invocation& invocation);
 void add_station_command(CLI::App& app, Invocation& invocation);

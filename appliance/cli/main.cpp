@@ -64,6 +64,7 @@ int main(int argc, char** argv) {
   linesign::add_aws_command(app, invocation);
   linesign::add_manifest_command(app, invocation);
   linesign::add_status_command(app, invocation);
+  linesign::add_clock_command(app, invocation);
   linesign::add_doctor_command(app, invocation);
   linesign::add_bench_command(app, invocation);
   try {

@@ -117,6 +117,9 @@ Result<IssuanceSettings> read_issuance(const SettingsTable& table) {
   LS_TRY(issuance.max_clock_step_back,
          read_seconds(
              table, "max_clock_step_back", {seconds(0), hours(24)}, issuance.max_clock_step_back));
+  LS_TRY(
+      issuance.max_clock_ahead,
+      read_seconds(table, "max_clock_ahead", {days(1), days(365 * 20)}, issuance.max_clock_ahead));
   return issuance;
 }
 

@@ -30,7 +30,8 @@ struct StationsSettings {
 struct IssuanceSettings {
   uint32_t max_in_flight = 4096;                   // over all stations; beyond it: Busy
   uint64_t min_free_bytes = 256ULL * 1024 * 1024;  // on the ledger's disk; below it: fail closed
-  std::chrono::seconds max_clock_step_back = std::chrono::minutes(5);
+  std::chrono::seconds max_clock_step_back = std::chrono::minutes(2);
+  std::chrono::seconds max_clock_ahead = std::chrono::days(30);
 };
 
 struct AdminSettings {

@@ -16,6 +16,7 @@
 #include "appliance/daemon/station_desk.h"
 #include "appliance/daemon/station_registry.h"
 #include "appliance/enrollment/station_ca.h"
+#include "appliance/issuance/clock_guard.h"
 #include "appliance/issuance/health.h"
 #include "appliance/issuance/issuance.h"
 #include "appliance/ledger/group_commit.h"
@@ -35,7 +36,7 @@ struct LedgerStart {
   std::unique_ptr<Ledger> ledger;
   std::vector<RecordedIntent> open_intents;
   std::vector<StationRecord> stations;
-  LedgerSummary summary;
+  LedgerTime time;
   std::vector<CloudTargetStatus> targets;
 };
 
@@ -69,7 +70,7 @@ Result<LedgerStart> open_ledger(const Config& config,
   LS_CHECK(set_cloud_plan(*start.ledger, config.aws, now));
   LS_TRY(start.open_intents, start.ledger->open_intents());
   LS_TRY(start.stations, start.ledger->stations());
-  LS_TRY(start.summary, start.ledger->summary());
+  LS_TRY(start.time, start.ledger->time());
   if (auto targets = start.ledger->cloud().status(); targets.has_value())
     start.targets = std::move(*targets);
   return start;
@@ -120,6 +121,17 @@ class Daemon::Implementation final {
         ca_(builder.ca()),
         station_ca_(std::move(station_ca)),
         health_(clock_, &Implementation::log_health),
+        clock_guard_(clock_,
+                     health_,
+                     ca_,
+                     {.max_step = config_.issuance.max_clock_step_back,
+                      .max_ahead = config_.issuance.max_clock_ahead},
+                     {.built_on = kBuiltOn, .ledger = ledger.time},
+                     [this](const ClockEvent& event, auto done) {
+                       ledger_->write<void>(
+                           [event](Ledger& ledger) { return ledger.record_clock_event(event); },
+                           std::move(done));
+                     }),
         registry_(ledger.stations),
         ledger_(GroupCommit::start(*loop_,
                                    config_.ledger,
@@ -142,7 +154,7 @@ class Daemon::Implementation final {
         device_ids_(config_.aws.targets),
         issuance_(
             *loop_,
-            clock_,
+            clock_guard_,
             health_,
             *ledger_,
             std::move(builder),
@@ -154,13 +166,7 @@ class Daemon::Implementation final {
             [this](std::shared_ptr<const RecordedIntent> intent,
                    int64_t station_id,
                    Priority priority) { signers_.sign(std::move(intent), station_id, priority); }),
-        environment_(*loop_,
-                     clock_,
-                     health_,
-                     config_.issuance,
-                     config_.ledger.directory,
-                     ca_,
-                     ledger.summary.newest_at),
+        environment_(*loop_, clock_guard_, health_, config_.issuance, config_.ledger.directory),
         desk_(clock_,
               *ledger_,
               issuance_,
@@ -172,7 +178,7 @@ class Daemon::Implementation final {
         drain_timer_(loop_->make_timer([this] { drain_step(); })) {
     set_rules(device_ids_, ledger.targets);
     environment_.start();
-    health_.set(Cause::Signers, Error(ErrorCode::HsmUnavailable, "the signers are starting"));
+    health_.set(Cause::Signers, Error(ErrorCode::Unavailable, "the signers are starting"));
     signer_grace_->start(kSignerGrace);
     issuance_.recover(std::move(ledger.open_intents));
     signers_.start();
@@ -191,6 +197,7 @@ class Daemon::Implementation final {
     operator_desk_ = std::make_unique<OperatorDesk>(
         OperatorDesk::Parts{.clock = clock_,
                             .health = health_,
+                            .clock_guard = clock_guard_,
                             .ledger = *ledger_,
                             .issuance = issuance_,
                             .signers = signers_,
@@ -224,7 +231,9 @@ class Daemon::Implementation final {
 
  private:
   static void log_health(Cause cause, const std::optional<Error>& error) {
-    if (error && cause == Cause::Draining) {
+    if (error && error->code() == ErrorCode::Unavailable) {
+      spdlog::info("starting cause={}: {}", to_string(cause), error->detail());
+    } else if (error && cause == Cause::Draining) {
       spdlog::info("not producing cause={} error={}", to_string(cause), error->to_string());
     } else if (error) {
       spdlog::error("not producing cause={} error={}", to_string(cause), error->to_string());
@@ -316,6 +325,7 @@ class Daemon::Implementation final {
   CaCertificate ca_;
   std::shared_ptr<const StationCa> station_ca_;
   Health health_;
+  ClockGuard clock_guard_;
   StationRegistry registry_;
   std::unique_ptr<GroupCommit> ledger_;
   SignerPool signers_;

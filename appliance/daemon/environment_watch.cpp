@@ -2,7 +2,6 @@
 
 #include <sys/statvfs.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -19,25 +18,21 @@ constexpr uint64_t kMebibyte = 1024ULL * 1024;
 }  // namespace
 
 EnvironmentWatch::EnvironmentWatch(EventLoop& loop,
-                                   const Clock& clock,
+                                   ClockGuard& clock,
                                    Health& health,
                                    const IssuanceSettings& settings,
-                                   std::filesystem::path ledger_directory,
-                                   const CaCertificate& ca,
-                                   std::optional<UnixTime> newest_at)
+                                   std::filesystem::path ledger_directory)
     : clock_(clock),
       health_(health),
       settings_(settings),
       ledger_directory_(std::move(ledger_directory)),
-      ca_(ca),
-      newest_seen_(newest_at.value_or(UnixTime())),
       timer_(loop.make_timer([this] { look(); })) {}
 
 void EnvironmentWatch::start() { look(); }
 
 void EnvironmentWatch::look() {
   look_at_disk();
-  look_at_clock();
+  static_cast<void>(clock_.now());  // it tells Health
   timer_->start(kPeriod);
 }
 
@@ -60,29 +55,6 @@ void EnvironmentWatch::look_at_disk() {
                                 ledger_directory_.string(),
                                 free_bytes / kMebibyte,
                                 settings_.min_free_bytes / kMebibyte)));
-}
-
-void EnvironmentWatch::look_at_clock() {
-  const UnixTime now = clock_.now();
-  std::string doubt;
-  if (now + settings_.max_clock_step_back < newest_seen_) {
-    doubt = fmt::format("it says {}, but the ledger or the last look was at {}",
-                        to_iso8601(now),
-                        to_iso8601(newest_seen_));
-  } else if (now < ca_.not_before()) {
-    doubt = fmt::format("it says {}, the CA certificate is valid from {}",
-                        to_iso8601(now),
-                        to_iso8601(ca_.not_before()));
-  } else if (now >= ca_.not_after()) {
-    doubt = fmt::format(
-        "it says {}, the CA certificate ended at {}", to_iso8601(now), to_iso8601(ca_.not_after()));
-  }
-  if (!doubt.empty()) {
-    health_.set(Cause::Clock, Error(ErrorCode::ClockInDoubt, doubt));
-    return;
-  }
-  newest_seen_ = std::max(newest_seen_, now);
-  health_.clear(Cause::Clock);
 }
 
 }  // namespace linesign

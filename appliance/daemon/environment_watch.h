@@ -1,5 +1,5 @@
-// EnvironmentWatch: looks four times a second whether disk space and clock can be trusted, and says
-// so to Health, which stops production until they can.
+// EnvironmentWatch: looks four times a second whether there is disk space and whether the clock can
+// be trusted, and says so to Health, which stops production until they can.
 //
 // Threads  the event loop's thread only
 #ifndef LINESIGN_APPLIANCE_DAEMON_ENVIRONMENT_WATCH_H_
@@ -7,26 +7,21 @@
 
 #include <filesystem>
 #include <memory>
-#include <optional>
 
 #include "appliance/config/config.h"
+#include "appliance/issuance/clock_guard.h"
 #include "appliance/issuance/health.h"
-#include "hsm/x509/ca_certificate.h"
-#include "protocol/base/clock.h"
 #include "protocol/event/event_loop.h"
 
 namespace linesign {
 
 class EnvironmentWatch final {
  public:
-  // `newest_at` is the time of the ledger's newest row: the clock cannot be before it.
   EnvironmentWatch(EventLoop& loop,
-                   const Clock& clock,
+                   ClockGuard& clock,
                    Health& health,
                    const IssuanceSettings& settings,
-                   std::filesystem::path ledger_directory,
-                   const CaCertificate& ca,
-                   std::optional<UnixTime> newest_at);
+                   std::filesystem::path ledger_directory);
 
   // Looks now, and from now on four times a second.
   void start();
@@ -34,14 +29,11 @@ class EnvironmentWatch final {
  private:
   void look();
   void look_at_disk();
-  void look_at_clock();
 
-  const Clock& clock_;
+  ClockGuard& clock_;
   Health& health_;
   IssuanceSettings settings_;
   std::filesystem::path ledger_directory_;
-  const CaCertificate& ca_;
-  UnixTime newest_seen_;
   std::unique_ptr<Timer> timer_;
 };
 

@@ -135,4 +135,15 @@ void OperatorDesk::revoke_station(std::string name,
       });
 }
 
+void OperatorDesk::confirm_clock(bool is_back, std::function<void(Result<ClockEvent>)> reply) {
+  parts_.clock_guard.confirm(is_back,
+                             [is_back, reply = std::move(reply)](Result<ClockEvent> confirmed) {
+                               if (confirmed.has_value())
+                                 spdlog::warn("clock confirmed by an operator clock={} back={}",
+                                              to_iso8601(confirmed->clock_at),
+                                              is_back);
+                               reply(std::move(confirmed));
+                             });
+}
+
 }  // namespace linesign

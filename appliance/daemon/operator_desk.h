@@ -12,6 +12,7 @@
 #include "appliance/daemon/cloud_desk.h"
 #include "appliance/daemon/station_registry.h"
 #include "appliance/enrollment/station_ca.h"
+#include "appliance/issuance/clock_guard.h"
 #include "appliance/issuance/health.h"
 #include "appliance/issuance/issuance.h"
 #include "appliance/ledger/group_commit.h"
@@ -27,6 +28,7 @@ class OperatorDesk final : public AdminService {
   struct Parts {
     const Clock& clock;
     const Health& health;
+    ClockGuard& clock_guard;
     GroupCommit& ledger;
     const Issuance& issuance;
     const SignerPool& signers;
@@ -47,6 +49,7 @@ class OperatorDesk final : public AdminService {
   void add_station(std::string name, std::function<void(Result<std::string>)> reply) override;
   void list_stations(std::function<void(Result<std::vector<StationListEntry>>)> reply) override;
   void revoke_station(std::string name, std::function<void(Result<StationRecord>)> reply) override;
+  void confirm_clock(bool is_back, std::function<void(Result<ClockEvent>)> reply) override;
   CloudService& cloud() override { return cloud_; }
 
  private:

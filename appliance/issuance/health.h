@@ -16,8 +16,8 @@
 namespace linesign {
 
 // What can stop production. Each is set and cleared by the part that watches it.
-enum class Cause : uint8_t { Ledger, Signers, Disk, Clock, Recovery, Draining };
-constexpr size_t kCauseCount = 6;
+enum class Cause : uint8_t { Ledger, Signers, Disk, Clock, Ca, Recovery, Draining };
+constexpr size_t kCauseCount = 7;
 
 struct HealthObstacle {
   Cause cause;

@@ -58,17 +58,18 @@ struct Issuance::Submission {
 };
 
 Issuance::Issuance(EventLoop& loop,
-                   const Clock& clock,
+                   ClockGuard& clock,
                    Health& health,
                    GroupCommit& ledger,
                    CertificateBuilder builder,
                    IssuanceLimits limits,
                    Sign sign)
-    : clock_(clock),
+    : clock_(clock.clock()),
+      clock_guard_(clock),
       health_(health),
       ledger_(ledger),
       builder_(std::move(builder)),
-      admission_(clock, limits.max_in_flight),
+      admission_(clock_, limits.max_in_flight),
       sign_(std::move(sign)),
       check_device_id_(std::move(limits.check_device_id)),
       sweeper_(loop.make_timer([this] { sweep(); })) {
@@ -118,7 +119,7 @@ Result<std::shared_ptr<Issuance::Submission>> Issuance::prepare(const StationIde
   LS_CHECK(builder_.check(csr, call.device_id));
   auto submission = std::make_shared<Submission>();
   LS_TRY(submission->serial, make_serial());
-  submission->issued_at = clock_.now();
+  LS_TRY(submission->issued_at, clock_guard_.now());
   LS_TRY(submission->tbs,
          builder_.build_tbs(csr,
                             {.device_id = call.device_id,

@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "appliance/issuance/admission.h"
+#include "appliance/issuance/clock_guard.h"
 #include "appliance/issuance/health.h"
 #include "appliance/ledger/group_commit.h"
 #include "hsm/x509/certificate_builder.h"
@@ -53,7 +54,7 @@ class Issuance final {
       std::shared_ptr<const RecordedIntent>, int64_t station_id, Priority priority)>;
 
   Issuance(EventLoop& loop,
-           const Clock& clock,
+           ClockGuard& clock,
            Health& health,
            GroupCommit& ledger,
            CertificateBuilder builder,
@@ -123,6 +124,7 @@ class Issuance final {
   void sweep();
 
   const Clock& clock_;
+  ClockGuard& clock_guard_;
   Health& health_;
   GroupCommit& ledger_;
   CertificateBuilder builder_;

@@ -175,6 +175,14 @@ Result<LedgerSummary> Ledger::summary() {
       [&]() -> Result<LedgerSummary> { return implementation_->summary(); });
 }
 
+Result<void> Ledger::record_clock_event(const ClockEvent& event) {
+  return implementation_->write([&] { return implementation_->record_clock_event(event); });
+}
+
+Result<LedgerTime> Ledger::time() {
+  return implementation_->read([&] { return implementation_->time(); });
+}
+
 Result<StationRecord> Ledger::add_station(std::string_view name,
                                           const Sha256& secret_hash,
                                           UnixTime now,

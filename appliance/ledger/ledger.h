@@ -23,6 +23,7 @@
 #include <variant>
 #include <vector>
 
+#include "appliance/records/clock_event.h"
 #include "appliance/records/ledger_figures.h"
 #include "appliance/records/ledger_settings.h"
 #include "appliance/records/station_record.h"
@@ -141,6 +142,10 @@ class Ledger final {
   // In the order in which they were recorded.
   Result<std::vector<RecordedIntent>> open_intents();
   Result<LedgerSummary> summary();
+
+  // The clock's history, in the order in which it was recorded; and what it says about the time.
+  Result<void> record_clock_event(const ClockEvent& event);
+  Result<LedgerTime> time();
 
   // Stations. A token's secret is stored as its SHA-256 only.
   // StationExists unless the old one of that name is revoked or its token expired unused.

@@ -71,6 +71,10 @@ class Ledger::Implementation final {
                                 UnixTime at);
   LedgerSummary summary() const;
 
+  // ledger_clock.cpp
+  Result<void> record_clock_event(const ClockEvent& event);
+  Result<LedgerTime> time();
+
   // ledger_stations.cpp
   Result<StationRecord> add_station(std::string_view name,
                                     const Sha256& secret_hash,

@@ -1,5 +1,7 @@
 #include "protocol/base/clock.h"
 
+#include <ctime>
+
 #include <fmt/format.h>
 
 namespace linesign {
@@ -8,7 +10,13 @@ UnixTime SystemClock::now() const {
   return std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
 }
 
-SteadyTime SystemClock::steady() const { return std::chrono::steady_clock::now(); }
+// CLOCK_BOOTTIME also counts the time in which the machine was suspended.
+SteadyTime SystemClock::steady() const {
+  timespec since_boot{};
+  static_cast<void>(::clock_gettime(CLOCK_BOOTTIME, &since_boot));
+  return SteadyTime(std::chrono::seconds(since_boot.tv_sec) +
+                    std::chrono::nanoseconds(since_boot.tv_nsec));
+}
 
 std::string to_iso8601(UnixTime time) {
   const auto day = std::chrono::floor<std::chrono::days>(time);

@@ -4,10 +4,13 @@
 
 #include <string_view>
 
+#include "protocol/base/clock.h"
+
 namespace linesign {
 
 extern const std::string_view kVersion;   // "0.1.0"
 extern const std::string_view kSoftware;  // "linesign/0.1.0"
+extern const UnixTime kBuiltOn;           // the day, in UTC; SOURCE_DATE_EPOCH where that is set
 
 }  // namespace linesign
 

@@ -189,6 +189,7 @@ class Appliance:
         self.log = self.folder / "linesignd.log"
         self.config_file = self.folder / "linesign.toml"
         self.address = f"127.0.0.1:{free_port()}"
+        self.environment = {}  # of linesignd, beside what all programs get
         self.daemon = None
         self.children = []
         tokens.copy_to(key_type, self.folder)
@@ -220,7 +221,8 @@ class Appliance:
         with self.log.open("ab") as log:
             self.daemon = subprocess.Popen(
                 [program("linesignd"), "--config", str(self.config_file)], stdout=log,
-                stderr=log if stderr is None else stderr, env=softhsm_env(self.folder),
+                stderr=log if stderr is None else stderr,
+                env={**softhsm_env(self.folder), **self.environment},
                 preexec_fn=preexec, restore_signals=restore_signals)
         if wait:
             self.wait_producing()

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 APPLICATION_ID = 0x4C534C31
-SCHEMAS = (1, 2)
+SCHEMAS = (1, 2, 3)
 MAX_SHOWN = 20
 HASHES = {
     bytes.fromhex("300a06082a8648ce3d040302"): hashes.SHA256(),

@@ -52,6 +52,11 @@ class FakeAdminService final : public AdminService {
     reply(std::move(record));
   }
 
+  void confirm_clock(bool is_back, std::function<void(Result<ClockEvent>)> reply) override {
+    if (is_back != is_clock_behind) return reply(fail(ErrorCode::InputInvalid, "--back"));
+    reply(ClockEvent{.kind = ClockEventKind::Confirmed, .clock_at = {}, .trusted_at = {}});
+  }
+
   CloudService& cloud() override { return present_cloud; }
 
   FakeCloudService present_cloud;
@@ -62,6 +67,7 @@ class FakeAdminService final : public AdminService {
   std::vector<std::function<void(Result<ApplianceStatus>)>> kept_replies;
   std::vector<std::string> names;
   int status_calls = 0;
+  bool is_clock_behind = false;
 
  private:
   bool has(const std::string& name) const {

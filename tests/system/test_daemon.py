@@ -78,6 +78,12 @@ def test_status_says_that_it_produces_and_since_when(appliance):
     assert run.returncode == EX_OK and "producing" in run.stdout.lower()
 
 
+def test_a_start_is_no_error(appliance):
+    text = appliance.log_text()
+    assert "starting cause=signers: the signers are starting" in text
+    assert not re.search(r"\[error\]| error ", text), text
+
+
 def test_without_its_token_it_does_not_produce_and_says_why(make_appliance):
     appliance = make_appliance(config={"hsm": {"token_label": "no-such-token"}})
     appliance.start(wait=False)

@@ -260,6 +260,34 @@ Result<std::string> token_from_json(std::string_view json) {
   return parse_as<std::string>(json, [](const Object& object) { return text_of(object, "token"); });
 }
 
+std::string clock_request_to_json(bool is_back) {
+  Object::Ptr object = make_object();
+  object->set("back", is_back);
+  return stringify(*object);
+}
+
+Result<bool> clock_request_from_json(std::string_view json) {
+  return parse_as<bool>(json, [](const Object& object) {
+    expect_members(object, {"back"});
+    return flag_of(object, "back");
+  });
+}
+
+std::string clock_event_to_json(const ClockEvent& event) {
+  Object::Ptr object = make_object();
+  object->set("clock_at", to_iso8601(event.clock_at));
+  object->set("trusted_at", to_iso8601(event.trusted_at));
+  return stringify(*object);
+}
+
+Result<ClockEvent> clock_event_from_json(std::string_view json) {
+  return parse_as<ClockEvent>(json, [](const Object& object) {
+    return ClockEvent{.kind = ClockEventKind::Confirmed,
+                      .clock_at = time_of(object, "clock_at"),
+                      .trusted_at = time_of(object, "trusted_at")};
+  });
+}
+
 std::string error_to_json(const Error& error) {
   Object::Ptr object = make_object();
   object->set("error", error_object(error));

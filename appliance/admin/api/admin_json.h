@@ -9,6 +9,7 @@
 //                     cloud: {waiting, parked, oldest_waiting_at} or null}
 //          stations  {stations: [station]}; station {id, name, state, certificate_sha256,
 //                     created_at, enrolled_at, revoked_at, token_expires_at, sessions}
+//          clock     {clock_at, trusted_at}; the request to confirm it is {back}
 //          error     {code, name, kind, message, detail}; a failed call answers {error: error}
 // Errors   InputInvalid with the member that is missing or wrong
 // Threads  no state, safe anywhere
@@ -42,6 +43,12 @@ Result<std::string> station_name_from_json(std::string_view json);
 // {"token": ...}
 std::string token_to_json(std::string_view token);
 Result<std::string> token_from_json(std::string_view json);
+
+// {"back": ...}: the request to confirm the clock; and the answer, of which the kind is known.
+std::string clock_request_to_json(bool is_back);
+Result<bool> clock_request_from_json(std::string_view json);
+std::string clock_event_to_json(const ClockEvent& event);
+Result<ClockEvent> clock_event_from_json(std::string_view json);
 
 std::string error_to_json(const Error& error);
 // A code that this version does not know becomes Internal and keeps its name in the detail.

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "appliance/admin/api/cloud_service.h"
+#include "appliance/records/clock_event.h"
 #include "appliance/records/ledger_figures.h"
 #include "appliance/records/station_record.h"
 #include "protocol/base/clock.h"
@@ -71,6 +72,9 @@ class AdminService {
   virtual void list_stations(std::function<void(Result<std::vector<StationListEntry>>)> reply) = 0;
   virtual void revoke_station(std::string name,
                               std::function<void(Result<StationRecord>)> reply) = 0;
+
+  // The system clock is right; `is_back`: and the newest time known here was not.
+  virtual void confirm_clock(bool is_back, std::function<void(Result<ClockEvent>)> reply) = 0;
 
   virtual CloudService& cloud() = 0;
 };

@@ -99,4 +99,10 @@ Result<StationRecord> AdminClient::revoke_station(std::string_view name) const {
   return station_from_json(answer);
 }
 
+Result<ClockEvent> AdminClient::confirm_clock(bool is_back) const {
+  LS_TRY(const std::string answer,
+         exchange("POST", "/v1/clock/confirm", clock_request_to_json(is_back)));
+  return clock_event_from_json(answer);
+}
+
 }  // namespace linesign

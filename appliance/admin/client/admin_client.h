@@ -29,6 +29,7 @@ class AdminClient final {
   Result<std::string> add_station(std::string_view name) const;  // the join token
   Result<std::vector<StationListEntry>> stations() const;
   Result<StationRecord> revoke_station(std::string_view name) const;
+  Result<ClockEvent> confirm_clock(bool is_back) const;
 
   // What linesign-uploader asks: cloud_client.h.
   CloudClient cloud() const;

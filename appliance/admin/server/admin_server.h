@@ -4,6 +4,7 @@
 //          GET  /v1/stations                stations
 //          POST /v1/stations {"name": ...}  {"token": ...}
 //          POST /v1/stations/NAME/revoke    station
+//          POST /v1/clock/confirm {"back"}  clock
 //          what linesign-uploader asks (/v1/cloud/..., /v1/ledger/...) is in cloud_routes.cpp
 //          all shapes are in admin_json.h and cloud_json.h; a failure is {"error": error} with a
 //          fitting HTTP status

@@ -68,11 +68,21 @@ Answer revoke_station(LoopBridge& bridge, const Call& call) {
       station_to_json);
 }
 
+Answer confirm_clock(LoopBridge& bridge, const Call& call) {
+  const auto is_back = clock_request_from_json(call.body);
+  if (!is_back.has_value()) return refusal(is_back.error());
+  return answer_of(bridge.call<ClockEvent>([is_back = *is_back](AdminService& service, auto reply) {
+    service.confirm_clock(is_back, std::move(reply));
+  }),
+                   clock_event_to_json);
+}
+
 constexpr std::array kRoutes = {
     Route{"GET", "/v1/status", "", get_status},
     Route{"GET", "/v1/stations", "", get_stations},
     Route{"POST", "/v1/stations", "", add_station},
     Route{"POST", "/v1/stations/", "/revoke", revoke_station},
+    Route{"POST", "/v1/clock/confirm", "", confirm_clock},
 };
 
 }  // namespace

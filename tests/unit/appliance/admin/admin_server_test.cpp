@@ -108,6 +108,12 @@ TEST_F(AdminServerTest, AddsListsAndRevokesStations) {
   EXPECT_EQ(client().revoke_station("jig-1")->state, StationState::Revoked);
 }
 
+TEST_F(AdminServerTest, BringsAConfirmationOfTheClockThere) {
+  ASSERT_TRUE(start().has_value());
+  EXPECT_TRUE(client().confirm_clock(false).has_value());
+  EXPECT_EQ(client().confirm_clock(true).error().code(), ErrorCode::InputInvalid);
+}
+
 TEST_F(AdminServerTest, BringsTheServicesErrorsToTheClient) {
   ASSERT_TRUE(start().has_value());
   ASSERT_TRUE(client().add_station("jig-1").has_value());
@@ -280,6 +286,7 @@ INSTANTIATE_TEST_SUITE_P(
                 http("POST", "/v1/stations", R"({"name":"../x"})"),
                 "400",
                 "\"name\":\"StationNameInvalid\""},
+        RawCase{"ClockWithoutBack", http("POST", "/v1/clock/confirm", "{}"), "400", "\"code\":903"},
         RawCase{"NotJson", http("POST", "/v1/stations", "name=x"), "400", "\"code\":903"},
         RawCase{"EmptyBody", http("POST", "/v1/stations", ""), "400", "\"code\":903"},
         RawCase{"BodyTooLong",

@@ -74,7 +74,8 @@ TEST(Config, FillsInEveryDefault) {
   EXPECT_EQ(config->stations.certificate_validity, 730 * 24h);
   EXPECT_EQ(config->issuance.max_in_flight, 4096U);
   EXPECT_EQ(config->issuance.min_free_bytes, 256ULL << 20);
-  EXPECT_EQ(config->issuance.max_clock_step_back, 5min);
+  EXPECT_EQ(config->issuance.max_clock_step_back, 2min);
+  EXPECT_EQ(config->issuance.max_clock_ahead, 30 * 24h);
   EXPECT_EQ(config->ledger.directory, "/plant/ledger");
   EXPECT_EQ(config->admin.socket, "/plant/admin.sock");
   EXPECT_EQ(config->daemon.drain_timeout, 10s);
@@ -101,6 +102,7 @@ TEST(Config, ReadsEveryKeyOfTheAppliance) {
       "max_in_flight = 100\n"
       "min_free = \"1GiB\"\n"
       "max_clock_step_back = \"0s\"\n"
+      "max_clock_ahead = \"90d\"\n"
       "[ledger]\n"
       "directory = \"../data\"\n"
       "[admin]\n"
@@ -131,6 +133,7 @@ TEST(Config, ReadsEveryKeyOfTheAppliance) {
   EXPECT_EQ(config->issuance.max_in_flight, 100U);
   EXPECT_EQ(config->issuance.min_free_bytes, 1ULL << 30);
   EXPECT_EQ(config->issuance.max_clock_step_back, 0s);
+  EXPECT_EQ(config->issuance.max_clock_ahead, 90 * 24h);
   EXPECT_EQ(config->ledger.directory, "/data");
   EXPECT_EQ(config->admin.socket, "/plant/run/a.sock");
   EXPECT_EQ(config->daemon.drain_timeout, 500ms);

@@ -171,7 +171,8 @@ std::string in_words(const Config& config) {
     add(time.count());
   for (const auto time : {config.stations.token_lifetime,
                           config.stations.certificate_validity,
-                          config.issuance.max_clock_step_back})
+                          config.issuance.max_clock_step_back,
+                          config.issuance.max_clock_ahead})
     add(time.count());
   add(signer.signers);
   add(signer.threads_per_signer);

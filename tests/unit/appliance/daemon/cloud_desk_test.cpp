@@ -51,6 +51,9 @@ class OutboxService final : public AdminService {
                       std::function<void(Result<StationRecord>)> reply) override {
     reply(fail(ErrorCode::Internal));
   }
+  void confirm_clock(bool /*is_back*/, std::function<void(Result<ClockEvent>)> reply) override {
+    reply(fail(ErrorCode::Internal));
+  }
   CloudService& cloud() override { return cloud_; }
 
  private:
