@@ -6,8 +6,9 @@
 #   -u            only the unit and contract tests
 #   -s            only the system tests
 #   -f NAME       only the stage NAME (see --list), or only the tests whose name contains NAME
-#   --long        longer runs: 200 kills of each program, a lot of 100,000; and the stage debian:
-#                 both commands in chroots of Debian 12 and 13, which only root can make
+#   --long        longer runs: 200 kills of each program, a lot of 100,000, the whole sweep of faults
+#                 (2,000 kills, 500 pairs), every mutant built and tried; and the stage debian: both
+#                 commands in chroots of Debian 12 and 13, which only root can make
 #   --no-install  do not install Debian packages
 #   --list        print the stages and stop
 #
@@ -18,12 +19,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=tests/support/packages.sh
 source tests/support/packages.sh
 
-readonly kStages=(format floors shell links tidy build linkage unit threads commands system)
+readonly kStages=(format floors shell links tidy build linkage unit threads commands system
+  faults mutants)
 readonly kLongStages=(debian)
 readonly kReleases=(bookworm trixie)
 readonly kPrograms=(linesignd linesign-signer linesign linesign-station linesign-uploader)
 readonly kTools=(fill_ledger linesign_fat_medium linesign_faulty_module linesign_hsm_simulator
-  read_aws_profile) # of the system tests
+  linesign_system_faults read_aws_profile) # of the system tests
 readonly kPython=/usr/bin/python3
 readonly kLogs=build/check
 jobs=$(nproc)
@@ -176,6 +178,20 @@ stage_system() {
   $kPython tests/support/count_junit.py "$junit"
 }
 
+# Each kind of fault once, and a few pairs of them; with --long many times.
+stage_faults() {
+  local more=()
+  if ((long_runs)); then more=(--long); fi
+  LINESIGN_BIN=$PWD/build/release/bin $kPython tests/faults/sweep.py "${more[@]}"
+}
+
+# That each mutant's line is still there; with --long that a test kills each mutant.
+stage_mutants() {
+  local more=()
+  if ((long_runs)); then more=(--run); fi
+  $kPython tests/mutants/mutants.py "${more[@]}"
+}
+
 # On new machines, from a source archive (tests/support/debian.sh).
 stage_debian() {
   local passed=0 failed=0 release count
@@ -230,7 +246,7 @@ main() {
   while (($# > 0)); do
     case $1 in
       -u) stages=(unit) ;;
-      -s) stages=(build system) ;;
+      -s) stages=(build system faults) ;;
       -f)
         name_filter=${2:?-f wants a name}
         shift

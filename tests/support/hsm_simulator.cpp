@@ -1,5 +1,6 @@
 // A PKCS#11 module that behaves like an HSM on a network: it passes every call on to SoftHSM2, but
-// a signature takes its time, and there are only so many sessions.
+// a signature takes its time, there are only so many sessions, and it breaks what a test tells it
+// to.
 //
 // Settings, read at C_Initialize from the environment of the process that loads it:
 //   LINESIGN_SIMULATED_MODULE        the module behind it (default: Debian's libsofthsm2.so)
@@ -8,13 +9,22 @@
 //                                    (default 0: no limit)
 //   LINESIGN_SIMULATED_SESSION_FILE  a file that all processes share: the sessions are those of the
 //                                    device then (default: the sessions of each process)
+//   LINESIGN_SIMULATED_SIGN_LOG      a file that gets a line for each C_Sign before it is done: the
+//                                    process, and what is signed in hex digits
+//   LINESIGN_SIMULATED_FAULTS        a plan of faults (tests/support/fault_plan.h). The calls are
+//                                    those of fault_list(); the actions a CK_RV ("0x30"), "hang",
+//                                    "crash", "slow200" (milliseconds) and, for C_Sign, "flip": one
+//                                    bit of a good signature. "final-try=yes":
+//                                    CKF_USER_PIN_FINAL_TRY
 //
 // The delay is slept, not computed: like a network HSM it leaves the CPU to others. SoftHSM2's own
 // time counts as a part of it.
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <ctime>
 #include <map>
@@ -24,11 +34,14 @@
 #include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
 
+#include "protocol/base/bytes.h"
 #include "protocol/base/unique_fd.h"
+#include "tests/support/fault_plan.h"
 
 namespace {
 
 constexpr long kMicrosPerSecond = 1'000'000;
+constexpr long kMicrosPerMilli = 1000;
 constexpr long kNanosPerMicro = 1000;
 constexpr long kNanosPerSecond = 1'000'000'000;
 
@@ -107,7 +120,10 @@ class Sessions final {
 
 struct Simulator {
   CK_FUNCTION_LIST* real = nullptr;
-  CK_FUNCTION_LIST ours{};
+  CK_FUNCTION_LIST sound{};  // with time and sessions
+  CK_FUNCTION_LIST ours{};   // with faults besides
+  linesign::testing::FaultPlan plan{"LINESIGN_SIMULATED_FAULTS"};
+  linesign::UniqueFd sign_log;
   long sign_us = 0;
   Sessions sessions;
 };
@@ -142,15 +158,72 @@ void sleep_until(timespec start, long micros) {
   }
 }
 
+// What this call is told to return; CKR_OK: nothing. Does not come back when it is to hang.
+CK_RV fault_of(const std::string& action) {
+  while (action == "hang") ::pause();
+  if (action == "crash") static_cast<void>(::raise(SIGSEGV));
+  if (action.rfind("slow", 0) == 0) {
+    sleep_until(now(), std::strtol(action.c_str() + 4, nullptr, 10) * kMicrosPerMilli);
+    return CKR_OK;
+  }
+  return action == "flip" ? CKR_OK : std::strtoul(action.c_str(), nullptr, 0);
+}
+
+// One of the module's functions, broken where the plan says so.
+template <auto Member, typename Function>
+struct Breakable;
+template <auto Member, typename... Arguments>
+struct Breakable<Member, CK_RV (*)(Arguments...)> {
+  static inline const char* name = nullptr;
+  static CK_RV call(Arguments... arguments) {
+    const CK_RV fault = fault_of(simulator().plan.next(name));
+    return fault != CKR_OK ? fault : (simulator().sound.*Member)(arguments...);
+  }
+};
+
+template <auto Member>
+void make_breakable(const char* name) {
+  using Function = Breakable<Member, std::decay_t<decltype(simulator().ours.*Member)>>;
+  Function::name = name;
+  simulator().ours.*Member = Function::call;
+}
+
+void fault_list() {
+  make_breakable<&CK_FUNCTION_LIST::C_Initialize>("C_Initialize");
+  make_breakable<&CK_FUNCTION_LIST::C_GetSlotList>("C_GetSlotList");
+  make_breakable<&CK_FUNCTION_LIST::C_GetTokenInfo>("C_GetTokenInfo");
+  make_breakable<&CK_FUNCTION_LIST::C_OpenSession>("C_OpenSession");
+  make_breakable<&CK_FUNCTION_LIST::C_Login>("C_Login");
+  make_breakable<&CK_FUNCTION_LIST::C_FindObjectsInit>("C_FindObjectsInit");
+  make_breakable<&CK_FUNCTION_LIST::C_FindObjects>("C_FindObjects");
+  make_breakable<&CK_FUNCTION_LIST::C_GetAttributeValue>("C_GetAttributeValue");
+  make_breakable<&CK_FUNCTION_LIST::C_SignInit>("C_SignInit");
+}
+
+void write_sign_log(linesign::ByteView data) {
+  if (!simulator().sign_log) return;
+  const std::string line = std::to_string(::getpid()) + " " + linesign::to_hex(data) + "\n";
+  static_cast<void>(::write(simulator().sign_log.get(), line.data(), line.size()));
+}
+
 CK_RV sign(CK_SESSION_HANDLE session,
            CK_BYTE* data,
            CK_ULONG data_size,
            CK_BYTE* signature,
            CK_ULONG* signature_size) {
-  const timespec start = now();
-  const CK_RV rv = simulator().real->C_Sign(session, data, data_size, signature, signature_size);
+  Simulator& sim = simulator();
   // A call that only asks for the length does no work in an HSM either.
-  if (signature != nullptr && simulator().sign_us > 0) sleep_until(start, simulator().sign_us);
+  if (signature == nullptr)
+    return sim.real->C_Sign(session, data, data_size, signature, signature_size);
+  const timespec start = now();
+  write_sign_log({data, data_size});
+  const std::string action = sim.plan.next("C_Sign");
+  const CK_RV fault = fault_of(action);
+  // Also when it fails: that ends the operation in the token, as a device that fails in it would.
+  const CK_RV rv = sim.real->C_Sign(session, data, data_size, signature, signature_size);
+  if (sim.sign_us > 0) sleep_until(start, sim.sign_us);
+  if (fault != CKR_OK) return fault;
+  if (rv == CKR_OK && action == "flip") signature[*signature_size / 2] ^= 1;
   return rv;
 }
 
@@ -179,6 +252,8 @@ CK_RV close_all_sessions(CK_SLOT_ID slot) {
 CK_RV get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
   const CK_RV rv = simulator().real->C_GetTokenInfo(slot, info);
   if (rv == CKR_OK) simulator().sessions.tell(*info);
+  if (rv == CKR_OK && !simulator().plan.next("final-try").empty())
+    info->flags |= CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY;
   return rv;
 }
 
@@ -189,6 +264,8 @@ CK_RV initialize(void* arguments) {
   sim.sign_us = number_from_environment("LINESIGN_SIMULATED_SIGN_US");
   sim.sessions.limit(number_from_environment("LINESIGN_SIMULATED_SESSIONS"),
                      std::getenv("LINESIGN_SIMULATED_SESSION_FILE"));
+  if (const char* log = std::getenv("LINESIGN_SIMULATED_SIGN_LOG"))
+    sim.sign_log = linesign::UniqueFd(::open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   return rv;
 }
 
@@ -209,15 +286,17 @@ CK_RV load() {
   if (module == nullptr) return CKR_GENERAL_ERROR;
   const auto entry = reinterpret_cast<CK_C_GetFunctionList>(::dlsym(module, "C_GetFunctionList"));
   if (entry == nullptr || entry(&sim.real) != CKR_OK) return CKR_GENERAL_ERROR;
-  sim.ours = *sim.real;
-  sim.ours.C_GetFunctionList = get_function_list;
-  sim.ours.C_Initialize = initialize;
-  sim.ours.C_Finalize = finalize;
-  sim.ours.C_GetTokenInfo = get_token_info;
-  sim.ours.C_OpenSession = open_session;
-  sim.ours.C_CloseSession = close_session;
-  sim.ours.C_CloseAllSessions = close_all_sessions;
-  sim.ours.C_Sign = sign;
+  sim.sound = *sim.real;
+  sim.sound.C_Initialize = initialize;
+  sim.sound.C_Finalize = finalize;
+  sim.sound.C_GetTokenInfo = get_token_info;
+  sim.sound.C_OpenSession = open_session;
+  sim.sound.C_CloseSession = close_session;
+  sim.sound.C_CloseAllSessions = close_all_sessions;
+  sim.sound.C_Sign = sign;
+  sim.sound.C_GetFunctionList = get_function_list;
+  sim.ours = sim.sound;
+  fault_list();
   return CKR_OK;
 }
 

@@ -1,0 +1,93 @@
+"""What must be true after every fault: what stations hold, what the HSM was given to sign and what the
+ledger says are one. Independent of linesign, and of the ledger's own checker, which has the last word on
+each ledger."""
+
+import hashlib
+import pathlib
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+
+CHECKER = pathlib.Path(__file__).resolve().parent.parent / "support" / "check_ledger.py"
+
+
+def check_ledger(appliance, *folders):
+    """The whole ledger of a stopped appliance; returns what is wrong, line by line."""
+    command = [sys.executable, str(CHECKER), "--ledger", str(appliance.folder / "ledger"),
+               "--ca", str(appliance.folder / "ca.pem")]
+    for folder in folders:
+        command += ["--certs", str(folder)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    return [] if run.returncode == 0 else (run.stdout + run.stderr).splitlines()
+
+
+def read_ledger(folder):
+    """Rows of intents with their signatures, of a ledger that may be in use: {tbs: signature}, and
+    every digest that a row names. A log that was started anew meanwhile is copied again."""
+    log = folder / "ledger.sqlite-wal"
+
+    def header():
+        return log.read_bytes()[:32] if log.exists() else b""
+
+    with tempfile.TemporaryDirectory(prefix="ls-judge-") as copy:
+        target = pathlib.Path(copy)
+        for _ in range(50):
+            before = header()
+            shutil.copy(folder / "ledger.sqlite", target / "ledger.sqlite")
+            content = log.read_bytes() if before else b""
+            if content[:32] == before == header():
+                break
+        (target / "ledger.sqlite-wal").write_bytes(content)
+        database = sqlite3.connect(target / "ledger.sqlite")
+        try:
+            return database.execute(
+                "SELECT i.device_id, i.tbs, c.signature FROM issuance AS i"
+                " LEFT JOIN certificate AS c ON c.issuance_id = i.id").fetchall()
+        finally:
+            database.close()
+
+
+def read_signed(log):
+    """What the HSM was given to sign: [(process, hex digits)], in order."""
+    if not log.exists():
+        return []
+    return [tuple(line.split(" ", 1)) for line in log.read_text().splitlines()]
+
+
+def unnamed(signed, digests):
+    """What was signed and no row names. Each process may sign one thing before the first that a row
+    names: the proof of the key at its start."""
+    proofs, found = set(), []
+    for process, digest in signed:
+        if digest in digests:
+            proofs.add(process)
+        elif process in proofs:
+            found.append(f"process {process} signed {digest}, and no row names it")
+        else:
+            proofs.add(process)
+    return found
+
+
+def judge(folder, received, sign_log):
+    """Every breach of a promise, as a line. `received` are (device, certificate) of all stations, read
+    before this is called."""
+    signed = read_signed(sign_log)
+    rows = read_ledger(folder)
+    wrong = unnamed(signed, {hashlib.sha256(tbs).hexdigest() for _, tbs, _ in rows})
+    ledger = {}
+    for device, tbs, signature in rows:
+        if device in ledger:
+            wrong.append(f"{device} has two rows")
+        ledger[device] = (tbs, signature)
+    serials, keys = {}, {}
+    for device, certificate in received:
+        row = (certificate.tbs_certificate_bytes, certificate.signature)
+        if ledger.get(device) != row:
+            wrong.append(f"{device}: its station has a certificate that the ledger has not")
+        key = certificate.public_key().public_numbers()
+        for seen, value in ((serials, certificate.serial_number), (keys, key)):
+            if seen.setdefault(value, device) != device:
+                wrong.append(f"{device} and {seen[value]} have the same serial number or key")
+    return wrong

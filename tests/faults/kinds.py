@@ -1,0 +1,374 @@
+"""THE table of faults. A new kind of fault is one row: how it begins, how it ends, what a station may
+meet besides a longer wait, and what `linesign status --json` must say while it lasts."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+from typing import Callable, NamedTuple
+
+from faults.scene import LOST
+from support import csr
+from support.appliance import PIN, is_alive, wait_until, writable
+from support.raw_station import Closed, RawStation, enroll, issue
+
+UNAVAILABLE = "Unavailable"
+
+
+class Kind(NamedTuple):
+    name: str
+    what: str  # as docs/reliability.md says it
+    begin: Callable
+    end: Callable = None  # None: it has passed when `begin` returns
+    # What stations may meet; the first of them must be met while the fault lasts. Nothing: they wait.
+    station: tuple = ()
+    may: tuple = ()  # what they may meet besides, and need not
+    # Reasons; one of them must be shown while the fault lasts. Nothing: it goes on producing.
+    status: tuple = ()
+    is_kill: bool = False  # repeated most
+    is_alone: bool = False  # never in a pair
+    is_fresh: bool = False  # and each time on a new appliance
+    is_clock_false: bool = False
+    prepare: Callable = None  # before anything else happens to this appliance
+    config: dict = {}
+
+
+# In a pair a fault may find that the other one was faster: then there is nothing to wait for.
+def signers_of(scene):
+    if scene.is_pair:
+        return scene.signers()
+    return wait_until(scene.signers, "signers are there")
+
+
+def wait_for_hit(scene, plan, what):
+    def happened():
+        return any(map(plan.hits, range(2)))
+    if not scene.is_pair:
+        wait_until(happened, f"{what} happens", 60)
+        return
+    with contextlib.suppress(AssertionError):
+        wait_until(happened, what, 0.5)
+
+
+# --- the HSM --------------------------------------------------------------------------------------
+
+
+def hsm(*words):
+    """From now on, until clear_hsm."""
+    return lambda scene: scene.hsm.set(*words)
+
+
+def clear_hsm(scene):
+    scene.hsm.clear()
+
+
+def hsm_once(*words):
+    def begin(scene):
+        scene.hsm.set(*words)
+        wait_for_hit(scene, scene.hsm, words[0])
+        scene.hsm.clear()
+    return begin
+
+
+def hsm_at_start(*words):
+    """In a signer that starts because another one ended."""
+    def begin(scene):
+        scene.hsm.set(*words)
+        scene.kill_signers(signers_of(scene))
+        wait_for_hit(scene, scene.hsm, words[0])
+        scene.hsm.clear()
+    return begin
+
+
+def hsm_gone(scene):
+    scene.hsm.set("C_Sign=0x32", "C_SignInit=0x32", "C_OpenSession=0x32", "C_GetTokenInfo=0x32")
+
+
+def token_folder(scene):
+    return next(each for each in (scene.folder / "tokens").iterdir() if each.is_dir())
+
+
+def take_token(scene):
+    token = token_folder(scene)
+    writable(token.parent)
+    token.rename(scene.folder / token.name)
+    scene.kept.append(token)
+    scene.kill_signers(signers_of(scene))
+
+
+def put_token_back(scene):
+    token = scene.kept.pop()
+    (scene.folder / token.name).rename(token)
+
+
+def change_pin(scene):
+    pin = scene.folder / "pin"
+    pin.chmod(0o600)
+    pin.write_text("another-pin\n")
+    scene.kill_signers(signers_of(scene))
+
+
+def right_pin(scene):
+    (scene.folder / "pin").write_text(PIN + "\n")
+
+
+def open_pin_to_all(scene):
+    (scene.folder / "pin").chmod(0o644)
+    scene.kill_signers(signers_of(scene))
+
+
+def close_pin(scene):
+    (scene.folder / "pin").chmod(0o400)
+
+
+# --- processes ------------------------------------------------------------------------------------
+
+
+def kill_a_signer(scene):
+    for pid in signers_of(scene)[:1]:
+        scene.kill_signers([pid])
+
+
+def kill_all_signers(scene):
+    scene.kill_signers(signers_of(scene))
+
+
+def stop_a_signer(scene):
+    """It never wakes up by itself."""
+    scene.signal_all(signal.SIGSTOP, signers_of(scene)[:1])
+
+
+def kill_daemon(scene):
+    scene.appliance.kill()
+
+
+def kill_everything(scene):
+    pids = scene.signers()
+    scene.appliance.daemon.kill()
+    scene.signal_all(signal.SIGKILL, pids)
+    scene.appliance.kill()
+    wait_until(lambda: not any(map(is_alive, pids)), "all are gone")
+
+
+def start_daemon(scene):
+    scene.appliance.start(wait=False)
+
+
+def stop_daemon(scene):
+    scene.appliance.stop()
+
+
+def freeze_daemon(scene):
+    scene.appliance.daemon.send_signal(signal.SIGSTOP)
+
+
+def thaw_daemon(scene):
+    scene.appliance.daemon.send_signal(signal.SIGCONT)
+
+
+def kill_station(scene):
+    """The real program, in the middle of a lot, and again until the lot is whole."""
+    out = scene.appliance.certs / "lot"
+    lot = len(scene.appliance.certificates(out)) + 30
+    command = scene.appliance.request_command("--generate", str(lot), name="killed", out=out)
+    for _ in range(3):
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                run.wait(scene.random.uniform(0.02, 0.2))
+            run.kill()
+    scene.appliance.run(*command)
+    assert len(scene.appliance.certificates(out)) == lot
+
+
+# --- the disk -------------------------------------------------------------------------------------
+
+
+def system(*words):
+    return lambda scene: scene.system.set(*words)
+
+
+def system_once(*words):
+    def begin(scene):
+        scene.system.set(*words)
+        wait_for_hit(scene, scene.system, words[0])
+        scene.system.clear()
+    return begin
+
+
+def clear_system(scene):
+    scene.system.clear()
+
+
+def no_descriptors(scene):
+    """And a signer that must be replaced, and stations that must connect."""
+    scene.system.set("accept4=EMFILE", "socketpair=EMFILE", "open=EMFILE", "pipe2=EMFILE")
+    scene.kill_signers(signers_of(scene))
+    for station in scene.stations:
+        station.cut()
+
+
+# --- the clock ------------------------------------------------------------------------------------
+
+
+def clock(offset):
+    return lambda scene: scene.set_clock(offset)
+
+
+def right_clock(scene):
+    scene.set_clock("+0")
+
+
+# --- strangers ------------------------------------------------------------------------------------
+
+
+def enrolled(name):
+    return lambda scene: scene.appliance.station(name)
+
+
+def connect_from(scene, number):
+    host, port = scene.address.rsplit(":", 1)
+    return socket.create_connection((host, int(port)), 10, (f"127.0.1.{number % 200 + 1}", 0))
+
+
+def silent_connections(scene):
+    """More than there may be sessions, and every station must connect anew."""
+    for number in range(200):
+        with contextlib.suppress(OSError):
+            scene.kept.append(connect_from(scene, number))
+    for station in scene.stations:
+        station.cut()
+
+
+def close_all(scene):
+    while scene.kept:
+        with contextlib.suppress(OSError):
+            scene.kept.pop().close()
+
+
+def cut_connections(scene):
+    for station in scene.stations:
+        station.cut()
+
+
+def many_sessions(scene):
+    """Another station opens as many as it can."""
+    credential = scene.appliance.station("greedy")
+    for _ in range(40):
+        with contextlib.suppress(Exception):
+            scene.kept.append(RawStation.open(credential, scene.address, timeout=2))
+
+
+def invite(scene):
+    scene.join_token = scene.appliance.join_token("press-1")
+
+
+def wrong_secrets(scene):
+    request = csr.make("x", csr.new_key())
+    for number in range(100):
+        with contextlib.suppress(Exception):
+            enroll(scene.join_token, request, secret=b"guess %d" % number)
+
+
+def wrong_proofs(scene):
+    """Another station's CSRs, each signed by a key that is not in it."""
+    credential, key = scene.appliance.station("careless"), csr.new_key()
+    spki = csr.spki_of(csr.new_key())
+    with contextlib.suppress(OSError, Closed), RawStation.open(credential, scene.address,
+                                                               timeout=5) as station:
+        for number in range(200):
+            device = f"bad-{scene.random.randrange(10**9)}-{number}"
+            station.ask(issue(device, csr.make(device, key, spki=spki)))
+
+
+def unread_log(scene):
+    """linesignd's standard error is a pipe that is full."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    scene.appliance.kill()
+    scene.appliance.start(wait=False, stderr=writer)
+    os.close(writer)
+    scene.appliance.wait_status(lambda each: True, "it is there again")
+    wrong_secrets(scene)
+    scene.kept.append(os.fdopen(reader))
+
+
+HSM = (
+    Kind("sign-error", "one signature fails (`CKR_DEVICE_ERROR`)", hsm_once("C_Sign:1=0x30")),
+    Kind("sign-errors", "every signature fails", hsm("C_Sign=0x30"), clear_hsm,
+         (UNAVAILABLE,), status=("HsmUnavailable", "HsmOperationFailed")),
+    Kind("hsm-gone", "the HSM is disconnected (`CKR_DEVICE_REMOVED` from every call)", hsm_gone,
+         clear_hsm, (UNAVAILABLE,), status=("HsmUnavailable", "HsmOperationFailed", "HsmTokenNotFound")),
+    Kind("session-lost", "a session is lost (`CKR_SESSION_HANDLE_INVALID`)",
+         hsm_once("C_Sign:1=0xb3")),
+    Kind("login-lost", "the login is lost (`CKR_USER_NOT_LOGGED_IN`)",
+         hsm_once("C_SignInit:1=0x101", "C_Sign:1=0x101")),
+    Kind("sessions-full", "no session is free for a new signer, once (`CKR_SESSION_COUNT`)",
+         hsm_at_start("C_OpenSession:1=0xb1"), may=(UNAVAILABLE,)),
+    Kind("sign-hangs", "the HSM does not come back from a signature",
+         hsm_once("C_Sign:1=hang")),
+    Kind("hsm-hangs", "the HSM does not come back from any signature", hsm("C_Sign=hang"), clear_hsm,
+         (UNAVAILABLE,), status=("SignerTimeout", "HsmUnavailable")),
+    Kind("login-hangs", "the HSM does not come back from a login", hsm_at_start("C_Login:1=hang"),
+         may=(UNAVAILABLE,)),
+    Kind("module-crashes", "the PKCS#11 module crashes in a signature", hsm_once("C_Sign:1=crash")),
+    Kind("start-crashes", "the PKCS#11 module crashes while it starts",
+         hsm_at_start("C_Initialize:1=crash"), may=(UNAVAILABLE,)),
+    Kind("hsm-slow", "each signature takes 400 ms", hsm("C_Sign=slow400"), clear_hsm),
+    Kind("wrong-signature", "the HSM returns one wrong signature", hsm_once("C_Sign:1=flip"),
+         is_alone=True, is_fresh=True),
+    Kind("token-away", "the token is taken out and put back", take_token, put_token_back,
+         (UNAVAILABLE,), status=("HsmTokenNotFound",)),
+    Kind("pin-changed", "the PIN file holds another PIN, then the right one", change_pin, right_pin,
+         (UNAVAILABLE,), status=("HsmPinRefused",), is_alone=True, is_fresh=True),
+    Kind("pin-open", "the PIN file may be read by everybody, then not", open_pin_to_all, close_pin,
+         (UNAVAILABLE,), status=("HsmPinFile",)),
+)
+
+PROCESSES = (
+    Kind("signer-killed", "kill -9 of a signer", kill_a_signer, is_kill=True),
+    Kind("signers-killed", "kill -9 of all signers", kill_all_signers,
+         may=(UNAVAILABLE,), is_kill=True),
+    Kind("signer-stopped", "a signer stops for ever (`kill -STOP`)", stop_a_signer),
+    Kind("daemon-killed", "kill -9 of linesignd, which is started again", kill_daemon, start_daemon,
+         (LOST,), status=("AdminUnavailable",), is_kill=True),
+    Kind("all-killed", "kill -9 of linesignd and all signers", kill_everything, start_daemon,
+         (LOST,), status=("AdminUnavailable",), is_kill=True),
+    Kind("daemon-restarted", "linesignd is stopped (SIGTERM) and started", stop_daemon, start_daemon,
+         (LOST, "Draining"), status=("AdminUnavailable",)),
+    Kind("station-killed", "kill -9 of linesign-station in the middle of a lot", kill_station,
+         is_kill=True, is_alone=True, prepare=enrolled("killed")),
+)
+
+SYSTEM = (
+    Kind("sync-fails", "one fdatasync of the ledger fails (EIO)",
+         system_once("fdatasync:1=EIO@ledger.sqlite", "fsync:1=EIO@ledger.sqlite"),
+         station=(UNAVAILABLE,)),
+    Kind("disk-fails", "every write to the ledger fails (EIO)", system("pwrite=EIO@ledger.sqlite"),
+         clear_system, (UNAVAILABLE,), status=("LedgerUnavailable", "LedgerCommitUnknown")),
+    Kind("disk-full", "every write to the ledger fails (ENOSPC)",
+         system("pwrite=ENOSPC@ledger.sqlite"), clear_system, (UNAVAILABLE,), status=("LedgerDiskFull",)),
+    Kind("no-descriptors", "no descriptor is left for connections and new signers", no_descriptors,
+         clear_system, (LOST,), status=("DescriptorLimit", "Internal", "HsmUnavailable")),
+)
+
+NETWORK = (
+    Kind("cut", "the connections of all stations break", cut_connections, station=(LOST,)),
+    Kind("silent-connections", "200 connections that say nothing, 64 allowed", silent_connections,
+         close_all, (LOST,), config={"stations": {"max_sessions": 64}}),
+    Kind("many-sessions", "a station opens 40 sessions", many_sessions, close_all,
+         prepare=enrolled("greedy")),
+    Kind("wrong-secrets", "100 enrolments with wrong secrets", wrong_secrets, prepare=invite),
+    Kind("wrong-proofs", "200 CSRs of another station with wrong proofs", wrong_proofs,
+         prepare=enrolled("careless")),
+    Kind("unread-log", "nobody reads linesignd's log", unread_log, close_all, (LOST,), is_alone=True,
+         prepare=invite),
+)
+
+# A pair is of two of these.
+PARTS = (HSM, PROCESSES, SYSTEM, NETWORK)
+KINDS = tuple(kind for part in PARTS for kind in part)
