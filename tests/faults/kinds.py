@@ -6,11 +6,13 @@ import os
 import signal
 import socket
 import subprocess
+import threading
 from typing import Callable, NamedTuple
 
-from faults.scene import LOST
+from faults.scene import LOST, SILENT, SYSTEM_FAULTS
 from support import csr
-from support.appliance import PIN, is_alive, wait_until, writable
+from support.appliance import EX_IO, PIN, is_alive, wait_until, writable
+from support.fault_plan import FaultPlan
 from support.raw_station import Closed, RawStation, enroll, issue
 
 UNAVAILABLE = "Unavailable"
@@ -181,6 +183,22 @@ def kill_station(scene):
     assert len(scene.appliance.certificates(out)) == lot
 
 
+def fill_station_disk(scene):
+    """The real program's, in the middle of a lot; the same command finishes it."""
+    out = scene.appliance.certs / "lot"
+    lot = len(scene.appliance.certificates(out)) + 20
+    plan = FaultPlan(scene.folder / "station-faults")
+    plan.set("rename:30-=ENOSPC@lot")
+    environment = {"LD_PRELOAD": str(SYSTEM_FAULTS), "LINESIGN_SYSTEM_FAULTS": str(plan.path)}
+    command = scene.appliance.request_command("--generate", str(lot), name="killed", out=out)
+    run = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True,
+                         timeout=60, check=False)
+    assert run.returncode == EX_IO and "No space left on device" in run.stderr, run.stderr
+    assert len(scene.appliance.certificates(out)) < lot
+    scene.appliance.run(*command)
+    assert len(scene.appliance.certificates(out)) == lot
+
+
 # --- the disk -------------------------------------------------------------------------------------
 
 
@@ -219,6 +237,10 @@ def right_clock(scene):
     scene.set_clock("+0")
 
 
+def confirm_clock(scene):
+    scene.appliance.cli("clock", "confirm")
+
+
 # --- strangers ------------------------------------------------------------------------------------
 
 
@@ -226,16 +248,52 @@ def enrolled(name):
     return lambda scene: scene.appliance.station(name)
 
 
-def connect_from(scene, number):
-    host, port = scene.address.rsplit(":", 1)
-    return socket.create_connection((host, int(port)), 10, (f"127.0.1.{number % 200 + 1}", 0))
+class Flood(threading.Thread):
+    """So many connections from 50 addresses that say nothing; who is thrown out comes back."""
+
+    def __init__(self, address, number):
+        super().__init__(daemon=True)
+        self.host, self.port = address.rsplit(":", 1)
+        self.open = [None] * number
+        self.ends = threading.Event()
+        self.start()
+
+    def run(self):
+        while not self.ends.is_set():
+            for number, connection in enumerate(self.open):
+                if connection is None or self.is_closed(connection):
+                    self.open[number] = self.connect(number)
+            self.ends.wait(0.05)
+        for connection in filter(None, self.open):
+            connection.close()
+
+    def connect(self, number):
+        try:
+            return socket.create_connection((self.host, int(self.port)), 1,
+                                            (f"127.0.1.{number % 50 + 1}", 0))
+        except OSError:
+            return None
+
+    @staticmethod
+    def is_closed(connection):
+        connection.setblocking(False)
+        try:
+            return connection.recv(1) == b""
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def close(self):
+        self.ends.set()
+        self.join(60)
 
 
 def silent_connections(scene):
-    """More than there may be sessions, and every station must connect anew."""
-    for number in range(200):
-        with contextlib.suppress(OSError):
-            scene.kept.append(connect_from(scene, number))
+    """More than there may be sessions, and every station must connect anew meanwhile."""
+    flood = Flood(scene.address, 300)
+    scene.kept.append(flood)
+    wait_until(lambda: None not in flood.open or scene.is_pair, "all are connected", 60)
     for station in scene.stations:
         station.cut()
 
@@ -340,6 +398,8 @@ PROCESSES = (
          (LOST,), status=("AdminUnavailable",), is_kill=True),
     Kind("daemon-restarted", "linesignd is stopped (SIGTERM) and started", stop_daemon, start_daemon,
          (LOST, "Draining"), status=("AdminUnavailable",)),
+    Kind("daemon-stopped", "linesignd hangs (`kill -STOP`), then goes on", freeze_daemon, thaw_daemon,
+         status=("AdminUnavailable",), may=(SILENT, UNAVAILABLE)),
     Kind("station-killed", "kill -9 of linesign-station in the middle of a lot", kill_station,
          is_kill=True, is_alone=True, prepare=enrolled("killed")),
 )
@@ -352,13 +412,22 @@ SYSTEM = (
          clear_system, (UNAVAILABLE,), status=("LedgerUnavailable", "LedgerCommitUnknown")),
     Kind("disk-full", "every write to the ledger fails (ENOSPC)",
          system("pwrite=ENOSPC@ledger.sqlite"), clear_system, (UNAVAILABLE,), status=("LedgerDiskFull",)),
+    Kind("station-disk-full", "the disk of linesign-station is full in the middle of a lot",
+         fill_station_disk, is_alone=True, prepare=enrolled("killed")),
     Kind("no-descriptors", "no descriptor is left for connections and new signers", no_descriptors,
          clear_system, (LOST,), status=("DescriptorLimit", "Internal", "HsmUnavailable")),
+    Kind("clock-back", "the clock is set back by an hour, then right", clock("-1h"), right_clock,
+         (UNAVAILABLE,), status=("ClockInDoubt",), is_clock_false=True),
+    Kind("clock-ahead", "the clock is set ahead by ten years, then right", clock("+3650d"),
+         right_clock, (UNAVAILABLE,), status=("ClockUnconfirmed",), is_clock_false=True),
+    Kind("clock-confirmed", "the clock is ahead by 40 days, and `linesign clock confirm`",
+         clock("+40d"), confirm_clock, (UNAVAILABLE,), status=("ClockUnconfirmed",),
+         is_clock_false=True, is_alone=True, is_fresh=True),
 )
 
 NETWORK = (
     Kind("cut", "the connections of all stations break", cut_connections, station=(LOST,)),
-    Kind("silent-connections", "200 connections that say nothing, 64 allowed", silent_connections,
+    Kind("silent-connections", "300 connections that say nothing and come back, 64 sessions allowed", silent_connections,
          close_all, (LOST,), config={"stations": {"max_sessions": 64}}),
     Kind("many-sessions", "a station opens 40 sessions", many_sessions, close_all,
          prepare=enrolled("greedy")),

@@ -2,6 +2,7 @@
 that fail on demand, and stations that never stop asking."""
 
 import contextlib
+import glob
 import json
 import os
 import signal
@@ -24,7 +25,7 @@ from support.raw_station import Closed, RawStation, issue, messages
 TESTS = BIN.parent / "tests"
 SIMULATOR = TESTS / "liblinesign_hsm_simulator.so"
 SYSTEM_FAULTS = TESTS / "liblinesign_system_faults.so"
-FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
 SIGN_MICROS = 3000
 STATIONS = 3  # connections of one station
 LIMIT = 60.0  # seconds for anything that must happen
@@ -142,11 +143,10 @@ class Scene:
             "LINESIGN_SYSTEM_FAULTS": str(self.system.path)}
         if is_clock_false:
             self.set_clock("+0")
-            preloaded.append(FAKETIME)
+            preloaded.append(glob.glob(FAKETIME)[0])
             self.appliance.environment |= {
                 "FAKETIME_TIMESTAMP_FILE": str(self.clock), "FAKETIME_NO_CACHE": "1",
-                "FAKETIME_DONT_FAKE_MONOTONIC": "1", "DONT_FAKE_MONOTONIC": "1",
-                "NO_FAKE_STAT": "1"}
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
         self.appliance.environment["LD_PRELOAD"] = " ".join(preloaded)
         self.stations = []
 
@@ -170,7 +170,9 @@ class Scene:
     # --- what faults use --------------------------------------------------------------------------
 
     def set_clock(self, offset):
-        self.clock.write_text(offset + "\n")
+        new = self.clock.with_suffix(".new")
+        new.write_text(offset + "\n")
+        new.rename(self.clock)
 
     def signers(self):
         """The processes themselves, also while linesignd does not answer."""

@@ -130,8 +130,7 @@ def run_on_one_appliance(tokens, tally, cases, seed):
 
 
 def pairs_of(chance, count):
-    able = [[kind for kind in part if not kind.is_alone and not kind.is_clock_false]
-            for part in PARTS]
+    able = [[kind for kind in part if not kind.is_alone] for part in PARTS]
     return [tuple(chance.choice(part) for part in chance.sample(able, 2)) for _ in range(count)]
 
 

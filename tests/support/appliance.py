@@ -191,7 +191,6 @@ class Appliance:
         self.address = f"127.0.0.1:{free_port()}"
         self.environment = {}  # of linesignd, beside what all programs get
         self.daemon = None
-        self.environment = {}  # of linesignd, besides everybody's
         self.children = []
         tokens.copy_to(key_type, self.folder)
         self.tables = {

@@ -45,7 +45,8 @@ FaultPlan::Rule FaultPlan::parse(const std::string& word) {
   if (colon != std::string::npos) {
     char* end = nullptr;
     rule.first = std::strtoull(call.c_str() + colon + 1, &end, 10);
-    rule.last = *end == '-' ? std::strtoull(end + 1, nullptr, 10) : rule.first;
+    if (*end != '-') rule.last = rule.first;
+    if (*end == '-' && end[1] != '\0') rule.last = std::strtoull(end + 1, nullptr, 10);
   }
   if (equals != std::string::npos) rule.action = word.substr(equals + 1);
   if (const size_t at = rule.action.find('@'); at != std::string::npos) {

@@ -2,7 +2,7 @@
 // them, so that it is read and counted also where files can no longer be opened.
 //
 //   8 bytes          the number of this plan; odd while it is written
-//   3,832 bytes      words, ended by a zero byte: "CALL[:FIRST[-LAST]]=ACTION[@PART]"
+//   3,832 bytes      words, ended by a zero byte: "CALL[:FIRST[-[LAST]]]=ACTION[@PART]"
 //   16 x 16 bytes    of each word: calls that it was asked about, faults that it made
 //
 // Calls are counted from 1 over all processes. With PART only those whose subject (a path) contains

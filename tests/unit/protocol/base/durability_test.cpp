@@ -13,7 +13,7 @@
 namespace linesign {
 namespace {
 
-const Bytes kContent = {'a', 'b', 'c', '\n'};
+const Bytes kLine = {'a', 'b', 'c', '\n'};
 
 class DurableFile : public ::testing::Test {
  protected:
@@ -27,7 +27,7 @@ class DurableFile : public ::testing::Test {
     ASSERT_TRUE(linesign::testing::FaultPlan::write(plan_file().c_str(), words));
   }
   Result<void> write(Durability durability) const {
-    return write_file_atomic(file(), kContent, 0600, Overwrite::Replace, durability);
+    return write_file_atomic(file(), kLine, 0600, Overwrite::Replace, durability);
   }
   std::filesystem::path file() const { return folder_.path() / "inside" / "file"; }
 
