@@ -82,6 +82,15 @@ constexpr std::array kAdvice = {
     Advice{ErrorCode::LedgerProfileChanged,
            "Put the former [profile] and CA certificate back and start once, so that unfinished "
            "requests are finished; then change them again."},
+    Advice{ErrorCode::LedgerReplaced,
+           "Find out who deleted or moved files of the ledger. Put the file that the reason names "
+           "back to its place, if it is not there, then restart linesignd."},
+    Advice{ErrorCode::LedgerOlder,
+           "Put the newest copy of the ledger in place. If this backup is the newest there is, "
+           "follow \"Restore\" below."},
+    Advice{ErrorCode::LedgerUnknown,
+           "Check that the ledger's disk is mounted at directory in [ledger]. To use another "
+           "ledger for good, follow \"Restore\" below."},
     Advice{
         ErrorCode::ClockInDoubt,
         "Set the system clock right (NTP, battery of the clock): production resumes automatically. "

@@ -158,6 +158,8 @@ Result<Config> read_config(const SettingsFile& settings, const std::filesystem::
   LS_TRY(config.issuance, read_issuance(issuance));
   LS_TRY(const SettingsTable ledger, root.table("ledger"));
   LS_TRY(config.ledger.directory, ledger.path("directory", "ledger"));
+  config.ledger.state_file = config.stations.credential_dir / "ledger-state.toml";
+  config.ledger.in_use_mark = config.stations.credential_dir / "station-ca.key";
   LS_TRY(const SettingsTable admin, root.table("admin"));
   LS_TRY(config.admin, read_admin(admin));
   LS_TRY(const SettingsTable daemon, root.table("daemon"));

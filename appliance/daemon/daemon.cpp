@@ -133,14 +133,14 @@ class Daemon::Implementation final {
                            std::move(done));
                      }),
         registry_(ledger.stations),
-        ledger_(GroupCommit::start(*loop_,
-                                   config_.ledger,
-                                   std::move(ledger.ledger),
-                                   {.on_lost = [this](const Error& error) { on_lost(error); },
-                                    .on_recovered =
-                                        [this](std::vector<RecordedIntent> intents) {
-                                          on_recovered(std::move(intents));
-                                        }})),
+        ledger_(GroupCommit::start(
+            *loop_,
+            config_.ledger,
+            std::move(ledger.ledger),
+            {.on_lost = [this](const Error& error) { on_lost(error); },
+             .on_recovered =
+                 [this](std::vector<RecordedIntent> intents) { on_recovered(std::move(intents)); },
+             .on_record = [this](const std::optional<Error>& error) { on_ledger_record(error); }})),
         signers_(*loop_,
                  clock_,
                  pool_settings(config_, signer_program, builder.profile_hash()),
@@ -253,6 +253,15 @@ class Daemon::Implementation final {
     issuance_.recover(std::move(intents));
   }
 
+  // Without it an older copy of the ledger would not be noticed.
+  void on_ledger_record(const std::optional<Error>& error) {
+    if (error.has_value()) {
+      health_.set(Cause::LedgerRecord, *error);
+    } else {
+      health_.clear(Cause::LedgerRecord);
+    }
+  }
+
   void on_signers_changed() {
     if (signers_.is_ready()) {
       signer_grace_->stop();
@@ -347,8 +356,9 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config, std::filesystem::pat
   auto clock = std::make_unique<const SystemClock>();
   LS_TRY(const CaCertificate ca, CaCertificate::load(config.signer.ca_certificate));
   LS_TRY(CertificateBuilder builder, CertificateBuilder::create(config.signer.profile, ca));
-  LS_TRY(auto station_ca, StationCa::open(config.stations.credential_dir, *clock));
+  // Before the station CA, which marks an appliance as being in use.
   LS_TRY(LedgerStart ledger, open_ledger(config, builder, clock->now()));
+  LS_TRY(auto station_ca, StationCa::open(config.stations.credential_dir, *clock));
   LS_TRY(auto loop, EventLoop::create());
   auto implementation = std::make_unique<Implementation>(std::move(clock),
                                                          std::move(config),

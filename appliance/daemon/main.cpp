@@ -10,6 +10,7 @@
 
 #include "appliance/config/config.h"
 #include "appliance/daemon/daemon.h"
+#include "appliance/ledger/ledger.h"
 #include "protocol/base/version.h"
 #include "protocol/log/log.h"
 #include "protocol/usage/usage_text.h"
@@ -44,6 +45,25 @@ int serve(const std::string& file, bool check_only) {
   return kExitOk;
 }
 
+// What an operator decides about the ledger, instead of starting the daemon: left in a unit by
+// mistake it starts nothing, so it cannot weaken later starts.
+struct LedgerDecision {
+  bool is_new = false;
+  bool is_restored = false;
+};
+
+int accept_ledger(const std::string& file, const LedgerDecision& decision) {
+  auto config = linesign::load_config(file);
+  if (!config) return stop(config.error());
+  const auto refused =
+      decision.is_new ? linesign::ErrorCode::LedgerUnknown : linesign::ErrorCode::LedgerOlder;
+  const auto said =
+      linesign::Ledger::accept(config->ledger, refused, linesign::SystemClock().now());
+  if (!said) return stop(said.error());
+  std::cout << *said << "\n";
+  return kExitOk;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -53,6 +73,17 @@ int main(int argc, char** argv) {
   bool check_only = false;
   app.add_option("--config", file, "Configuration file")->capture_default_str();
   app.add_flag("--check-config", check_only, "Check the configuration and exit");
+  LedgerDecision decision;
+  auto* const is_new = app.add_flag("--new-ledger",
+                                    decision.is_new,
+                                    "Accept the ledger in [ledger] directory, empty or another "
+                                    "one, as this appliance's, and exit");
+  auto* const is_restored =
+      app.add_flag("--restored-ledger",
+                   decision.is_restored,
+                   "Accept the ledger in [ledger] directory although it is older than recorded, as "
+                   "after the restore of a backup, and exit");
+  is_restored->excludes(is_new);
   app.set_version_flag("--version", std::string(linesign::kSoftware));
   try {
     app.parse(argc, argv);
@@ -63,5 +94,6 @@ int main(int argc, char** argv) {
     return stop(linesign::Error(linesign::ErrorCode::Usage, linesign::usage_text(app, error)));
   }
   const linesign::Log log({});
+  if (decision.is_new || decision.is_restored) return accept_ledger(file, decision);
   return serve(file, check_only);
 }

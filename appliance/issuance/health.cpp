@@ -48,7 +48,7 @@ std::vector<HealthObstacle> Health::obstacles() const {
 
 const char* to_string(Cause cause) {
   constexpr std::array<const char*, kCauseCount> kNames = {
-      "ledger", "signers", "disk", "clock", "ca", "recovery", "draining"};
+      "ledger", "ledger record", "signers", "disk", "clock", "ca", "recovery", "draining"};
   return kNames[static_cast<size_t>(cause)];
 }
 

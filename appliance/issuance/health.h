@@ -16,8 +16,8 @@
 namespace linesign {
 
 // What can stop production. Each is set and cleared by the part that watches it.
-enum class Cause : uint8_t { Ledger, Signers, Disk, Clock, Ca, Recovery, Draining };
-constexpr size_t kCauseCount = 7;
+enum class Cause : uint8_t { Ledger, LedgerRecord, Signers, Disk, Clock, Ca, Recovery, Draining };
+constexpr size_t kCauseCount = 8;
 
 struct HealthObstacle {
   Cause cause;

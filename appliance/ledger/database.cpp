@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cerrno>
+#include <system_error>
 
 #include <Poco/Data/SQLite/Connector.h>
 #include <Poco/Data/SQLite/Utility.h>
@@ -99,12 +100,14 @@ std::string connection_string(const std::filesystem::path& path, const std::stri
 
 }  // namespace
 
-Database::Database(UniqueFd lock, Poco::Data::Session session)
-    : lock_(std::move(lock)),
+Database::Database(std::filesystem::path file, UniqueFd lock, Poco::Data::Session session)
+    : file_(std::move(file)),
+      lock_(std::move(lock)),
       session_(std::move(session)),
       handle_(Poco::Data::SQLite::Utility::dbHandle(session_)) {}
 
-Result<std::unique_ptr<Database>> Database::open(const LedgerSettings& settings) {
+Result<std::unique_ptr<Database>> Database::open(const LedgerSettings& settings,
+                                                 int64_t oldest_schema) {
   const std::filesystem::path& directory = settings.directory;
   if (auto made = make_directories(directory, 0700); !made.has_value())
     return fail(ErrorCode::LedgerUnavailable, made.error().detail());
@@ -116,13 +119,14 @@ Result<std::unique_ptr<Database>> Database::open(const LedgerSettings& settings)
       guarded(nullptr, "opening " + file.string(), [&]() -> Result<std::unique_ptr<Database>> {
         Poco::Data::SQLite::Connector::registerConnector();
         Poco::Data::Session session("SQLite", connection_string(file, settings.vfs));
-        return std::unique_ptr<Database>(new Database(std::move(lock), std::move(session)));
+        return std::unique_ptr<Database>(new Database(file, std::move(lock), std::move(session)));
       });
   if (!database.has_value()) return database;
   LS_CHECK((*database)->configure());
-  LS_CHECK((*database)->migrate());
+  LS_CHECK((*database)->migrate(oldest_schema));
   LS_CHECK((*database)->empty_wal());
   LS_CHECK(sync_folder(directory));
+  LS_TRY((*database)->files_, LedgerFiles::watch(file));
   return database;
 }
 
@@ -156,7 +160,7 @@ Result<void> Database::configure() {
   return {};
 }
 
-Result<void> Database::migrate() {
+Result<void> Database::migrate(int64_t oldest_schema) {
   LS_TRY(const int64_t application, pragma("application_id"));
   LS_TRY(const int64_t version, pragma("user_version"));
   const auto known = ledger_migrations();
@@ -166,6 +170,15 @@ Result<void> Database::migrate() {
   } else if (application != kLedgerApplicationId) {
     return fail(ErrorCode::LedgerCorrupt, "the file is not a ledger of linesign");
   }
+  if (version < oldest_schema)
+    return fail(
+        ErrorCode::LedgerUnknown,
+        fmt::format("{} is empty or was written by an older version of linesign (schema {}); "
+                    "this appliance has used another one. To use it from now on: linesignd "
+                    "--new-ledger",
+                    file_.string(),
+                    version));
+  schema_at_open_ = version;
   if (version > static_cast<int64_t>(known.size()))
     return fail(ErrorCode::LedgerSchemaNewer,
                 fmt::format("it has schema {}, this program knows {}", version, known.size()));
@@ -205,6 +218,55 @@ Result<void> Database::empty_wal() {
   if (code == SQLITE_OK) return {};
   return fail(
       sqlite_error(handle_, sqlite3_extended_errcode(handle_), "emptying the write-ahead log"));
+}
+
+void Database::keep_wal() {
+  int keep = 1;
+  sqlite3_file_control(handle_, nullptr, SQLITE_FCNTL_PERSIST_WAL, &keep);
+}
+
+Result<void> Database::prepare_close() {
+  LS_CHECK(files_.check());
+  return empty_wal();
+}
+
+Result<std::string> Database::rescue(const std::filesystem::path& spare_folder) {
+  keep_wal();  // what is at its path now may be somebody else's
+  LS_CHECK(empty_wal());
+  if (const std::string place = files_.path_of_database(); !place.empty())
+    return "every committed row is in " + place;
+  // The database has no name any more: it ends with this process, so a copy is made.
+  const std::string name = fmt::format("ledger-rescued-{}.sqlite", ::getpid());
+  std::filesystem::path copy = file_.parent_path() / name;
+  Result<void> copied = copy_to(copy);
+  if (!copied.has_value() && !spare_folder.empty()) {
+    copy = spare_folder / name;
+    copied = copy_to(copy);
+  }
+  if (!copied.has_value()) return fail(copied.error());
+  // Back to its own name, if nobody else has taken it or left a log there.
+  std::error_code error;
+  const auto log_bytes = std::filesystem::file_size(file_.string() + "-wal", error);
+  if ((error || log_bytes == 0) && move_into_place(copy, file_, Overwrite::Refuse).has_value())
+    copy = file_;
+  return "every committed row was copied to " + copy.string();
+}
+
+// Page by page, from the files that are still open.
+Result<void> Database::copy_to(const std::filesystem::path& target) {
+  const UniqueFd made(::open(target.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  if (!made) return file_failure(target, errno);
+  const auto close = [](sqlite3* database) { sqlite3_close(database); };
+  sqlite3* opened = nullptr;
+  int code = sqlite3_open(target.c_str(), &opened);
+  const std::unique_ptr<sqlite3, decltype(close)> copy(opened, close);
+  if (code == SQLITE_OK) {
+    sqlite3_backup* backup = sqlite3_backup_init(opened, "main", handle_, "main");
+    if (backup != nullptr) sqlite3_backup_step(backup, -1);
+    code = backup != nullptr ? sqlite3_backup_finish(backup) : sqlite3_errcode(opened);
+  }
+  if (code == SQLITE_OK) return sync_folder(target.parent_path());
+  return fail(sqlite_error(opened, code, "copying the ledger to " + target.string()));
 }
 
 }  // namespace linesign

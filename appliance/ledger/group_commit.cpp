@@ -1,5 +1,7 @@
 #include "appliance/ledger/group_commit.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -9,6 +11,10 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
+
+#include "appliance/ledger/ledger_state_keeper.h"
 
 namespace linesign {
 namespace {
@@ -28,12 +34,25 @@ constexpr size_t kHurriedWork = 32;
 constexpr int kShortCheckpointPages = 500;
 constexpr std::chrono::seconds kShortCheckpoints(10);
 constexpr std::chrono::milliseconds kReopenInterval(300);
+constexpr std::chrono::seconds kLookInterval(1);  // at the open files, without a commit
 
 // What callers are told when their work was not done because of something else: come again.
 Error not_done(const Error& reason) {
   if (reason.kind() == ErrorKind::Retry && reason.code() != ErrorCode::LedgerCommitUnknown)
     return reason;
   return Error(ErrorCode::LedgerUnavailable, reason.to_string());
+}
+
+// A failed commit leaves open whether it is there, and so do files that are gone.
+Error in_doubt_or_not_done(const Error& reason) {
+  if (reason.code() == ErrorCode::LedgerCommitUnknown) return reason;
+  if (reason.code() == ErrorCode::LedgerReplaced)
+    return Error(ErrorCode::LedgerCommitUnknown, reason.to_string());
+  return not_done(reason);
+}
+
+bool takes_a_person(ErrorCode code) {
+  return code == ErrorCode::LedgerCorrupt || code == ErrorCode::LedgerReplaced;
 }
 
 const Error* pointer_to(const std::optional<Error>& error) {
@@ -59,6 +78,14 @@ class GroupCommit::Implementation final {
         ledger_(std::move(ledger)),
         back_(std::make_shared<Back>()) {
     back_->events = std::move(events);
+    durable_ = ledger_->state();
+    if (!settings_.state_file.empty())
+      keeper_ = std::make_unique<LedgerStateKeeper>(settings_.state_file,
+                                                    [this](const std::optional<Error>& error) {
+                                                      News news;
+                                                      news.record = RecordNews{error};
+                                                      send(std::move(news));
+                                                    });
     thread_ = std::thread([this] { run(); });
   }
   Implementation(const Implementation&) = delete;
@@ -84,6 +111,10 @@ class GroupCommit::Implementation final {
   };
   static bool is_urgent(const Item& item) { return item.work.priority == Priority::Urgent; }
 
+  struct RecordNews {
+    std::optional<Error> error;
+  };
+
   // News for the loop, in the order in which they are to be told.
   struct News {
     std::vector<Item> items = {};               // each `done` is called...
@@ -91,7 +122,8 @@ class GroupCommit::Implementation final {
     std::optional<Error> lost = std::nullopt;   // told before the items
     std::optional<std::vector<RecordedIntent>> recovered = std::nullopt;
     uint64_t epoch = 0;  // of `recovered`
-    size_t told = 0;     // items that were told
+    std::optional<RecordNews> record = std::nullopt;
+    size_t told = 0;  // items that were told
     bool is_begun = false;
   };
 
@@ -120,8 +152,11 @@ class GroupCommit::Implementation final {
   std::optional<Error> transact(std::vector<Item>& items);
   std::optional<Error> run_all(std::vector<Item>& items);
   void put_back(std::vector<Item>& items, size_t end);
+  void look_at_files();
   void lose(Error error, std::vector<Item> items);
+  Error rescue(const Error& error);
   void reopen();
+  void finish();
   void send(News news);
 
   using Time = std::chrono::steady_clock::time_point;
@@ -130,6 +165,8 @@ class GroupCommit::Implementation final {
   LedgerSettings settings_;
   // The ledger's thread.
   std::unique_ptr<Ledger> ledger_;  // null while lost
+  std::unique_ptr<Ledger> kept_;    // lost, but its open files are the only copy
+  LedgerState durable_;             // after the last commit that succeeded
   std::optional<Error> lost_;
   uint64_t epoch_ = 0;
   Time next_try_;
@@ -141,6 +178,7 @@ class GroupCommit::Implementation final {
   bool is_hurried_ = false;  // this transaction
 
   std::shared_ptr<Back> back_;
+  std::unique_ptr<LedgerStateKeeper> keeper_;  // null without a state file; calls send()
   std::condition_variable wake_;
   mutable std::mutex mutex_;
   std::deque<Item> urgent_;       // guarded by mutex_
@@ -182,6 +220,7 @@ void GroupCommit::Implementation::close() {
   wake_.notify_one();
   if (!thread_.joinable()) return;
   thread_.join();
+  keeper_.reset();  // it tells nothing more
   tell(*back_);
 }
 
@@ -206,6 +245,8 @@ void GroupCommit::Implementation::tell_one(Back& back) {
     }
     if (const Error* lost = pointer_to(news->lost); lost != nullptr && back.events.on_lost)
       back.events.on_lost(*lost);
+    if (news->record.has_value() && back.events.on_record)
+      back.events.on_record(news->record->error);
     return;
   }
   if (news->told == news->items.size()) {
@@ -230,25 +271,44 @@ void GroupCommit::Implementation::send(News news) {
 void GroupCommit::Implementation::run() {
   for (;;) {
     std::vector<Item> items = wait_for_work();
-    const bool is_lost = ledger_ == nullptr;
-    if (items.empty() && !is_lost) break;  // closing, and all is done
-    if (!items.empty()) handle(std::move(items));
-    if (ledger_ != nullptr) continue;
+    const bool is_idle = items.empty();
+    if (!is_idle) handle(std::move(items));
+    if (ledger_ != nullptr && !is_idle) continue;
     {
       const std::lock_guard lock(mutex_);
       if (is_closing_ && queue_.empty() && urgent_.empty()) break;
     }
-    reopen();
+    if (ledger_ != nullptr) {
+      look_at_files();
+    } else {
+      reopen();
+    }
   }
-  ledger_.reset();
+  finish();
 }
 
-// Empty when closing, or when the ledger is lost and it is time to look for it again.
+// All is in the database, and the record says so: the next start finds exactly this.
+void GroupCommit::Implementation::finish() {
+  if (ledger_ != nullptr && keeper_ != nullptr) {
+    if (auto error = ledger_->prepare_close(); error.has_value()) {
+      LedgerState state = ledger_->state();
+      state.is_closed = true;
+      static_cast<void>(
+          keeper_->write_now(state).has_value());  // else the -wal stays and is wanted
+    }
+  }
+  ledger_.reset();
+  kept_.reset();
+}
+
+// Empty when closing, when it is time to look at the files, or, with a lost ledger, for it.
 std::vector<GroupCommit::Implementation::Item> GroupCommit::Implementation::wait_for_work() {
   {
     std::unique_lock lock(mutex_);
     const auto is_awake = [this] { return is_closing_ || !queue_.empty() || !urgent_.empty(); };
-    if (ledger_ != nullptr || is_beyond_repair_) {
+    if (ledger_ != nullptr) {
+      wake_.wait_for(lock, kLookInterval, is_awake);
+    } else if (is_beyond_repair_) {
       wake_.wait(lock, is_awake);
     } else {
       wake_.wait_until(lock, next_try_, is_awake);
@@ -309,6 +369,8 @@ void GroupCommit::Implementation::handle(std::vector<Item> items) {
     counters_.transactions += 1;
     counters_.writes += items.size();
   }
+  durable_ = ledger_->state();
+  if (keeper_ != nullptr) keeper_->note(durable_);
   gather_until_ = is_crowd ? end + gathering_.load(std::memory_order_relaxed) : end;
   std::stable_partition(items.begin(), items.end(), is_urgent);
   send({.items = std::move(items)});
@@ -384,15 +446,40 @@ void GroupCommit::Implementation::put_back(std::vector<Item>& items, size_t end)
   items.erase(rest, items.end());
 }
 
+void GroupCommit::Implementation::look_at_files() {
+  if (auto looked = ledger_->check_files(); !looked.has_value()) lose(looked.error(), {});
+}
+
+// The open files go with the ledger, so first everything is put where it stays.
+Error GroupCommit::Implementation::rescue(const Error& error) {
+  const auto place = ledger_->rescue(settings_.state_file.parent_path());
+  if (!place.has_value()) {
+    kept_ = std::move(ledger_);
+    return Error(error.code(),
+                 fmt::format("{}. Do not stop linesignd: only its open files hold the newest rows "
+                             "(/proc/{}/fd), and saving them failed: {}",
+                             error.detail(),
+                             ::getpid(),
+                             place.error().to_string()));
+  }
+  LedgerState state = ledger_->state();
+  state.is_closed = true;
+  if (keeper_ != nullptr) static_cast<void>(keeper_->write_now(state).has_value());
+  return Error(error.code(), fmt::format("{}; {}", error.detail(), *place));
+}
+
 void GroupCommit::Implementation::lose(Error error, std::vector<Item> items) {
+  if (error.code() == ErrorCode::LedgerReplaced) {
+    error = rescue(error);
+  } else if (keeper_ != nullptr) {
+    static_cast<void>(keeper_->write_now(durable_).has_value());  // reopen() compares with it
+  }
   ledger_.reset();  // rolls back what was not committed
   ++epoch_;
-  is_beyond_repair_ = error.code() == ErrorCode::LedgerCorrupt;
+  is_beyond_repair_ = takes_a_person(error.code());
   next_try_ = std::chrono::steady_clock::now();
-  // Only a failed commit leaves a doubt; before it nothing of the transaction is kept.
-  const bool is_unknown = error.code() == ErrorCode::LedgerCommitUnknown;
   News news{.items = std::move(items)};
-  news.error = is_unknown ? error : not_done(error);
+  news.error = in_doubt_or_not_done(error);
   news.lost = error;
   lost_ = std::move(error);
   send(std::move(news));
@@ -414,7 +501,7 @@ void GroupCommit::Implementation::reopen() {
   }
   next_try_ = std::chrono::steady_clock::now() + kReopenInterval;
   const Error& error = intents.error();
-  is_beyond_repair_ = error.code() == ErrorCode::LedgerCorrupt;
+  is_beyond_repair_ = takes_a_person(error.code());
   if (lost_.has_value() && lost_->code() == error.code()) return;
   lost_ = error;
   News news;

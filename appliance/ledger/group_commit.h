@@ -16,8 +16,10 @@
 //          and nothing of it is kept. A failed commit: every `done` gets LedgerCommitUnknown.
 //          Then the ledger is closed, and opened again and again (at once, then every second) until
 //          that succeeds; on_recovered comes before any new work. What is submitted in between is
-//          answered at once with LedgerUnavailable. LedgerCorrupt is not tried again: it takes a
-//          person. No piece of work is ever run twice
+//          answered at once with LedgerUnavailable. LedgerCorrupt and LedgerReplaced are not tried
+//          again: they take a person. No piece of work is ever run twice
+// Files    looked at after each commit, and every second without one. When they are gone, every
+//          committed row is put where it stays (Ledger::rescue)
 // Limits   1024 pieces in a transaction, and the urgent ones that came while it ran; 25 ms of
 //          gathering, at first none
 // Threads  write() and close() on the event loop's thread
@@ -43,6 +45,8 @@ struct LedgerEvents {
   std::function<void(const Error&)> on_lost;
   // The reopened ledger's unfinished intents: the truth about everything that was in doubt.
   std::function<void(std::vector<RecordedIntent>)> on_recovered;
+  // The record of the ledger's state, outside of its folder: it cannot be written, or can again.
+  std::function<void(const std::optional<Error>&)> on_record = {};
 };
 
 class GroupCommit final {

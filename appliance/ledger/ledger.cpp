@@ -14,11 +14,24 @@ using namespace Poco::Data::Keywords;  // NOLINT(google-build-using-namespace): 
 
 Result<std::unique_ptr<Ledger::Implementation>> Ledger::Implementation::open(
     const LedgerSettings& settings) {
-  LS_TRY(std::unique_ptr<Database> database, Database::open(settings));
+  const bool is_recorded = !settings.state_file.empty();
+  std::optional<LedgerState> known;
+  if (is_recorded) {
+    LS_TRY(known, read_ledger_state(settings.state_file));
+    LS_CHECK(check_ledger_files(settings, known));
+  }
+  LS_TRY(std::unique_ptr<Database> database,
+         Database::open(settings, known.has_value() ? kSchemaWithIdentity : 0));
   LS_TRY(LedgerStatements statements, LedgerStatements::prepare(database->handle()));
   std::unique_ptr<Implementation> made(
       new Implementation(std::move(database), std::move(statements)));
   LS_CHECK(made->load());
+  LS_CHECK(made->load_state());
+  if (is_recorded) {
+    LS_CHECK(made->compare(settings, known));
+    made->database_->keep_wal();
+    LS_CHECK(write_ledger_state(settings.state_file, made->state()));
+  }
   LS_TRY(made->cloud_, LedgerCloud::open(*made));
   return made;
 }
@@ -90,7 +103,7 @@ Result<void> Ledger::Implementation::commit() {
   }
   in_transaction_ = false;
   const auto committed = sql_[Sql::Commit].execute();
-  if (committed.has_value()) return {};
+  if (committed.has_value()) return finish(check_files());
   is_broken_ = true;
   return fail(ErrorCode::LedgerCommitUnknown, committed.error().to_string());
 }
@@ -116,6 +129,12 @@ Result<std::unique_ptr<Ledger>> Ledger::open(const LedgerSettings& settings) {
 Result<void> Ledger::begin() { return implementation_->begin(); }
 Result<void> Ledger::commit() { return implementation_->commit(); }
 void Ledger::checkpoint_every(int pages) { implementation_->checkpoint_every(pages); }
+Result<void> Ledger::check_files() const { return implementation_->check_files(); }
+Result<std::string> Ledger::rescue(const std::filesystem::path& spare_folder) {
+  return implementation_->rescue(spare_folder);
+}
+LedgerState Ledger::state() const { return implementation_->state(); }
+Result<void> Ledger::prepare_close() { return implementation_->prepare_close(); }
 
 Result<IntentOutcome> Ledger::record_intent(const NewIntent& intent) {
   return implementation_->write([&] { return implementation_->record_intent(intent); });

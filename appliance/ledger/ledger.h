@@ -23,6 +23,7 @@
 #include <variant>
 #include <vector>
 
+#include "appliance/ledger/ledger_state.h"
 #include "appliance/records/clock_event.h"
 #include "appliance/records/ledger_figures.h"
 #include "appliance/records/ledger_settings.h"
@@ -98,18 +99,36 @@ class Ledger final {
  public:
   // Opens or creates, applies missing migrations. LedgerInUse, LedgerSchemaNewer, LedgerCorrupt,
   // LedgerUnavailable, LedgerDiskFull.
+  // With a state file: LedgerOlder, LedgerUnknown and LedgerReplaced too, before anything changes.
   static Result<std::unique_ptr<Ledger>> open(const LedgerSettings& settings);
+  // By an operator's word: what open() refuses as `refused` (LedgerUnknown; LedgerOlder and
+  // LedgerReplaced as one) is this appliance's ledger from now on. The ledger remembers it. Says
+  // what was done.
+  static Result<std::string> accept(const LedgerSettings& settings,
+                                    ErrorCode refused,
+                                    UnixTime now);
   Ledger(const Ledger&) = delete;
   Ledger& operator=(const Ledger&) = delete;
   ~Ledger();
 
   // begin() ... commit(): all writes below happen inside. commit() returns after fsync. A failed
-  // commit() is unknown, not no: LedgerCommitUnknown.
+  // commit() is unknown, not no: LedgerCommitUnknown. LedgerReplaced: it went into files that are
+  // deleted or replaced; see rescue().
   Result<void> begin();
   Result<void> commit();
   // The commit after which the write-ahead log has so many pages moves them into the database
   // before it returns; kCheckpointPages if this is never called.
   void checkpoint_every(int pages);
+
+  // LedgerReplaced if the files that are open are not those of the folder any more.
+  Result<void> check_files() const;
+  // After LedgerReplaced, before this object goes: puts every committed row where it stays. Says
+  // where.
+  Result<std::string> rescue(const std::filesystem::path& spare_folder);
+  // How far it is; after commit() that is durable.
+  LedgerState state() const;
+  // Empties the log into the database: state() is all there is then.
+  Result<void> prepare_close();
 
   // Same request id and CSR: StoredCertificate or IntentOpen, also when the order is closed by now.
   // Errors: RequestConflict, DeviceExists, KeyExists, OrderUnknown, OrderClosed, OrderExhausted,

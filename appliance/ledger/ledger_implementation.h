@@ -50,6 +50,16 @@ class Ledger::Implementation final {
   Result<void> begin();
   Result<void> commit();
   void checkpoint_every(int pages);
+  Result<void> check_files() const { return database_->files().check(); }
+  Result<std::string> rescue(const std::filesystem::path& spare_folder) {
+    return database_->rescue(spare_folder);
+  }
+  Result<void> prepare_close() { return database_->prepare_close(); }
+  LedgerState state() const;
+
+  // ledger_admission.cpp
+  Result<void> compare(const LedgerSettings& settings, const std::optional<LedgerState>& known);
+  Result<void> record_event(std::string_view event, std::string_view detail, UnixTime at);
 
   // ledger_issuance.cpp
   Result<IntentOutcome> record_intent(const NewIntent& intent);
@@ -107,6 +117,8 @@ class Ledger::Implementation final {
   Result<void> check_usable() const;
   Result<void> load();
   Result<int64_t> number(const char* sql);
+  Result<void> load_state();
+  Result<std::optional<SerialNumber>> serial_of(uint64_t number);
 
   Result<std::optional<int64_t>> find_profile(const Sha256& hash);
   Result<std::optional<IntentOutcome>> find_request(const NewIntent& intent, int64_t order_id);
@@ -123,6 +135,7 @@ class Ledger::Implementation final {
   bool is_broken_ = false;
   int64_t next_id_ = 1;
   LedgerSummary summary_;
+  LedgerState state_;  // but for the counts that summary_ has
   std::map<std::string, OrderRow, std::less<>> orders_;
   std::unordered_map<int64_t, OrderRow*> orders_by_id_;
   std::map<Sha256, int64_t> profiles_;

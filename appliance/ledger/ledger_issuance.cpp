@@ -149,6 +149,8 @@ Result<IntentOutcome> Ledger::Implementation::record_intent(const NewIntent& int
   ++order->reserved;
   order->is_changed = true;
   ++summary_.intents;
+  state_.newest = static_cast<uint64_t>(next_id_);
+  state_.newest_serial = intent.serial;
   note_time(intent.issued_at);
   RecordedIntent recorded;
   recorded.issuance_id_ = static_cast<uint64_t>(next_id_++);

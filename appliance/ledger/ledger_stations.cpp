@@ -106,11 +106,13 @@ Result<StationRecord> Ledger::Implementation::add_station(std::string_view name,
                             old->record.token_expires_at.value_or(UnixTime{}) <= at;
       if (!is_stale) return fail(ErrorCode::StationExists, wanted);
       set_revoked(session, old->record.id, at);
+      ++state_.station_changes;
     }
     session << "INSERT INTO station (name, state, created_at, token_sha256, token_expires_at)"
                " VALUES ($1, 1, $2, $3, $4)",
         bind(wanted), bind(to_seconds(at)), bind(to_blob(secret_hash)),
         bind(to_seconds(token_expires_at)), now;
+    ++state_.station_changes;
     auto added = live_station(session, wanted);
     if (!added.has_value()) return fail(ErrorCode::Internal, "a new station is not there");
     return std::move(added->record);
@@ -154,6 +156,7 @@ Result<void> Ledger::Implementation::activate_station(int64_t station_id,
         bind(to_seconds(at)), bind(to_blob(key_hash)), bind(Poco::Int64{station_id});
     if (update.execute() != 1)
       return fail(ErrorCode::TokenUsed, fmt::format("station id {}", station_id));
+    ++state_.station_changes;
     return {};
   });
 }
@@ -162,8 +165,10 @@ Result<StationRecord> Ledger::Implementation::revoke_station(std::string_view na
   return guarded(database_->handle(), kDoing, [&]() -> Result<StationRecord> {
     Poco::Data::Session& session = database_->session();
     const std::string wanted(name);
-    if (const auto live = live_station(session, wanted); live.has_value())
+    if (const auto live = live_station(session, wanted); live.has_value()) {
       set_revoked(session, live->record.id, at);
+      ++state_.station_changes;
+    }
     auto rows = select(session, "WHERE name = $1 ORDER BY id DESC LIMIT 1", &wanted);
     if (rows.empty()) return fail(ErrorCode::StationNotFound, wanted);
     return std::move(rows.front().record);

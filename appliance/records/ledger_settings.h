@@ -12,6 +12,11 @@ namespace linesign {
 struct LedgerSettings {
   std::filesystem::path directory;  // made if absent, 0700
   std::string vfs = {};             // SQLite's file layer by name; empty outside of tests
+  // Outside of `directory`: what this appliance has recorded of its ledger. Empty: nothing is
+  // recorded and nothing compared, as tests and tools want it.
+  std::filesystem::path state_file = {};
+  // A file that exists since the appliance's first start: then an empty ledger is the wrong one.
+  std::filesystem::path in_use_mark = {};
 };
 
 }  // namespace linesign

@@ -196,9 +196,11 @@ def appliances():
         wait_for_removals()
 
 
-def fill(folder, rows):
+def fill(appliance, rows):
     started = time.monotonic()
-    subprocess.run([program("fill_ledger"), "--ledger", str(folder), "--rows", str(rows)],
+    subprocess.run([program("fill_ledger"), "--ledger", str(appliance.folder / "ledger"), "--rows",
+                    str(rows)], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([program("linesignd"), "--config", str(appliance.config_file), "--new-ledger"],
                    check=True, stdout=subprocess.DEVNULL)
     note(f"  {rows:,} rows written in {time.monotonic() - started:.0f} s")
 
@@ -228,7 +230,7 @@ def load_running(appliance, options):
 def grown_appliance(options, make):
     rows = options.rows or (10 * MILLION if options.long else MILLION)
     appliance = make()
-    fill(appliance.folder / "ledger", rows)
+    fill(appliance, rows)
     yield appliance
 
 

@@ -1,6 +1,5 @@
 """What must be true after every fault: what stations hold, what the HSM was given to sign and what the
-ledger says are one. Independent of linesign, and of the ledger's own checker, which has the last word on
-each ledger."""
+ledger says are one. Independent of linesign, and of linesign-audit, which has the last word on each ledger."""
 
 import hashlib
 import pathlib
@@ -10,13 +9,14 @@ import subprocess
 import sys
 import tempfile
 
-CHECKER = pathlib.Path(__file__).resolve().parent.parent / "support" / "check_ledger.py"
+AUDIT = pathlib.Path(__file__).resolve().parent.parent.parent / "appliance/audit/linesign-audit"
 
 
 def check_ledger(appliance, *folders):
     """The whole ledger of a stopped appliance; returns what is wrong, line by line."""
-    command = [sys.executable, str(CHECKER), "--ledger", str(appliance.folder / "ledger"),
-               "--ca", str(appliance.folder / "ca.pem")]
+    command = [sys.executable, str(AUDIT), "--ledger", str(appliance.folder / "ledger"),
+               "--ca", str(appliance.folder / "ca.pem"),
+               "--state", str(appliance.folder / "station-ca/ledger-state.toml")]
     for folder in folders:
         command += ["--certs", str(folder)]
     run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)

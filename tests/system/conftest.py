@@ -16,7 +16,7 @@ from support.appliance import (BIN, Appliance, TokenCache,  # noqa: E402
                                wait_for_removals)
 from support.plant import Plant  # noqa: E402
 
-CHECKER = Path(__file__).resolve().parent.parent / "support" / "check_ledger.py"
+AUDIT = Path(__file__).resolve().parent.parent.parent / "appliance/audit/linesign-audit"
 
 
 def pytest_addoption(parser):
@@ -103,10 +103,11 @@ def shared(tokens):
 
 @pytest.fixture
 def check_ledger():
-    """Runs the independent checker on a stopped appliance; fails with what it says."""
+    """Runs linesign-audit on a stopped appliance; fails with what it says."""
     def check(appliance, *more):
-        command = [sys.executable, str(CHECKER), "--ledger", str(appliance.folder / "ledger"),
+        command = [sys.executable, str(AUDIT), "--ledger", str(appliance.folder / "ledger"),
                    "--ca", str(appliance.folder / "ca.pem"),
+                   "--state", str(appliance.folder / "station-ca/ledger-state.toml"),
                    "--certs", str(appliance.certs), *more]
         run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         assert run.returncode == 0, run.stdout + run.stderr

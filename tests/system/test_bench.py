@@ -14,7 +14,7 @@ import pytest
 from support.appliance import EX_DATA, EX_OK, EX_USAGE, program, softhsm_env, writable
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CHECKER = ROOT / "tests/support/check_ledger.py"
+AUDIT = ROOT / "appliance/audit/linesign-audit"
 
 
 def bench(*options, config=None, environment=None):
@@ -33,7 +33,7 @@ def folder(tmp_path):
 
 
 def check(folder, expected):
-    run = subprocess.run([sys.executable, str(CHECKER), "--ledger", str(folder / "ledger"), "--ca",
+    run = subprocess.run([sys.executable, str(AUDIT), "--ledger", str(folder / "ledger"), "--ca",
                           str(folder / "ca.pem"), "--expect", str(expected)],
                          capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == EX_OK, run.stdout + run.stderr

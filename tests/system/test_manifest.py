@@ -399,6 +399,7 @@ def test_memory_stays_the_same_however_long_the_range_is(make_appliance, tmp_pat
     make_key(appliance)
     subprocess.run([program("fill_ledger"), "--ledger", str(appliance.folder / "ledger"), "--rows", str(rows)],
                    check=True, timeout=600, stdout=subprocess.DEVNULL)
+    appliance.run(program("linesignd"), "--config", str(appliance.config_file), "--new-ledger")
     appliance.start()
 
     def peak(form, last):

@@ -80,7 +80,7 @@ TEST_F(LedgerMigration, TakesOverEveryCertificateOfSchema1) {
   EXPECT_EQ(claim()[6].issuance_id, 7U);
   issue(21);
   EXPECT_EQ(claim().back().issuance_id, 21U);
-  EXPECT_EQ(number("PRAGMA user_version"), 3);
+  EXPECT_EQ(number("PRAGMA user_version"), 4);
 }
 
 TEST_F(LedgerMigration, IsDoneOnce) {

@@ -44,7 +44,7 @@ TEST_F(LedgerOpen, MakesAPrivateFolderAndFiles) {
 }
 
 TEST_F(LedgerOpen, WritesTheSchemaOfAnEmptyFolder) {
-  EXPECT_EQ(number("PRAGMA user_version"), 3);
+  EXPECT_EQ(number("PRAGMA user_version"), 4);
   EXPECT_EQ(number("PRAGMA application_id"), 0x4c534c31);
   EXPECT_EQ(number("SELECT count(*) FROM production_order WHERE name = 'default'"
                    " AND state = 1 AND quantity IS NULL"),
@@ -78,7 +78,7 @@ TEST_F(LedgerOpen, RefusesAFileThatAnotherProgramHolds) {
 }
 
 TEST_F(LedgerOpen, RefusesANewerSchema) {
-  sql("PRAGMA user_version = 4");
+  sql("PRAGMA user_version = 5");
   EXPECT_EQ(open_error(), ErrorCode::LedgerSchemaNewer);
 }
 

@@ -1,4 +1,4 @@
-"""The checker must find what is wrong with a ledger: each way of lying is one test.
+"""linesign-audit must find what is wrong with a ledger: each way of lying is one test.
 
 The ledger is written here with SQL from the product's own schema and certificates made by
 python3-cryptography, so nothing of linesign has to run."""
@@ -18,10 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CHECKER = ROOT / "tests/support/check_ledger.py"
+AUDIT = ROOT / "appliance/audit/linesign-audit"
 MIGRATIONS = sorted((ROOT / "appliance/ledger/migrations").glob("*.sql"))
 ALGORITHM = bytes.fromhex("300a06082a8648ce3d040302")
 START = datetime.datetime(2024, 1, 1)
+ISSUED = 1704067200  # START
+PROFILE = "linesign profile 1\nbackdate_s=0\nvalidity_s=315360000\n"  # 3650 days
+WRONG = 65
 DER = serialization.Encoding.DER
 PEM = serialization.Encoding.PEM
 
@@ -57,8 +60,11 @@ class Folder:
         self.db.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         self.db.execute("INSERT INTO station VALUES (1, 'line-1', 2, x'01', x'30', 0, 0, NULL,"
                         " x'02', 0, x'03')")
-        self.db.execute("INSERT INTO profile VALUES (1, x'00', 'profile', ?, ?, 0)",
-                        (ca.public_bytes(DER), ALGORITHM))
+        self.db.execute("UPDATE station SET certificate_sha256 = ?", (hashlib.sha256(b"0").digest(),))
+        ca_der = ca.public_bytes(DER)
+        self.db.execute("INSERT INTO profile VALUES (1, ?, ?, ?, ?, 0)",
+                        (hashlib.sha256(PROFILE.encode() + ca_der).digest(), PROFILE, ca_der,
+                         ALGORITHM))
         for number in range(1, count + 1):
             self.issue(number)
         self.register()
@@ -81,10 +87,10 @@ class Folder:
         made = certificate(device, "Device CA", key, self.ca_key, int.from_bytes(serial, "big"))
         spki = key.public_key().public_bytes(
             DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        self.db.execute("INSERT INTO issuance VALUES (?, ?, 1, ?, ?, 1, x'00', ?, 1, 0, ?)",
+        self.db.execute("INSERT INTO issuance VALUES (?, ?, 1, ?, ?, 1, x'00', ?, 1, ?, ?)",
                         (number, serial, device, number.to_bytes(16, "big"),
-                         hashlib.sha256(spki).digest(), made.tbs_certificate_bytes))
-        self.db.execute("INSERT INTO certificate VALUES (?, ?, 0)", (number, made.signature))
+                         hashlib.sha256(spki).digest(), ISSUED, made.tbs_certificate_bytes))
+        self.db.execute("INSERT INTO certificate VALUES (?, ?, ?)", (number, made.signature, ISSUED))
         self.db.execute("UPDATE production_order SET reserved = reserved + 1")
         (self.certs / f"{device}.pem").write_bytes(made.public_bytes(PEM))
 
@@ -94,7 +100,7 @@ class Folder:
 
     def check(self, *more):
         done = subprocess.run(
-            ["/usr/bin/python3", CHECKER, "--ledger", self.ledger, "--ca", self.path / "ca.pem",
+            ["/usr/bin/python3", AUDIT, "--ledger", self.ledger, "--ca", self.path / "ca.pem",
              "--certs", self.certs, "--json", *more], capture_output=True, text=True, check=False)
         assert done.stderr == ""
         return done.returncode, json.loads(done.stdout)
@@ -134,8 +140,9 @@ def test_a_true_ledger_with_a_log_passes(folder):
 def test_open_intents_are_found_unless_allowed(folder):
     folder.sql("DELETE FROM certificate WHERE issuance_id = 4")
     folder.sql("INSERT INTO open_intent VALUES (4, x'30')")
+    folder.sql("UPDATE issuance SET csr_sha256 = ? WHERE id = 4", hashlib.sha256(b"0").digest())
     (folder.certs / "device-4.pem").unlink()
-    assert folder.check()[0] == 1
+    assert folder.check()[0] == WRONG
     code, report = folder.check("--allow-open", "--expect", "3")
     assert (code, report["open_intents"]) == (0, 1)
 
@@ -191,7 +198,7 @@ def test_a_lie_in_the_ledger_is_found(folder, what):
     if statement:
         folder.sql(statement)
     code, report = folder.check(*(more[0] if more else []))
-    assert code == 1
+    assert code == WRONG
     assert any(expected in finding for finding in report["findings"]), report["findings"]
 
 
@@ -210,8 +217,9 @@ def test_duplicates_are_found_without_believing_the_index(folder, columns):
         folder.db.execute(f"UPDATE issuance SET {column} = (SELECT {column} FROM issuance"
                           " WHERE id = 1) WHERE id = 2")
     code, report = folder.check()
-    assert code == 1
+    assert code == WRONG
     assert any(f"the same {columns}" in finding for finding in report["findings"])
+    assert any("UNIQUE rules" in finding for finding in report["findings"])
 
 
 def test_a_file_that_is_not_in_the_ledger_is_found(folder):
@@ -219,21 +227,21 @@ def test_a_file_that_is_not_in_the_ledger_is_found(folder):
     made = certificate("device-9", "Device CA", key, folder.ca_key, 0x41 << 120)
     (folder.certs / "device-9.pem").write_bytes(made.public_bytes(PEM))
     code, report = folder.check()
-    assert code == 1
-    assert "is in the ledger 0 times" in report["findings"][0]
+    assert code == WRONG
+    assert "is not in the ledger" in report["findings"][0]
 
 
 def test_a_file_that_is_there_twice_is_found(folder):
     shutil.copy(folder.certs / "device-1.pem", folder.certs / "copy.pem")
     code, report = folder.check()
-    assert code == 1
+    assert code == WRONG
     assert any("the same certificate" in finding for finding in report["findings"])
 
 
 def test_a_file_that_is_cut_off_is_found(folder):
     path = folder.certs / "device-1.pem"
     path.write_text(path.read_text()[:200])
-    assert folder.check()[0] == 1
+    assert folder.check()[0] == WRONG
 
 
 def test_a_damaged_database_is_found(folder):
@@ -243,10 +251,12 @@ def test_a_damaged_database_is_found(folder):
     content[5 * 4096:6 * 4096] = b"\xff" * 4096
     path.write_bytes(content)
     code, report = folder.check()
-    assert code == 1 and report["findings"]
+    assert code == WRONG and report["findings"]
 
 
-def test_wrong_usage_is_told_apart():
-    done = subprocess.run(["/usr/bin/python3", CHECKER, "--ledger", "/nonexistent", "--ca",
-                           "/nonexistent"], capture_output=True, text=True, check=False)
-    assert done.returncode == 64
+@pytest.mark.parametrize("arguments, expected", [
+    (("--ledger", "/nonexistent", "--ca", "/nonexistent"), 74), (("--ledger", "/nonexistent"), 64)])
+def test_wrong_usage_and_missing_files_are_told_apart(arguments, expected):
+    done = subprocess.run(["/usr/bin/python3", AUDIT, *arguments], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == expected, done.stderr

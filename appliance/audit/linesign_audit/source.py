@@ -1,0 +1,82 @@
+"""The ledger's files, opened so that neither they nor a running linesignd notice."""
+
+import contextlib
+import shutil
+import sqlite3
+import tempfile
+from pathlib import Path
+
+
+class ChangesTooFast(Exception):
+    pass
+
+
+def running_owner(ledger):
+    """The process id of the linesignd that runs on it, or None. Nothing is locked to find out: that
+    could keep a linesignd from starting."""
+    try:
+        owner = int((ledger / "ledger.lock").read_text(encoding="ascii"))
+        name = Path(f"/proc/{owner}/comm").read_text(encoding="ascii")
+    except (OSError, ValueError):
+        return None
+    return owner if name.startswith("linesignd") else None
+
+
+def copy_ledger(source, target):
+    """File and log as they belong together. A log that kept its header was not started anew, so it
+    still holds every page that a checkpoint may have written while the file was being copied."""
+    log = source / "ledger.sqlite-wal"
+
+    def log_header():
+        try:
+            with log.open("rb") as file:
+                return file.read(32)
+        except FileNotFoundError:
+            return b""
+
+    for _ in range(20):
+        before = log_header()
+        shutil.copy(source / "ledger.sqlite", target / "ledger.sqlite")
+        content = log.read_bytes() if before else b""
+        if before == log_header() and content[:32] == before:
+            (target / "ledger.sqlite-wal").write_bytes(content)
+            return
+    raise ChangesTooFast(f"{source} changes too fast to be copied")
+
+
+def escaped(path):
+    return str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+@contextlib.contextmanager
+def opened(ledger):
+    """(database, notes): the ledger is attached read-only as `ledger`, what is unqualified in the
+    main database is scratch space on disk. Where nobody runs and no log is left the file itself is
+    read, otherwise a copy in $TMPDIR."""
+    log = ledger / "ledger.sqlite-wal"
+    runner = running_owner(ledger)
+    has_log = log.exists() and log.stat().st_size > 0
+    notes = []
+    with tempfile.TemporaryDirectory(prefix="linesign-audit-") as folder:
+        scratch = Path(folder)
+        if runner is not None or has_log:
+            copy_ledger(ledger, scratch)
+            # Takes the log over, in the copy.
+            with contextlib.closing(sqlite3.connect(scratch / "ledger.sqlite")) as copy:
+                copy.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            notes.append(f"linesignd runs on this ledger (process {runner}): a copy of it was checked"
+                         if runner is not None else
+                         "the ledger has a write-ahead log, so linesignd was not stopped in order: a "
+                         "copy of both was checked")
+            uri = f"file:{escaped(scratch / 'ledger.sqlite')}?mode=ro"
+        else:
+            with (ledger / "ledger.sqlite").open("rb"):
+                pass  # SQLite would only say that it cannot
+            uri = f"file:{escaped(ledger / 'ledger.sqlite')}?mode=ro&immutable=1"
+        with contextlib.closing(sqlite3.connect(f"file:{escaped(scratch / 'scratch')}", uri=True,
+                                                isolation_level=None)) as db:
+            db.text_factory = lambda raw: raw.decode("utf-8", "replace")
+            db.execute("PRAGMA journal_mode = OFF")
+            db.execute("PRAGMA synchronous = OFF")
+            db.execute("ATTACH ? AS ledger", (uri,))
+            yield db, notes

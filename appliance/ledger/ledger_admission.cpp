@@ -1,0 +1,117 @@
+// Is this the ledger that this appliance has used, and as new as it was? And an operator's word
+// that it is from now on.
+#include <Poco/Data/Statement.h>
+#include <fmt/format.h>
+
+#include "appliance/ledger/ledger_implementation.h"
+#include "appliance/ledger/row_time.h"
+
+namespace linesign {
+namespace {
+
+bool is_accepted_by(ErrorCode refused, ErrorCode found) {
+  if (refused == ErrorCode::LedgerUnknown) return found == ErrorCode::LedgerUnknown;
+  return found == ErrorCode::LedgerOlder || found == ErrorCode::LedgerReplaced;
+}
+
+}  // namespace
+
+LedgerState Ledger::Implementation::state() const {
+  LedgerState state = state_;
+  state.certificates = summary_.certificates;
+  state.voids = summary_.voids;
+  return state;
+}
+
+// After load().
+Result<void> Ledger::Implementation::load_state() {
+  LS_TRY(Statement identity,
+         Statement::prepare(database_->handle(),
+                            "reading the ledger's identity",
+                            "SELECT ledger_id FROM ledger_identity WHERE id = 1"));
+  LS_TRY(const int64_t rows,
+         identity.query([this](const Statement& row) { state_.ledger_id = row.array<16>(0); }));
+  if (rows != 1) return fail(ErrorCode::LedgerCorrupt, "ledger_identity has no row");
+  state_.newest = static_cast<uint64_t>(next_id_ - 1);
+  LS_TRY(const auto serial, serial_of(state_.newest));
+  state_.newest_serial = serial.value_or(SerialNumber{});
+  LS_TRY(const int64_t changes,
+         number("SELECT count(*) + count(enrolled_at) + count(revoked_at) FROM station"));
+  state_.station_changes = static_cast<uint64_t>(changes);
+  return {};
+}
+
+Result<std::optional<SerialNumber>> Ledger::Implementation::serial_of(uint64_t number) {
+  std::optional<SerialNumber> serial;
+  LS_TRY(Statement query,
+         Statement::prepare(database_->handle(),
+                            "reading a serial number",
+                            "SELECT serial FROM issuance WHERE id = $1 UNION ALL"
+                            " SELECT serial FROM void_issuance WHERE issuance_id = $1"));
+  LS_CHECK(query.query([&](const Statement& row) { serial = row.array<kSerialBytes>(0); },
+                       static_cast<int64_t>(number)));
+  return serial;
+}
+
+Result<void> Ledger::Implementation::compare(const LedgerSettings& settings,
+                                             const std::optional<LedgerState>& known) {
+  FoundLedger found;
+  found.state = state();
+  const int64_t schema = database_->schema_at_open();
+  found.is_upgraded = schema > 0 && schema < kSchemaWithIdentity;
+  LS_TRY(found.serial_of_known, serial_of(known.has_value() ? known->newest : 0));
+  return compare_ledger(settings, known, found);
+}
+
+Result<void> Ledger::Implementation::record_event(std::string_view event,
+                                                  std::string_view detail,
+                                                  UnixTime at) {
+  LS_TRY(Statement insert,
+         Statement::prepare(database_->handle(),
+                            "recording an event",
+                            "INSERT INTO ledger_event (at, event, detail) VALUES ($1, $2, $3)"));
+  LS_CHECK(insert.execute(to_seconds(at), event, detail));
+  return {};
+}
+
+Result<std::string> Ledger::accept(const LedgerSettings& settings,
+                                   ErrorCode refused,
+                                   UnixTime now) {
+  std::optional<LedgerState> known;
+  Result<void> verdict;
+  if (auto read = read_ledger_state(settings.state_file); read.has_value()) {
+    known = *read;
+    verdict = check_ledger_files(settings, known);
+  } else {
+    verdict = fail(read.error());
+  }
+  if (!verdict.has_value() && !is_accepted_by(refused, verdict.error().code()))
+    return fail(verdict.error());
+  // Without a state file nothing is compared.
+  LS_TRY(const std::unique_ptr<Ledger> ledger,
+         open({.directory = settings.directory, .vfs = settings.vfs}));
+  Implementation& opened = *ledger->implementation_;
+  const Result<void> compared = opened.compare(settings, known);
+  if (!compared.has_value() && !is_accepted_by(refused, compared.error().code()))
+    return fail(compared.error());
+  if (verdict.has_value()) verdict = compared;
+  if (verdict.has_value())
+    return fmt::format("{} is the ledger that this appliance has used; there is nothing to accept.",
+                       settings.directory.string());
+  const bool is_new = refused == ErrorCode::LedgerUnknown;
+  LS_CHECK(ledger->begin());
+  LS_CHECK(opened.write([&] {
+    return opened.record_event(
+        is_new ? "new_ledger" : "restored_ledger", verdict.error().detail(), now);
+  }));
+  LS_CHECK(ledger->commit());
+  LS_CHECK(ledger->prepare_close());
+  LedgerState state = ledger->state();
+  state.is_closed = true;
+  LS_CHECK(write_ledger_state(settings.state_file, state));
+  return fmt::format("Accepted {} with {} certificates. Start linesignd as usual now.",
+                     settings.directory.string(),
+                     state.certificates);
+}
+
+}  // namespace linesign

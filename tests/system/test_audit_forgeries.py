@@ -1,0 +1,248 @@
+"""Forgeries of a ledger that linesignd wrote: whatever can be known about each of them is found.
+
+One appliance makes the ledger, its record, a manifest and the files at the station; every test works
+on a copy."""
+
+import json
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.appliance import EX_DATA, EX_OK, Appliance
+
+AUDIT = Path(__file__).resolve().parent.parent.parent / "appliance/audit/linesign-audit"
+DEVICES = 12
+ALL = ("state", "manifest", "certs")
+
+
+class Evidence:
+    def __init__(self, folder):
+        self.folder = folder
+        self.ledger = folder / "ledger"
+        self.given = {"state": folder / "ledger-state.toml", "manifest": folder / "manifest.csv",
+                      "certs": folder / "certs"}
+
+    def sql(self, *statements):
+        with sqlite3.connect(self.ledger / "ledger.sqlite", isolation_level=None) as db:
+            db.execute("PRAGMA foreign_keys = OFF")
+            for statement in statements:
+                db.execute(statement)
+        db.close()
+
+    def audit(self, *given, options=()):
+        command = ["/usr/bin/python3", str(AUDIT), "--ledger", str(self.ledger), "--ca",
+                   str(self.folder / "ca.pem"), "--json", *options]
+        for name in given:
+            command += [f"--{name}", str(self.given[name])]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert run.stderr == "", run.stderr
+        return run.returncode, json.loads(run.stdout)
+
+    def findings(self, *given):
+        code, report = self.audit(*given)
+        assert code == (EX_DATA if report["findings"] else EX_OK)
+        return report["findings"]
+
+
+@pytest.fixture(scope="module")
+def real(tokens, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evidence")
+    appliance = Appliance(tokens).start()
+    try:
+        appliance.station("line2")
+        appliance.request("--generate", str(DEVICES))
+        appliance.cli("station", "revoke", "line2")
+        appliance.cli("manifest", "export", "--format", "csv", "--out", str(folder / "manifest.csv"))
+        appliance.stop()
+        shutil.copytree(appliance.folder / "ledger", folder / "ledger")
+        shutil.copytree(appliance.certs, folder / "certs")
+        shutil.copy(appliance.folder / "ca.pem", folder)
+        shutil.copy(appliance.folder / "station-ca/ledger-state.toml", folder)
+    finally:
+        appliance.close()
+    return folder
+
+
+@pytest.fixture
+def evidence(real, tmp_path):
+    return Evidence(Path(shutil.copytree(real, tmp_path / "evidence")))
+
+
+def test_a_real_ledger_passes_and_the_report_says_what_was_checked(evidence):
+    code, report = evidence.audit(*ALL)
+    assert (code, report["findings"], report["not_checked"]) == (EX_OK, [], [])
+    assert (report["certificates"], report["files"], report["manifest_devices"]) == (DEVICES,) * 3
+    assert report["cannot_know"]
+    assert evidence.audit()[1]["not_checked"] == ["state", "manifests", "certificates"]
+
+
+def test_the_text_ends_with_the_checks_and_never_calls_the_ledger_true(evidence):
+    run = subprocess.run(["/usr/bin/python3", str(AUDIT), "--ledger", str(evidence.ledger), "--ca",
+                          str(evidence.folder / "ca.pem")], capture_output=True, text=True, check=True)
+    lines = run.stdout.splitlines()
+    assert lines[-1].startswith("OK: all 12 checks passed (file, references, numbers,")
+    assert "what this cannot know:" in lines and "not checked:" in lines
+
+
+def test_reading_leaves_the_ledger_as_it_was(evidence):
+    before = {path.name: path.read_bytes() for path in evidence.ledger.iterdir()}
+    evidence.audit(*ALL)
+    assert {path.name: path.read_bytes() for path in evidence.ledger.iterdir()} == before
+
+
+TABLES = ("delivery", "confirmation", "certificate", "issuance")
+
+
+def remove(condition):
+    column = condition.replace("id", "issuance_id", 1)
+    return [f"DELETE FROM {table} WHERE {condition if table == 'issuance' else column}"
+            for table in TABLES] + [
+        "UPDATE production_order SET reserved = (SELECT count(*) FROM issuance)"]
+
+
+def number_from_to(old, new):
+    return [f"UPDATE {table} SET {column} = {new} WHERE {column} = {old}"
+            for table in TABLES for column in ["id" if table == "issuance" else "issuance_id"]]
+
+
+TO_VOID = ["INSERT INTO void_issuance SELECT id, serial, order_id, device_id, request_id, station_id,"
+           " csr_sha256, key_sha256, profile_id, issued_at, 213, issued_at FROM issuance WHERE id = 5",
+           *remove("id = 5"), "UPDATE production_order SET voided = 1"]
+
+# What was forged, the statements, what finds it without help, and what each evidence adds.
+FORGERIES = {
+    "the last rows were deleted": (remove("id > 9"), None, {
+        "state": "the ledger is older", "manifest": "is not in the ledger",
+        "certs": "is not in the ledger"}),
+    "a row in the middle was deleted": (remove("id = 5"), "number 5 is missing", {
+        "state": "certificates 11, recorded 12", "manifest": "is not in the ledger",
+        "certs": "is not in the ledger"}),
+    "a row was deleted and the others renumbered": ([*remove("id = 5"), *[each for old in range(6, 13) for each in number_from_to(old, old - 1)]], None, {
+        "state": "newest 11, recorded 12", "manifest": "is not in the ledger"}),
+    "an issued certificate became a VOID": (TO_VOID, None, {
+        "state": "certificates 11, recorded 12", "manifest": "is VOID 5 in the ledger",
+        "certs": "is VOID 5 in the ledger"}),
+    "its delivery was left": ([TO_VOID[0], *TO_VOID[3:],
+                               "INSERT OR IGNORE INTO delivery VALUES (5, 1, 1)"],
+                              "VOID 5 (", {}),
+    "a VOID has a reason that rejects nothing": (
+        [*TO_VOID, "UPDATE void_issuance SET reason = 500"], "has reason 500", {}),
+    "a station that rows point to was deleted": (
+        ["DELETE FROM station WHERE name = 'line1'"], "refers to no station", {}),
+    "a station that no row points to was deleted": (
+        ["DELETE FROM station WHERE name = 'line2'"], "2 stations were added, 1 are there", {
+            "state": "station changes"}),
+    "a revocation was taken back": (
+        ["UPDATE station SET state = 2, revoked_at = NULL WHERE name = 'line2'"], None, {
+            "state": "station changes 4, recorded 5"}),
+    "a station's certificate was exchanged": (
+        ["UPDATE station SET certificate_der = x'3000' WHERE name = 'line1'"],
+        "its certificate is not the one of its hash", {}),
+    "the profile's text was changed": (
+        ["UPDATE profile SET canonical_text = canonical_text || 'policy 1.2.3\n'"],
+        "are not those of its hash", {}),
+    "a row is from another time than its certificate": (
+        ["UPDATE issuance SET issued_at = issued_at - 86400 WHERE id = 1"], "notAfter", {}),
+    "a certificate is from before its intent": (
+        ["UPDATE certificate SET committed_at = committed_at - 7200 WHERE issuance_id = 3"],
+        "committed_at", {}),
+    "a row is earlier than one of a lower number": (
+        ["UPDATE issuance SET issued_at = issued_at - 7200 WHERE id = 6"], "of a lower number", {}),
+    "an intent is from before its station was enrolled": (
+        ["UPDATE station SET enrolled_at = enrolled_at + 7200 WHERE name = 'line1'"],
+        "was enrolled at", {}),
+    "the order counts more": (["UPDATE production_order SET reserved = 13"], "units are reserved", {}),
+    "a certificate has another signature": (
+        ["UPDATE certificate SET signature = (SELECT signature FROM certificate WHERE issuance_id = 1)"
+         " WHERE issuance_id = 2"], "does not verify", {}),
+    "the newest row is another one": (
+        [each for move in ((12, 99), (11, 12), (99, 11)) for each in number_from_to(*move)], None, {"state": "number 12 has serial number"}),
+    "a UNIQUE rule was cut out of the schema": (
+        ["PRAGMA writable_schema = ON",
+         "UPDATE sqlite_master SET sql = replace(sql, ',\n  UNIQUE (order_id, device_id)', '') WHERE"
+         " name = 'issuance'",
+         "DELETE FROM sqlite_master WHERE name = 'sqlite_autoindex_issuance_3'"],
+        "cannot be read", {}),
+    "a trigger was added": (
+        ["CREATE TRIGGER forget AFTER INSERT ON void_issuance BEGIN DELETE FROM void_issuance; END"],
+        "has no trigger", {}),
+    "it is another ledger": (
+        ["UPDATE ledger_identity SET ledger_id = zeroblob(16)"], None, {"state": "another ledger"}),
+}
+
+
+@pytest.mark.parametrize("what", FORGERIES)
+def test_a_forgery_is_found(evidence, what):
+    statements, alone, by_evidence = FORGERIES[what]
+    evidence.sql(*statements)
+    found = evidence.findings()
+    if alone is None:
+        assert found == [], "this program says what it cannot know without evidence"
+    else:
+        assert any(alone in each for each in found), found
+    for name, expected in by_evidence.items():
+        assert any(expected in each for each in evidence.findings(name)), (name,
+                                                                           evidence.findings(name))
+
+
+def test_an_older_copy_is_found_by_the_record_and_by_a_manifest_alone(evidence):
+    evidence.sql(*remove("id > 9"))
+    assert any("older" in each for each in evidence.findings("state"))
+    assert len(evidence.findings("manifest")) == DEVICES - 9
+
+
+def test_a_ledger_that_went_on_elsewhere_is_found_by_the_record(evidence):
+    state = evidence.given["state"]
+    state.write_text(state.read_text().replace(f"certificates = {DEVICES}", "certificates = 3"))
+    assert any("went on after linesignd was stopped" in each for each in evidence.findings("state"))
+
+
+def test_certificates_of_several_cas_are_checked_under_their_own(make_appliance, check_ledger):
+    appliance = make_appliance().start()
+    appliance.request("--generate", "3")
+    appliance.change_ca()
+    appliance.request("--generate", "6")
+    appliance.stop()
+    check_ledger(appliance, "--ca", str(appliance.folder / "ca-2.pem"), "--expect", "6")
+
+
+def test_while_linesignd_runs_a_copy_is_checked_and_the_report_says_so(appliance):
+    appliance.request("--generate", "3")
+    run = subprocess.run(["/usr/bin/python3", str(AUDIT), "--ledger", str(appliance.folder / "ledger"),
+                          "--ca", str(appliance.folder / "ca.pem"), "--allow-open", "--expect", "3",
+                          "--state", str(appliance.folder / "station-ca/ledger-state.toml")],
+                         capture_output=True, text=True, check=False)
+    assert run.returncode == EX_OK, run.stdout + run.stderr
+    assert f"linesignd runs on this ledger (process {appliance.daemon.pid})" in run.stdout
+    assert appliance.status()["producing"]
+
+
+def test_a_manifest_that_was_cut_off_is_found(evidence):
+    manifest = evidence.folder / "manifest.json"
+    manifest.write_text('{"linesign_manifest":2,"order":"default","devices":[\n')
+    evidence.given["manifest"] = manifest
+    assert any("ends too soon" in each for each in evidence.findings("manifest"))
+
+
+def test_the_installed_program_works_away_from_the_source(real, tmp_path):
+    """As cmake --install puts it: bin/ and share/linesign/."""
+    source = AUDIT.parent
+    (tmp_path / "bin").mkdir()
+    shutil.copy(source / "linesign-audit", tmp_path / "bin")
+    shutil.copytree(source / "linesign_audit", tmp_path / "share/linesign/linesign_audit")
+    run = subprocess.run([str(tmp_path / "bin/linesign-audit"), "--ledger", str(real / "ledger"), "--ca",
+                          str(real / "ca.pem")], capture_output=True, text=True, check=False)
+    assert run.returncode == EX_OK, run.stdout + run.stderr
+
+
+def test_the_record_fits_the_ledger_byte_for_byte(real):
+    """The record is written by linesignd; here it is read by eye."""
+    text = (real / "ledger-state.toml").read_text()
+    with sqlite3.connect(f"file:{real}/ledger/ledger.sqlite?immutable=1", uri=True) as db:
+        (serial,) = db.execute("SELECT lower(hex(serial)) FROM issuance WHERE id = 12").fetchone()
+    for line in ("newest = 12", f'newest_serial = "{serial}"', "certificates = 12", "voids = 0",
+                 "station_changes = 5", "closed = true"):
+        assert line in text.splitlines()

@@ -1,0 +1,224 @@
+"""The ledger's files are deleted, moved, replaced or restored: nothing is produced on the wrong ledger,
+and nothing that was delivered is missing from the right one."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from support.appliance import EX_CONFIG, EX_IO, EX_OK, EX_USAGE, program, softhsm_env, wait_until
+
+FIRST = 40
+
+
+def ledger(appliance):
+    return appliance.folder / "ledger"
+
+
+def refused_start(appliance, code, *texts):
+    appliance.start(wait=False)
+    assert appliance.daemon.wait(30) == code, appliance.log_tail()
+    appliance.daemon = None
+    said = appliance.log_text().splitlines()[-1]
+    for text in texts:
+        assert text in said, said
+    return said
+
+
+def decide(appliance, flag, expect=EX_OK):
+    run = subprocess.run([program("linesignd"), "--config", str(appliance.config_file), flag],
+                         env=softhsm_env(appliance.folder), capture_output=True, text=True, timeout=60,
+                         check=False)
+    assert run.returncode == expect, run.stdout + run.stderr
+    return run.stdout + run.stderr
+
+
+def names(status):
+    return [each["error"]["name"] for each in status["obstacles"]]
+
+
+def wait_replaced(appliance):
+    status = appliance.wait_status(
+        lambda each: not each["producing"] and
+        "LedgerReplaced" in names(each),
+        "the missing file is noticed")
+    return next(each["error"]["detail"] for each in status["obstacles"]
+                if each["error"]["name"] == "LedgerReplaced")
+
+
+@pytest.fixture
+def stopped(appliance):
+    """One with certificates, stopped in order."""
+    appliance.request("--generate", str(FIRST))
+    appliance.stop()
+    return appliance
+
+
+def restore(appliance, backup):
+    shutil.rmtree(ledger(appliance))
+    shutil.copytree(backup, ledger(appliance))
+
+
+# --- while it runs
+
+
+@pytest.mark.parametrize("end", ["kill", "stop"])
+def test_a_deleted_log_stops_production_and_loses_nothing(appliance, check_ledger, end):
+    appliance.request("--generate", str(FIRST))
+    (ledger(appliance) / "ledger.sqlite-wal").unlink()
+    detail = wait_replaced(appliance)
+    assert "ledger.sqlite-wal was deleted; every committed row is in" in detail
+    appliance.kill() if end == "kill" else appliance.stop()
+    appliance.start()
+    assert appliance.status()["ledger"]["certificates"] == FIRST
+    appliance.request("--generate", str(FIRST + 1))
+    appliance.stop()
+    check_ledger(appliance, "--expect", str(FIRST + 1))
+
+
+def test_a_log_deleted_under_a_running_lot_loses_nothing(appliance, check_ledger):
+    client = appliance.start_request("--generate", "3000")
+    wait_until(lambda: len(appliance.certificates()) > 300, "the lot runs")
+    (ledger(appliance) / "ledger.sqlite-wal").unlink()
+    wait_replaced(appliance)
+    appliance.kill()
+    appliance.start()
+    assert client.wait(120) == 0, appliance.client_log()
+    appliance.stop()
+    check_ledger(appliance, "--expect", "3000")
+
+
+def test_a_kill_right_after_the_log_was_deleted_is_noticed_at_the_next_start(appliance):
+    """Before linesignd looks: what was committed is lost with its open files, and it says so."""
+    appliance.request("--generate", str(FIRST))
+    os.kill(appliance.daemon.pid, 19)  # SIGSTOP: it cannot look
+    (ledger(appliance) / "ledger.sqlite-wal").unlink()
+    appliance.kill()
+    said = refused_start(appliance, EX_IO, "LedgerReplaced", "ledger.sqlite-wal is missing")
+    assert f"{ledger(appliance)}" in said
+
+
+def test_a_deleted_database_is_written_again(appliance, check_ledger):
+    appliance.request("--generate", str(FIRST))
+    (ledger(appliance) / "ledger.sqlite").unlink()
+    assert "every committed row was copied to" in wait_replaced(appliance)
+    appliance.stop()
+    appliance.start()
+    assert appliance.status()["ledger"]["certificates"] == FIRST
+    appliance.stop()
+    check_ledger(appliance, "--expect", str(FIRST))
+
+
+def test_a_folder_that_was_moved_is_taken_again_when_it_is_back(appliance):
+    appliance.request("--generate", str(FIRST))
+    moved = appliance.folder / "elsewhere"
+    ledger(appliance).rename(moved)
+    assert str(moved) in wait_replaced(appliance)
+    appliance.kill()
+    refused_start(appliance, EX_CONFIG, "LedgerUnknown", "does not exist")
+    moved.rename(ledger(appliance))
+    appliance.start()
+    assert appliance.status()["ledger"]["certificates"] == FIRST
+
+
+# --- at the start
+
+
+def test_an_older_copy_is_refused_until_an_operator_accepts_it(stopped, check_ledger):
+    backup = shutil.copytree(ledger(stopped), stopped.folder / "backup")
+    stopped.start()
+    stopped.request("--generate", str(2 * FIRST))
+    stopped.stop()
+    restore(stopped, backup)
+    refused_start(stopped, EX_IO, "LedgerOlder", str(ledger(stopped)), f"has {FIRST} certificates",
+                  f"{2 * FIRST} certificates", "--restored-ledger")
+    assert "LedgerOlder" in decide(stopped, "--new-ledger", EX_IO)
+    assert f"{FIRST} certificates" in decide(stopped, "--restored-ledger")
+    stopped.start()
+    assert stopped.status()["ledger"]["certificates"] == FIRST
+    stopped.stop()
+    notes = subprocess.run(
+        ["/usr/bin/python3", str(program_audit()), "--ledger", str(ledger(stopped)), "--ca",
+         str(stopped.folder / "ca.pem")], capture_output=True, text=True, check=True).stdout
+    assert "restored_ledger: " in notes
+
+
+def program_audit():
+    from conftest import AUDIT
+    return AUDIT
+
+
+def test_an_unmounted_ledger_is_refused_and_nothing_is_made_there(stopped):
+    aside = ledger(stopped).rename(stopped.folder / "aside")
+    for folder_is_there in (False, True):
+        if folder_is_there:
+            ledger(stopped).mkdir()  # the empty mount point
+        refused_start(stopped, EX_CONFIG, "LedgerUnknown", str(ledger(stopped)), "0 certificates",
+                      f"{FIRST} certificates", "--new-ledger")
+    assert list(ledger(stopped).iterdir()) == []
+    assert "LedgerUnknown" in decide(stopped, "--restored-ledger", EX_CONFIG)
+    ledger(stopped).rmdir()
+    aside.rename(ledger(stopped))
+    stopped.start()
+
+
+def test_an_empty_ledger_begins_by_an_operators_word_only(stopped):
+    shutil.rmtree(ledger(stopped))
+    assert "0 certificates" in decide(stopped, "--new-ledger")
+    stopped.start()
+    assert stopped.status()["ledger"]["certificates"] == 0
+
+
+def test_without_its_record_a_ledger_is_refused(stopped):
+    (stopped.folder / "station-ca/ledger-state.toml").unlink()
+    refused_start(stopped, EX_CONFIG, "LedgerUnknown", "ledger-state.toml is missing")
+    decide(stopped, "--new-ledger")
+    stopped.start()
+    assert stopped.status()["ledger"]["certificates"] == FIRST
+
+
+def test_the_ledger_of_another_appliance_is_refused(stopped, make_appliance):
+    other = make_appliance().start()
+    other.request("--generate", str(2 * FIRST))
+    other.stop()
+    shutil.rmtree(ledger(stopped))
+    shutil.copytree(ledger(other), ledger(stopped))
+    refused_start(stopped, EX_CONFIG, "LedgerUnknown", "another ledger")
+
+
+def test_a_kill_needs_no_word(appliance, check_ledger):
+    appliance.request("--generate", str(FIRST))
+    appliance.kill()
+    appliance.start()
+    assert appliance.status()["ledger"]["certificates"] == FIRST
+    assert "nothing to accept" in stop_and_decide(appliance)
+    check_ledger(appliance, "--expect", str(FIRST))
+
+
+def stop_and_decide(appliance):
+    appliance.stop()
+    return decide(appliance, "--restored-ledger")
+
+
+def test_a_decision_is_not_taken_while_linesignd_runs(appliance):
+    assert "LedgerInUse" in decide(appliance, "--new-ledger", EX_IO)
+
+
+def test_both_words_at_once_are_refused(stopped):
+    run = subprocess.run([program("linesignd"), "--config", str(stopped.config_file), "--new-ledger",
+                          "--restored-ledger"], capture_output=True, text=True, check=False)
+    assert run.returncode == EX_USAGE
+
+
+def test_a_record_that_cannot_be_written_stops_production_and_is_told(appliance):
+    """Its disk is full, or as here its folder is gone; production resumes with it."""
+    folder = appliance.folder / "station-ca"
+    folder.rename(appliance.folder / "aside")
+    folder.write_text("no folder")
+    appliance.join_token("line7")  # something to record
+    status = appliance.wait_status(lambda each: not each["producing"], "the lost record is told")
+    assert "ledger-state.toml" in str(status["obstacles"])
+    folder.unlink()
+    (appliance.folder / "aside").rename(folder)
+    appliance.wait_producing()
