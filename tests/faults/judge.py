@@ -8,8 +8,18 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from typing import NamedTuple
 
 AUDIT = pathlib.Path(__file__).resolve().parent.parent.parent / "appliance/audit/linesign-audit"
+
+
+class Held(NamedTuple):
+    """A certificate at its station."""
+    device: str
+    tbs: bytes
+    signature: bytes
+    serial: int
+    key: bytes
 
 
 def check_ledger(appliance, *folders):
@@ -71,8 +81,8 @@ def unnamed(signed, digests):
 
 
 def judge(folder, received, sign_log):
-    """Every breach of a promise, as a line. `received` are (device, certificate) of all stations, read
-    before this is called."""
+    """Every breach of a promise, as a line. `received`: what all stations hold, read before this is
+    called."""
     signed = read_signed(sign_log)
     rows = read_ledger(folder)
     wrong = unnamed(signed, {hashlib.sha256(tbs).hexdigest() for _, tbs, _ in rows})
@@ -82,12 +92,10 @@ def judge(folder, received, sign_log):
             wrong.append(f"{device} has two rows")
         ledger[device] = (tbs, signature)
     serials, keys = {}, {}
-    for device, certificate in received:
-        row = (certificate.tbs_certificate_bytes, certificate.signature)
-        if ledger.get(device) != row:
-            wrong.append(f"{device}: its station has a certificate that the ledger has not")
-        key = certificate.public_key().public_numbers()
-        for seen, value in ((serials, certificate.serial_number), (keys, key)):
-            if seen.setdefault(value, device) != device:
-                wrong.append(f"{device} and {seen[value]} have the same serial number or key")
+    for held in received:
+        if ledger.get(held.device) != (held.tbs, held.signature):
+            wrong.append(f"{held.device}: its station has a certificate that the ledger has not")
+        for seen, value in ((serials, held.serial), (keys, held.key)):
+            if seen.setdefault(value, held.device) != held.device:
+                wrong.append(f"{held.device} and {seen[value]} have the same serial number or key")
     return wrong

@@ -16,6 +16,13 @@ from support.fault_plan import FaultPlan
 from support.raw_station import Closed, RawStation, enroll, issue
 
 UNAVAILABLE = "Unavailable"
+KILLS = 400  # of each of five kinds
+SWEPT = 100  # calls that are chosen by the seed
+# Of PKCS#11: what any call may return, and what a device says that is not well.
+RETURNS = ("0x2", "0x5", "0x6", "0x30", "0x31", "0x32", "0x60", "0xb1", "0xb3", "0xe0", "0x101")
+CALLS = ("C_Initialize", "C_GetSlotList", "C_GetTokenInfo", "C_OpenSession", "C_Login",
+         "C_FindObjectsInit", "C_FindObjects", "C_GetAttributeValue", "C_SignInit", "C_Sign")
+SYSTEM_CALLS = ("open", "pwrite", "fdatasync", "fsync", "ftruncate")
 
 
 class Kind(NamedTuple):
@@ -28,7 +35,7 @@ class Kind(NamedTuple):
     may: tuple = ()  # what they may meet besides, and need not
     # Reasons; one of them must be shown while the fault lasts. Nothing: it goes on producing.
     status: tuple = ()
-    is_kill: bool = False  # repeated most
+    times: int = 10  # with --long
     is_alone: bool = False  # never in a pair
     is_fresh: bool = False  # and each time on a new appliance
     is_clock_false: bool = False
@@ -81,6 +88,16 @@ def hsm_at_start(*words):
         wait_for_hit(scene, scene.hsm, words[0])
         scene.hsm.clear()
     return begin
+
+
+def any_hsm_call(scene):
+    """One call of many, while signers start and sign."""
+    call = scene.random.choice(CALLS)
+    scene.hsm.set(f"{call}:{scene.random.randint(1, 6)}={scene.random.choice(RETURNS)}")
+    scene.kill_signers(signers_of(scene)[:1])
+    with contextlib.suppress(AssertionError):
+        wait_until(scene.hsm.hits, "it happens", 1)
+    scene.hsm.clear()
 
 
 def hsm_gone(scene):
@@ -212,6 +229,15 @@ def system_once(*words):
         wait_for_hit(scene, scene.system, words[0])
         scene.system.clear()
     return begin
+
+
+def any_system_call(scene):
+    """One call of many on the ledger."""
+    call, error = scene.random.choice(SYSTEM_CALLS), scene.random.choice(("EIO", "ENOSPC", "EMFILE"))
+    scene.system.set(f"{call}:{scene.random.randint(1, 8)}={error}@ledger.sqlite")
+    with contextlib.suppress(AssertionError):
+        wait_until(scene.system.hits, "it happens", 1)
+    scene.system.clear()
 
 
 def clear_system(scene):
@@ -359,6 +385,8 @@ HSM = (
     Kind("sign-error", "one signature fails (`CKR_DEVICE_ERROR`)", hsm_once("C_Sign:1=0x30")),
     Kind("sign-errors", "every signature fails", hsm("C_Sign=0x30"), clear_hsm,
          (UNAVAILABLE,), status=("HsmUnavailable", "HsmOperationFailed")),
+    Kind("hsm-call", "one PKCS#11 call fails, chosen by the seed, while a signer starts", any_hsm_call,
+         may=(UNAVAILABLE,), times=SWEPT),
     Kind("hsm-gone", "the HSM is disconnected (`CKR_DEVICE_REMOVED` from every call)", hsm_gone,
          clear_hsm, (UNAVAILABLE,), status=("HsmUnavailable", "HsmOperationFailed", "HsmTokenNotFound")),
     Kind("session-lost", "a session is lost (`CKR_SESSION_HANDLE_INVALID`)",
@@ -388,26 +416,28 @@ HSM = (
 )
 
 PROCESSES = (
-    Kind("signer-killed", "kill -9 of a signer", kill_a_signer, is_kill=True),
+    Kind("signer-killed", "kill -9 of a signer", kill_a_signer, times=KILLS),
     Kind("signers-killed", "kill -9 of all signers", kill_all_signers,
-         may=(UNAVAILABLE,), is_kill=True),
+         may=(UNAVAILABLE,), times=KILLS),
     Kind("signer-stopped", "a signer stops for ever (`kill -STOP`)", stop_a_signer),
     Kind("daemon-killed", "kill -9 of linesignd, which is started again", kill_daemon, start_daemon,
-         (LOST,), status=("AdminUnavailable",), is_kill=True),
+         (LOST,), status=("AdminUnavailable",), times=KILLS),
     Kind("all-killed", "kill -9 of linesignd and all signers", kill_everything, start_daemon,
-         (LOST,), status=("AdminUnavailable",), is_kill=True),
+         (LOST,), status=("AdminUnavailable",), times=KILLS),
     Kind("daemon-restarted", "linesignd is stopped (SIGTERM) and started", stop_daemon, start_daemon,
          (LOST, "Draining"), status=("AdminUnavailable",)),
     Kind("daemon-stopped", "linesignd hangs (`kill -STOP`), then goes on", freeze_daemon, thaw_daemon,
          status=("AdminUnavailable",), may=(SILENT, UNAVAILABLE)),
     Kind("station-killed", "kill -9 of linesign-station in the middle of a lot", kill_station,
-         is_kill=True, is_alone=True, prepare=enrolled("killed")),
+         times=KILLS, is_alone=True, prepare=enrolled("killed")),
 )
 
 SYSTEM = (
     Kind("sync-fails", "one fdatasync of the ledger fails (EIO)",
          system_once("fdatasync:1=EIO@ledger.sqlite", "fsync:1=EIO@ledger.sqlite"),
          station=(UNAVAILABLE,)),
+    Kind("system-call", "one system call on the ledger fails, chosen by the seed", any_system_call,
+         may=(UNAVAILABLE,), times=SWEPT),
     Kind("disk-fails", "every write to the ledger fails (EIO)", system("pwrite=EIO@ledger.sqlite"),
          clear_system, (UNAVAILABLE,), status=("LedgerUnavailable", "LedgerCommitUnknown")),
     Kind("disk-full", "every write to the ledger fails (ENOSPC)",

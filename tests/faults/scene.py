@@ -14,7 +14,7 @@ import threading
 import time
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from faults import judge
 from support import csr
@@ -26,7 +26,7 @@ TESTS = BIN.parent / "tests"
 SIMULATOR = TESTS / "liblinesign_hsm_simulator.so"
 SYSTEM_FAULTS = TESTS / "liblinesign_system_faults.so"
 FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
-SIGN_MICROS = 3000
+SIGN_MICROS = 10000
 STATIONS = 3  # connections of one station
 LIMIT = 60.0  # seconds for anything that must happen
 STATUS_TIMEOUT = 15.0  # seconds
@@ -42,7 +42,7 @@ class Station(threading.Thread):
         super().__init__(daemon=True)
         self.scene = scene
         self.name = f"{number}"
-        self.made = []  # (time, device, certificate)
+        self.made = []  # (time, what it holds)
         self.met = []  # (time, what)
         self.wrong = []
         self.connection = None
@@ -88,7 +88,10 @@ class Station(threading.Thread):
         certificate = x509.load_der_x509_certificate(der)
         path = self.scene.appliance.certs / f"{device}.pem"
         path.write_bytes(certificate.public_bytes(Encoding.PEM))
-        self.made.append((now, device, certificate))
+        self.made.append((now, judge.Held(
+            device, certificate.tbs_certificate_bytes, certificate.signature,
+            certificate.serial_number,
+            certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))))
 
     def meet(self, what):
         self.met.append((time.monotonic(), what))
@@ -234,8 +237,7 @@ class Scene:
 
     def wrong(self):
         """What is not as it must be at this moment."""
-        received = [(device, certificate) for station in self.stations
-                    for _, device, certificate in list(station.made)]
+        received = [held for station in self.stations for _, held in list(station.made)]
         refused = [line for station in self.stations for line in station.wrong]
         return refused + judge.judge(self.folder / "ledger", received, self.sign_log)
 

@@ -177,7 +177,8 @@ class Workshop:
 
     def is_killed(self, tests, names):
         """By a test, or by a test that never ends because of it."""
-        command = [self.build / "tests" / tests, f"--gtest_filter={names}", "--gtest_brief=1"]
+        command = [self.build / "tests" / tests, f"--gtest_filter={names}", "--gtest_brief=1",
+                   "--gtest_fail_fast"]
         try:
             return subprocess.run(command, capture_output=True, timeout=TEST_SECONDS,
                                   check=False).returncode != 0
