@@ -4,9 +4,11 @@ meet besides a longer wait, and what `linesign status --json` must say while it 
 import contextlib
 import os
 import signal
+import shutil
 import socket
 import subprocess
 import threading
+import time
 from typing import Callable, NamedTuple
 
 from faults.scene import LOST, SILENT, SYSTEM_FAULTS
@@ -252,6 +254,64 @@ def no_descriptors(scene):
         station.cut()
 
 
+def ledger_of(scene):
+    return scene.folder / "ledger"
+
+
+def delete_of_ledger(name):
+    return lambda scene: (ledger_of(scene) / name).unlink()
+
+
+def restart_daemon(scene):
+    stop_daemon(scene)
+    start_daemon(scene)
+
+
+def move_ledger(scene):
+    """As when its disk goes away."""
+    ledger_of(scene).rename(scene.folder / "aside")
+
+
+def move_ledger_back(scene):
+    kill_daemon(scene)
+    (scene.folder / "aside").rename(ledger_of(scene))
+    start_daemon(scene)
+
+
+def start_in_vain(scene, name):
+    scene.appliance.start(wait=False)
+    scene.appliance.daemon.wait(60)
+    scene.appliance.daemon = None
+    assert name in scene.appliance.log_tail(1), scene.appliance.log_tail()
+
+
+def start_without_ledger(scene):
+    stop_daemon(scene)
+    move_ledger(scene)
+    start_in_vain(scene, "LedgerUnknown")
+
+
+def start_with_ledger(scene):
+    (scene.folder / "aside").rename(ledger_of(scene))
+    start_daemon(scene)
+
+
+def start_with_older_ledger(scene):
+    stop_daemon(scene)
+    older = shutil.copytree(ledger_of(scene), scene.folder / "older")
+    scene.appliance.start()
+    scene.wait_for_certificates(time.monotonic())
+    stop_daemon(scene)
+    move_ledger(scene)
+    older.rename(ledger_of(scene))
+    start_in_vain(scene, "LedgerOlder")
+
+
+def start_with_newest_ledger(scene):
+    shutil.rmtree(ledger_of(scene))
+    start_with_ledger(scene)
+
+
 # --- the clock ------------------------------------------------------------------------------------
 
 
@@ -442,6 +502,24 @@ SYSTEM = (
          clear_system, (UNAVAILABLE,), status=("LedgerUnavailable", "LedgerCommitUnknown")),
     Kind("disk-full", "every write to the ledger fails (ENOSPC)",
          system("pwrite=ENOSPC@ledger.sqlite"), clear_system, (UNAVAILABLE,), status=("LedgerDiskFull",)),
+    Kind("record-fails", "what is recorded of the ledger outside of it cannot be written (ENOSPC)",
+         system("rename=ENOSPC@ledger-state"), clear_system, (UNAVAILABLE,),
+         status=("LedgerUnavailable",)),
+    Kind("wal-deleted", "the ledger's `-wal` is deleted; linesignd is restarted",
+         delete_of_ledger("ledger.sqlite-wal"), restart_daemon, (UNAVAILABLE,),
+         status=("LedgerReplaced",), may=(LOST,), is_alone=True, is_fresh=True),
+    Kind("database-deleted", "`ledger.sqlite` is deleted; linesignd is restarted",
+         delete_of_ledger("ledger.sqlite"), restart_daemon, (UNAVAILABLE,),
+         status=("LedgerReplaced",), may=(LOST,), is_alone=True, is_fresh=True),
+    Kind("ledger-moved", "the ledger's folder goes away; it is put back, linesignd is killed and started",
+         move_ledger, move_ledger_back, (UNAVAILABLE,), status=("LedgerReplaced",), may=(LOST,),
+         is_alone=True, is_fresh=True),
+    Kind("ledger-missing", "a start without the ledger's disk (refused: `LedgerUnknown`), then with it",
+         start_without_ledger, start_with_ledger, (LOST,), status=("AdminUnavailable",),
+         is_alone=True, is_fresh=True),
+    Kind("ledger-older", "a start with an older copy (refused: `LedgerOlder`), then the newest",
+         start_with_older_ledger, start_with_newest_ledger, (LOST,), status=("AdminUnavailable",),
+         is_alone=True, is_fresh=True),
     Kind("station-disk-full", "the disk of linesign-station is full in the middle of a lot",
          fill_station_disk, is_alone=True, prepare=enrolled("killed")),
     Kind("no-descriptors", "no descriptor is left for connections and new signers", no_descriptors,
