@@ -24,8 +24,8 @@ readonly kStages=(format floors shell links tidy build linkage unit threads comm
 readonly kLongStages=(debian)
 readonly kReleases=(bookworm trixie)
 readonly kPrograms=(linesignd linesign-signer linesign linesign-station linesign-uploader)
-readonly kTools=(fill_ledger linesign_fat_medium linesign_faulty_module linesign_hsm_simulator
-  linesign_system_faults read_aws_profile) # of the system tests
+readonly kTools=(fill_ledger linesign_fat_medium linesign_faulty_module linesign_hostile_module
+  linesign_hsm_simulator linesign_system_faults read_aws_profile) # of the system tests
 readonly kPython=/usr/bin/python3
 readonly kLogs=build/check
 jobs=$(nproc)

@@ -61,7 +61,7 @@ FLOORS = (
     Floor("appliance/ledger/", ("appliance/ledger/", "appliance/records/", "hsm/x509/", "protocol/"),
           "the ledger knows how a certificate is put together, and nothing of stations or signers"),
     Floor("appliance/", ("appliance/", "stations/", "hsm/x509/", "hsm/signer/settings.h",
-                         "protocol/"),
+                         "hsm/signer/hardening.h", "hsm/signer/launcher.h", "protocol/"),
           "linesignd never links libp11: it reaches the token through signer processes only"),
 )
 
@@ -101,7 +101,8 @@ HOMES = (
          ("appliance/daemon/", "appliance/issuance/", "appliance/signers/", "appliance/admin/",
           "appliance/cloud/uploader/main.cpp", "hsm/signer/", "protocol/log/"),
          "lower floors return errors; the edge logs once"),
-    Home(r"cap-ng\.h", ("hsm/signer/",), "privileges are dropped where the module is loaded"),
+    Home(r"cap-ng\.h|seccomp\.h|linux/(landlock|seccomp)\.h", ("hsm/signer/",),
+         "rights are given up in one place, by the process that loads the module"),
     Home(r"google/protobuf/.*",
          ("protocol/", "stations/", "hsm/signer/", "appliance/signers/"),
          "messages end where a wire ends"),

@@ -65,6 +65,10 @@ constexpr std::array kAdvice = {
     Advice{ErrorCode::HsmRefused,
            "Signers try again by themselves. If it lasts, run `linesign doctor` and look at the "
            "HSM's own log."},
+    Advice{ErrorCode::SignerNotConfined,
+           "The detail names the protection: start linesignd as root or by its systemd unit with "
+           "user in [hsm], on a kernel with seccomp and Landlock. Without it: require_protections "
+           "= false in [hsm]. Restart linesignd."},
     Advice{ErrorCode::LedgerUnavailable,
            "Check the disk that holds the ledger: mounted, writable, no errors in the kernel's "
            "log. It goes on by itself."},

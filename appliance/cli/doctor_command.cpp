@@ -39,7 +39,8 @@ DoctorRequest request_from(const SignerSettings& settings) {
           .key_id_hex = settings.token.key_id_hex,
           .pin_file = settings.token.pin_file,
           .ca_certificate = settings.ca_certificate,
-          .login_lock = settings.login_lock};
+          .login_lock = settings.login_lock,
+          .signer_user = settings.user};
 }
 
 int exit_code_of(const DoctorReport& report) {

@@ -144,6 +144,7 @@ std::string status_text(const ApplianceStatus& status, UnixTime now) {
                            status.station_port,
                            count_text(status.in_flight)));
   text += line("signers", signers_value(status.signers));
+  for (const std::string& each : status.missing_protections) text += line("note", each);
   text += line("ledger", ledger_value(status.ledger));
   if (status.cloud.has_value()) text += line("cloud", cloud_value(*status.cloud, now));
   text += line("since start", rates_value(status, now));

@@ -139,6 +139,7 @@ Result<DaemonSettings> read_daemon(const SettingsTable& table) {
   DaemonSettings daemon;
   LS_TRY(daemon.drain_timeout,
          table.duration("drain_timeout", {milliseconds(0), minutes(10)}, daemon.drain_timeout));
+  LS_TRY(daemon.user, table.text("user", ""));
   LS_TRY(const size_t level, table.choice("log_level", kLogLevels, kDefaultLogLevel));
   daemon.log_level = kLogLevels.at(level);
   return daemon;

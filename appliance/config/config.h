@@ -41,6 +41,7 @@ struct AdminSettings {
 struct DaemonSettings {
   std::chrono::milliseconds drain_timeout = std::chrono::seconds(10);
   std::string log_level = "info";
+  std::string user;  // that linesignd becomes when it was started by root; empty: it stays
 };
 
 struct Config {

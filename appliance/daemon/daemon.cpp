@@ -77,17 +77,18 @@ Result<LedgerStart> open_ledger(const Config& config,
 }
 
 SignerPoolSettings pool_settings(const Config& config,
-                                 const std::filesystem::path& program,
+                                 SignerStart& start,
                                  const Sha256& profile_hash) {
   const auto cores = static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U));
-  return {.executable = program,
+  return {.executable = start.program,
           .config = config.file,
           .signers = config.signer.signers > 0 ? config.signer.signers : cores,
           .threads_per_signer = config.signer.threads_per_signer,
           .sign_timeout = config.signer.sign_timeout,
           .start_timeout = config.signer.start_timeout,
           .login_lock = config.signer.login_lock,
-          .profile_hash = profile_hash};
+          .profile_hash = profile_hash,
+          .launcher = start.launcher ? &*start.launcher : nullptr};
 }
 
 // Where stations find us: as configured, or the listen address, or this host's name.
@@ -113,7 +114,7 @@ class Daemon::Implementation final {
                  CertificateBuilder builder,
                  std::shared_ptr<const StationCa> station_ca,
                  LedgerStart ledger,
-                 const std::filesystem::path& signer_program)
+                 SignerStart signer_start)
       : clock_holder_(std::move(clock)),
         clock_(*clock_holder_),
         config_(std::move(config)),
@@ -141,9 +142,10 @@ class Daemon::Implementation final {
              .on_recovered =
                  [this](std::vector<RecordedIntent> intents) { on_recovered(std::move(intents)); },
              .on_record = [this](const std::optional<Error>& error) { on_ledger_record(error); }})),
+        signer_start_(std::move(signer_start)),
         signers_(*loop_,
                  clock_,
-                 pool_settings(config_, signer_program, builder.profile_hash()),
+                 pool_settings(config_, signer_start_, builder.profile_hash()),
                  {.on_signed =
                       [this](const RecordedIntent& intent, Result<ByteView> signature) {
                         issuance_.on_signed(intent, std::move(signature));
@@ -178,6 +180,10 @@ class Daemon::Implementation final {
         drain_timer_(loop_->make_timer([this] { drain_step(); })) {
     set_rules(device_ids_, ledger.targets);
     environment_.start();
+    if (signer_start_.launcher)
+      launcher_watch_ = loop_->watch(signer_start_.launcher->fd(),
+                                     {.read = true, .write = false},
+                                     [this](Readiness /*ready*/) { on_launcher_lost(); });
     health_.set(Cause::Signers, Error(ErrorCode::Unavailable, "the signers are starting"));
     signer_grace_->start(kSignerGrace);
     issuance_.recover(std::move(ledger.open_intents));
@@ -212,7 +218,7 @@ class Daemon::Implementation final {
     return {};
   }
 
-  void run() {
+  Result<void> run() {
     const auto terminate = loop_->watch_signal(SIGTERM, [this] { begin_drain(); });
     const auto interrupt = loop_->watch_signal(SIGINT, [this] { begin_drain(); });
     spdlog::info("linesignd started version={} port={} ca=\"{}\" ledger={}",
@@ -227,6 +233,11 @@ class Daemon::Implementation final {
     spdlog::info("linesignd stopped issued={} refused={}",
                  issuance_.counters().issued,
                  issuance_.counters().refused);
+    if (is_launcher_lost_)
+      return fail(ErrorCode::HsmUnavailable,
+                  "the launcher of the signers ended, and only a new start has the right to switch "
+                  "users");
+    return {};
   }
 
  private:
@@ -260,6 +271,13 @@ class Daemon::Implementation final {
     } else {
       health_.clear(Cause::LedgerRecord);
     }
+  }
+
+  // Its signers ended with it. Nothing waits for a drain: the next start finishes what is open.
+  void on_launcher_lost() {
+    is_launcher_lost_ = true;
+    launcher_watch_.reset();
+    loop_->stop();
   }
 
   void on_signers_changed() {
@@ -337,6 +355,7 @@ class Daemon::Implementation final {
   ClockGuard clock_guard_;
   StationRegistry registry_;
   std::unique_ptr<GroupCommit> ledger_;
+  SignerStart signer_start_;
   SignerPool signers_;
   DeviceIdRules device_ids_;
   Issuance issuance_;
@@ -347,11 +366,13 @@ class Daemon::Implementation final {
   std::unique_ptr<Listener> listener_;
   std::unique_ptr<OperatorDesk> operator_desk_;
   std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<Watch> launcher_watch_;
+  bool is_launcher_lost_ = false;
   bool draining_ = false;
   SteadyTime drain_until_;
 };
 
-Result<std::unique_ptr<Daemon>> Daemon::open(Config config, std::filesystem::path signer_program) {
+Result<std::unique_ptr<Daemon>> Daemon::open(Config config, SignerStart signers) {
   static_cast<void>(::signal(SIGPIPE, SIG_IGN));
   auto clock = std::make_unique<const SystemClock>();
   LS_TRY(const CaCertificate ca, CaCertificate::load(config.signer.ca_certificate));
@@ -366,7 +387,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Config config, std::filesystem::pat
                                                          std::move(builder),
                                                          std::move(station_ca),
                                                          std::move(ledger),
-                                                         signer_program);
+                                                         std::move(signers));
   LS_CHECK(implementation->open_doors());
   return std::unique_ptr<Daemon>(new Daemon(std::move(implementation)));
 }
@@ -376,6 +397,6 @@ Daemon::Daemon(std::unique_ptr<Implementation> implementation)
 
 Daemon::~Daemon() = default;
 
-void Daemon::run() { implementation_->run(); }
+Result<void> Daemon::run() { return implementation_->run(); }
 
 }  // namespace linesign

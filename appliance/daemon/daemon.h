@@ -8,23 +8,31 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include "appliance/config/config.h"
+#include "hsm/signer/launcher.h"
 #include "protocol/base/result.h"
 
 namespace linesign {
 
+// How signers are started.
+struct SignerStart {
+  std::filesystem::path program;           // linesign-signer
+  std::optional<SignerLauncher> launcher;  // of give_up_rights()
+};
+
 class Daemon final {
  public:
-  // `signer_program` is linesign-signer.
-  static Result<std::unique_ptr<Daemon>> open(Config config, std::filesystem::path signer_program);
+  static Result<std::unique_ptr<Daemon>> open(Config config, SignerStart signers);
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
   ~Daemon();
 
   // Until SIGTERM or SIGINT; then drains for at most daemon.drain_timeout. Nothing that is in the
-  // ledger is lost by a longer drain being cut short.
-  void run();
+  // ledger is lost by a longer drain being cut short. An error: it cannot go on and wants to be
+  // started again.
+  Result<void> run();
 
  private:
   class Implementation;

@@ -10,6 +10,7 @@
 
 #include "appliance/config/config.h"
 #include "appliance/daemon/daemon.h"
+#include "appliance/daemon/rights.h"
 #include "appliance/ledger/ledger.h"
 #include "protocol/base/version.h"
 #include "protocol/log/log.h"
@@ -31,17 +32,31 @@ std::filesystem::path signer_program() {
   return self.parent_path() / "linesign-signer";
 }
 
-int serve(const std::string& file, bool check_only) {
-  auto config = check_only ? linesign::check_config(file) : linesign::load_config(file);
+int check(const std::string& file) {
+  const linesign::Log log({});
+  const auto config = linesign::check_config(file);
   if (!config) return stop(config.error());
-  if (check_only) {
-    std::cout << file << ": ok\n";
-    return kExitOk;
+  std::cout << file << ": ok\n";
+  return kExitOk;
+}
+
+int serve(const std::string& file) {
+  auto config = linesign::load_config(file);
+  // Before the log, which has a thread, and rights belong to threads.
+  linesign::SignerStart signers{.program = signer_program(), .launcher = {}};
+  linesign::Result<void> ready;
+  if (config) {
+    auto launcher = linesign::give_up_rights(*config, signers.program);
+    if (!launcher) ready = linesign::fail(launcher.error());
+    if (launcher) signers.launcher = std::move(*launcher);
   }
+  const linesign::Log log({});
+  if (!config) return stop(config.error());
+  if (!ready) return stop(ready.error());
   spdlog::set_level(spdlog::level::from_str(config->daemon.log_level));
-  auto daemon = linesign::Daemon::open(std::move(*config), signer_program());
+  auto daemon = linesign::Daemon::open(std::move(*config), std::move(signers));
   if (!daemon) return stop(daemon.error());
-  (*daemon)->run();
+  if (const auto done = (*daemon)->run(); !done) return stop(done.error());
   return kExitOk;
 }
 
@@ -54,7 +69,11 @@ struct LedgerDecision {
 
 int accept_ledger(const std::string& file, const LedgerDecision& decision) {
   auto config = linesign::load_config(file);
+  // What it writes belongs to linesignd.
+  const auto ready = config ? linesign::become_daemon_user(*config) : linesign::Result<void>();
+  const linesign::Log log({});
   if (!config) return stop(config.error());
+  if (!ready) return stop(ready.error());
   const auto refused =
       decision.is_new ? linesign::ErrorCode::LedgerUnknown : linesign::ErrorCode::LedgerOlder;
   const auto said =
@@ -93,7 +112,6 @@ int main(int argc, char** argv) {
     const linesign::Log log({});
     return stop(linesign::Error(linesign::ErrorCode::Usage, linesign::usage_text(app, error)));
   }
-  const linesign::Log log({});
   if (decision.is_new || decision.is_restored) return accept_ledger(file, decision);
-  return serve(file, check_only);
+  return check_only ? check(file) : serve(file);
 }

@@ -5,6 +5,7 @@
 #include <openssl/rand.h>
 #include <spdlog/spdlog.h>
 
+#include "appliance/daemon/rights.h"
 #include "appliance/ledger/ledger_cloud.h"
 #include "hsm/x509/csr.h"
 #include "protocol/base/version.h"
@@ -67,6 +68,9 @@ ApplianceStatus OperatorDesk::status_without_ledger() const {
   status.busy = parts_.issuance.counters().busy + counters.busy;
   for (const SignerInfo& each : parts_.signers.signers())
     status.signers.push_back({each.pid, each.state, each.restarts, each.signatures});
+  status.missing_protections = parts_.signers.missing_protections();
+  for (std::string& each : missing_daemon_protections())
+    status.missing_protections.push_back(std::move(each));
   return status;
 }
 

@@ -13,14 +13,14 @@
 namespace linesign {
 namespace {
 
-// It runs our program as our user, and no linesignd is its parent: neither another one nor this
-// one, whose own are known.
-bool is_orphan(const ProcessInfo& holder, const std::filesystem::path& signer) {
-  if (holder.program != signer.string() || holder.user != ::geteuid()) return false;
+// It runs our program as the signers' user, and no linesignd or launcher is its parent: neither
+// another one nor this one, whose own are known.
+bool is_orphan(const ProcessInfo& holder, const std::filesystem::path& signer, uid_t user) {
+  if (holder.program != signer.string() || holder.user != user) return false;
   if (holder.parent == ::getpid()) return true;
   const auto parent = read_process(holder.parent);
   const auto self = read_process(::getpid());
-  return !parent || !self || parent->name != self->name;
+  return !parent || !self || (parent->name != self->name && parent->name != holder.name);
 }
 
 }  // namespace
@@ -28,10 +28,12 @@ bool is_orphan(const ProcessInfo& holder, const std::filesystem::path& signer) {
 LockWatch::LockWatch(const Clock& clock,
                      std::filesystem::path lock,
                      std::filesystem::path signer,
+                     SignerLauncher* launcher,
                      std::chrono::milliseconds orphan_grace)
     : clock_(clock),
       lock_(std::move(lock)),
       signer_(std::move(signer)),
+      launcher_(launcher),
       orphan_grace_(orphan_grace) {}
 
 std::optional<Error> LockWatch::look(std::span<const int> ours) {
@@ -49,8 +51,9 @@ std::optional<Error> LockWatch::look(std::span<const int> ours) {
                   info->name,
                   info->user,
                   info->parent);
-  if (is_orphan(*info, signer_)) {
+  if (is_orphan(*info, signer_, launcher_ != nullptr ? launcher_->user() : ::geteuid())) {
     const bool is_over = now - since_ >= orphan_grace_;
+    if (is_over && launcher_ != nullptr) launcher_->end(holder);
     if (is_over) kill_process(process);
     detail += is_over
                   ? ", a signer without its linesignd; it was ended"

@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 
+#include "hsm/signer/launcher.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/error.h"
 
@@ -21,10 +22,12 @@ namespace linesign {
 
 class LockWatch final {
  public:
-  // `signer`: the program that linesignd starts; what an orphan runs.
+  // `signer`: the program that linesignd starts; what an orphan runs. `launcher`: who may end one
+  // with a user of its own.
   LockWatch(const Clock& clock,
             std::filesystem::path lock,
             std::filesystem::path signer,
+            SignerLauncher* launcher = nullptr,
             std::chrono::milliseconds orphan_grace = std::chrono::seconds(3));
 
   // Absent: nobody, or one of `ours`.
@@ -34,6 +37,7 @@ class LockWatch final {
   const Clock& clock_;
   std::filesystem::path lock_;
   std::filesystem::path signer_;
+  SignerLauncher* launcher_;
   std::chrono::milliseconds orphan_grace_;
   int holder_ = 0;
   SteadyTime since_;  // when the holder was seen first

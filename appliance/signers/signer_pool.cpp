@@ -42,7 +42,7 @@ SignerPool::SignerPool(EventLoop& loop,
       events_(std::move(events)),
       slots_(static_cast<size_t>(std::max(settings_.signers, 1))),
       pace_(settings_.sign_timeout),
-      lock_watch_(clock_, settings_.login_lock, settings_.executable) {
+      lock_watch_(clock_, settings_.login_lock, settings_.executable, settings_.launcher) {
   for (size_t i = 0; i < slots_.size(); ++i)
     slots_[i].restart = loop_.make_timer([this, i] { on_restart_time(i); });
   watchdog_ = loop_.make_timer([this] { watch_over(); });
@@ -169,7 +169,8 @@ void SignerPool::start_slot(size_t index) {
                                       clock_,
                                       {.executable = settings_.executable,
                                        .config = settings_.config,
-                                       .threads = settings_.threads_per_signer},
+                                       .threads = settings_.threads_per_signer,
+                                       .launcher = settings_.launcher},
                                       slot_events(index));
   if (!process) {
     last_error_ = process.error();
@@ -221,6 +222,8 @@ void SignerPool::on_ready(size_t index, const signer::v1::Ready& ready) {
   slots_[index].backoff = std::chrono::milliseconds(0);
   last_error_.reset();
   token_ = ready.token();
+  missing_protections_.assign(ready.missing_protections().begin(),
+                              ready.missing_protections().end());
   if (ready.sign_us() > 0) pace_.record(std::chrono::microseconds(ready.sign_us()));
   ++ready_;
   if (ready_ == 1) {

@@ -42,8 +42,9 @@ struct SignerPoolSettings {
   int threads_per_signer = 1;
   std::chrono::milliseconds sign_timeout = std::chrono::seconds(2);
   std::chrono::milliseconds start_timeout = std::chrono::seconds(10);
-  std::filesystem::path login_lock;  // of the configuration: who holds it is named
-  Sha256 profile_hash{};             // what each signer must say that it builds from
+  std::filesystem::path login_lock;    // of the configuration: who holds it is named
+  Sha256 profile_hash{};               // what each signer must say that it builds from
+  SignerLauncher* launcher = nullptr;  // borrowed; for signers with a user of their own
 };
 
 struct SignerPoolEvents {
@@ -90,6 +91,8 @@ class SignerPool final {
   // Why nothing can be signed; absent while a signer is ready.
   std::optional<Error> obstacle() const;
   const std::string& token() const { return token_; }
+  // What the signer that became ready last said of itself: a sentence each.
+  const std::vector<std::string>& missing_protections() const { return missing_protections_; }
   std::vector<SignerInfo> signers() const;
   size_t queued() const { return queue_.size() + delayed_.size(); }
 
@@ -158,6 +161,7 @@ class SignerPool final {
   SteadyTime urgent_until_;
   std::optional<Error> last_error_;
   std::string token_;
+  std::vector<std::string> missing_protections_;
 };
 
 }  // namespace linesign

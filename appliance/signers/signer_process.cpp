@@ -1,10 +1,7 @@
 #include "appliance/signers/signer_process.h"
 
-#include <fcntl.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -16,52 +13,10 @@
 #include <fmt/format.h>
 #include <google/protobuf/arena.h>
 
-#include "protocol/base/file.h"
 #include "protocol/base/process.h"
-#include "protocol/base/spawn.h"
 
 namespace linesign {
 namespace {
-
-constexpr int kChildSocket = 3;
-
-struct SocketPair {
-  UniqueFd ours;
-  UniqueFd theirs;
-};
-
-Result<SocketPair> make_socket_pair() {
-  std::array<int, 2> fds{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds.data()) != 0)
-    return fail(ErrorCode::Internal, "socketpair: " + errno_text(errno));
-  SocketPair pair{UniqueFd(fds[0]), UniqueFd(fds[1])};
-  // Only our end: O_NONBLOCK belongs to the open file, and the signer waits in recv().
-  if (::fcntl(pair.ours.get(), F_SETFL, O_NONBLOCK) != 0)
-    return fail(ErrorCode::Internal, "fcntl: " + errno_text(errno));
-  return pair;
-}
-
-Result<int> spawn_child(const SignerProcess::Program& program, int child_socket) {
-  std::string executable = program.executable.string();
-  std::string config = program.config.string();
-  std::string fd = std::to_string(kChildSocket);
-  std::string config_flag = "--config";
-  std::string fd_flag = "--fd";
-  std::array<char*, 6> arguments = {
-      executable.data(), config_flag.data(), config.data(), fd_flag.data(), fd.data(), nullptr};
-  SpawnActions actions;
-  // Standard output and error are the log; the socket is all else that a signer is given.
-  posix_spawn_file_actions_addopen(actions.get(), STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  actions.give(child_socket, kChildSocket);
-  actions.close_from(kChildSocket + 1);
-  const SpawnAttributes attributes;
-  pid_t pid = 0;
-  const int error = ::posix_spawn(
-      &pid, executable.c_str(), actions.get(), attributes.get(), arguments.data(), environ);
-  if (error != 0)
-    return fail(ErrorCode::Internal, fmt::format("{}: {}", executable, errno_text(error)));
-  return static_cast<int>(pid);
-}
 
 void fill_item(signer::v1::SignItem& item, const SignJob& job) {
   const RecordedIntent& intent = *job.intent;
@@ -93,21 +48,25 @@ Result<std::unique_ptr<SignerProcess>> SignerProcess::spawn(EventLoop& loop,
                                                             const Clock& clock,
                                                             const Program& program,
                                                             Events events) {
-  LS_TRY(SocketPair sockets, make_socket_pair());
-  LS_TRY(const int pid, spawn_child(program, sockets.theirs.get()));
+  LS_TRY(SignerChild child,
+         program.launcher != nullptr ? program.launcher->launch()
+                                     : spawn_signer(program.executable, program.config));
   std::unique_ptr<SignerProcess> process(
-      new SignerProcess(clock, program, std::move(events), std::move(sockets.ours), pid));
+      new SignerProcess(clock, program, std::move(events), std::move(child)));
   process->watch(loop);
   return process;
 }
 
-SignerProcess::SignerProcess(
-    const Clock& clock, const Program& program, Events events, UniqueFd socket, int pid)
+SignerProcess::SignerProcess(const Clock& clock,
+                             const Program& program,
+                             Events events,
+                             SignerChild child)
     : clock_(clock),
+      launcher_(program.launcher),
       threads_(static_cast<size_t>(std::max(program.threads, 1))),
       events_(std::move(events)),
-      socket_(std::move(socket)),
-      pid_(pid),
+      socket_(std::move(child.socket)),
+      pid_(child.pid),
       phase_since_(clock.steady()),
       buffer_(kMaxSignerMessageBytes) {}
 
@@ -118,8 +77,14 @@ SignerProcess::~SignerProcess() {
   // Killing a SoftHSM user inside C_Login can empty its token, so a starting signer gets time.
   const bool may_log_in = phase_ == SignerPhase::Starting || phase_ == SignerPhase::LoggingIn;
   if (!ended_) wait_for_exit(pid_, may_log_in ? kStartingGrace : kReadyGrace);
-  ::kill(pid_, SIGKILL);
-  reap(pid_);
+  end_child();
+}
+
+int SignerProcess::end_child() {
+  const int pid = std::exchange(pid_, -1);
+  if (launcher_ != nullptr) return launcher_->end(pid);
+  ::kill(pid, SIGKILL);
+  return reap(pid);
 }
 
 void SignerProcess::kill_now() { ended_ = true; }
@@ -200,9 +165,7 @@ void SignerProcess::receive() {
     if (got <= 0) {
       // A child that closed its socket is at its end; the signal does not change the exit status of
       // one that is leaving already.
-      ::kill(pid_, SIGKILL);
-      const std::string how = describe_exit(reap(pid_));
-      pid_ = -1;
+      const std::string how = describe_exit(end_child());
       end(Error(ErrorCode::HsmUnavailable, "a signer stopped: " + how));
       return;
     }

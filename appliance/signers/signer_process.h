@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "appliance/ledger/ledger.h"
+#include "hsm/signer/launcher.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/unique_fd.h"
 #include "protocol/event/event_loop.h"
@@ -57,6 +58,7 @@ class SignerProcess final {
     std::filesystem::path executable;
     std::filesystem::path config;
     int threads = 1;
+    SignerLauncher* launcher = nullptr;  // borrowed; absent: linesignd starts it by itself
   };
 
   // Called on the loop; `self` may be destroyed inside on_ended only.
@@ -115,8 +117,7 @@ class SignerProcess final {
     SteadyTime progress_at;
   };
 
-  SignerProcess(
-      const Clock& clock, const Program& program, Events events, UniqueFd socket, int pid);
+  SignerProcess(const Clock& clock, const Program& program, Events events, SignerChild child);
   void watch(EventLoop& loop);
   void receive();
   void handle(const signer::v1::FromSigner& message);
@@ -126,8 +127,10 @@ class SignerProcess final {
   void enter(SignerPhase phase);
   void start_clocks();
   void end(Error reason);
+  int end_child();
 
   const Clock& clock_;
+  SignerLauncher* launcher_;
   size_t threads_;
   Events events_;
   UniqueFd socket_;

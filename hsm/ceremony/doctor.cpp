@@ -1,5 +1,7 @@
 #include "hsm/ceremony/doctor.h"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <array>
 #include <system_error>
@@ -9,12 +11,14 @@
 #include "hsm/ceremony/ca_chain.h"
 #include "hsm/ceremony/ca_documents.h"
 #include "hsm/ceremony/config_lines.h"
-#include "hsm/ceremony/softhsm_folder.h"
 #include "hsm/ceremony/transcript.h"
 #include "hsm/pkcs11/ca_key.h"
 #include "hsm/pkcs11/pin_file.h"
 #include "hsm/pkcs11/token_session.h"
+#include "hsm/signer/confinement.h"
+#include "hsm/signer/hardening.h"
 #include "hsm/signer/login_lock.h"
+#include "hsm/signer/softhsm_folder.h"
 
 namespace linesign {
 namespace {
@@ -177,6 +181,31 @@ void judge_softhsm(DoctorReport& report, const Slot& slot) {
                   folder->string()));
 }
 
+// Whoever else can read the PIN can use the key.
+void judge_pin_owner(DoctorReport& report, const DoctorRequest& request) {
+  const auto user = find_user(*request.signer_user);
+  if (!user) return add(report, Severity::Problem, user.error().with_context("user in [hsm]"));
+  struct stat pin {};
+  if (request.pin_file.empty() || ::stat(request.pin_file.c_str(), &pin) != 0) return;
+  if (pin.st_uid == user->uid && (pin.st_mode & (S_IRWXG | S_IRWXO)) == 0) return;
+  add(report,
+      Severity::Warning,
+      fmt::format("The PIN file {0} is not for the signers alone: chown {1} {0}; chmod 400 {0}",
+                  request.pin_file.string(),
+                  user->name));
+}
+
+// What a signer could not be protected with here; nothing of it stops production by itself.
+void judge_protections(DoctorReport& report, const DoctorRequest& request) {
+  std::vector<std::string> missing = find_missing_kernel_support();
+  if (request.signer_user == "")
+    missing.emplace_back("signers run as linesignd's user: user in [hsm] is not set");
+  for (const std::string& each : missing)
+    add(report, Severity::Note, fmt::format("Protection not in effect: {}.", each));
+  if (missing.empty()) add(report, Severity::Good, "Signers get all protections on this machine.");
+  if (!request.signer_user.value_or("").empty()) judge_pin_owner(report, request);
+}
+
 void compare_with_certificate(DoctorReport& report,
                               const DoctorRequest& request,
                               TokenSession& session,
@@ -306,6 +335,7 @@ Result<void> examine_module(DoctorReport& report, const DoctorRequest& request) 
   } else if (const auto looked = look_inside(report, request, *slot); !looked) {
     add(report, Severity::Problem, looked.error());
   }
+  judge_protections(report, request);
   write_config_lines(report, request, *slot);
   return {};
 }

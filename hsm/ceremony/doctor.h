@@ -82,9 +82,10 @@ struct DoctorRequest {
   std::string token_serial;
   std::string key_label;
   std::string key_id_hex;
-  std::filesystem::path pin_file;        // empty: no login
-  std::filesystem::path ca_certificate;  // compared with the key
-  std::filesystem::path login_lock;      // held during the login
+  std::filesystem::path pin_file;          // empty: no login
+  std::filesystem::path ca_certificate;    // compared with the key
+  std::filesystem::path login_lock;        // held during the login
+  std::optional<std::string> signer_user;  // of the configuration; absent: there is none
 };
 
 DoctorReport examine(const DoctorRequest& request);

@@ -4,22 +4,72 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <charconv>
 #include <csignal>
+#include <system_error>
 
 #include <cap-ng.h>
+#include <fmt/format.h>
+#include <grp.h>
+#include <pwd.h>
 
 #include "protocol/base/file.h"
 
 namespace linesign {
 
-Result<void> drop_capabilities() {
+namespace {
+
+constexpr size_t kMaxUserEntry = 16384;  // as sysconf(_SC_GETPW_R_SIZE_MAX) suggests, and more
+
+Result<void> become(const ProcessUser& user) {
+  // Without an entry in the database it has no group but its own.
+  if (::initgroups(user.name.c_str(), user.gid) != 0 ||
+      ::setresgid(user.gid, user.gid, user.gid) != 0 ||
+      ::setresuid(user.uid, user.uid, user.uid) != 0)
+    return fail(ErrorCode::Internal,
+                fmt::format("switching to user {}: {}", user.name, errno_text(errno)));
+  return {};
+}
+
+}  // namespace
+
+Result<ProcessUser> find_user(const std::string& name) {
+  ProcessUser user{.uid = 0, .gid = 0, .name = name};
+  passwd entry{};
+  passwd* found = nullptr;
+  std::array<char, kMaxUserEntry> text{};
+  if (::getpwnam_r(name.c_str(), &entry, text.data(), text.size(), &found) == 0 &&
+      found != nullptr) {
+    user.uid = entry.pw_uid;
+    user.gid = entry.pw_gid;
+  } else {
+    const char* end = name.data() + name.size();
+    if (const auto read = std::from_chars(name.data(), end, user.uid);
+        read.ec != std::errc() || read.ptr != end)
+      return fail(ErrorCode::ConfigRange, fmt::format("there is no user '{}' here", name));
+    user.gid = user.uid;
+  }
+  if (user.uid == 0) return fail(ErrorCode::ConfigRange, fmt::format("'{}' is root", name));
+  return user;
+}
+
+bool can_switch_user() {
+  if (capng_get_caps_process() != 0) return false;
+  return capng_have_capability(CAPNG_EFFECTIVE, CAP_SETUID) != 0 &&
+         capng_have_capability(CAPNG_EFFECTIVE, CAP_SETGID) != 0 &&
+         capng_have_capability(CAPNG_EFFECTIVE, CAP_KILL) != 0;
+}
+
+Result<void> drop_privileges(const std::optional<ProcessUser>& user) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
     return fail(ErrorCode::Internal, "PR_SET_NO_NEW_PRIVS: " + errno_text(errno));
   capng_clear(CAPNG_SELECT_BOTH);
   // The bounding set needs CAP_SETPCAP; without it nothing of it can be used either, because of
   // no_new_privs.
   static_cast<void>(capng_apply(CAPNG_SELECT_BOUNDS));
+  if (user) LS_CHECK(become(*user));
   capng_clear(CAPNG_SELECT_BOTH);
   if (capng_apply(CAPNG_SELECT_CAPS) != 0)
     return fail(ErrorCode::Internal, "the capabilities cannot be dropped");

@@ -1,26 +1,34 @@
 // linesign-signer --config FILE --fd N: one login to the HSM, started and replaced by linesignd.
+// linesign-signer --launcher ...: starts the others under the user that [hsm] names.
 //
-// It reads its own settings, gives up every privilege, logs in, proves the key, says Ready over the
-// socket and then answers batches until the socket closes. It ends with _exit as soon as something
-// is wrong that a new process would not have: threads may be inside the PKCS#11 module.
+// It reads its own settings, gives up every privilege, logs in, proves the key, confines itself,
+// says Ready over the socket and then answers batches until the socket closes. It ends with _exit
+// as soon as something is wrong that a new process would not have: threads may be inside the
+// PKCS#11 module.
 #include <unistd.h>
 
 #include <chrono>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sysexits.h>
 
 #include "hsm/pkcs11/pin_file.h"
 #include "hsm/signer/batch_loop.h"
+#include "hsm/signer/confinement.h"
 #include "hsm/signer/hardening.h"
+#include "hsm/signer/launcher.h"
 #include "hsm/signer/signer_channel.h"
+#include "hsm/signer/softhsm_folder.h"
 #include "hsm/signer/startup.h"
 #include "protocol/base/core_dumps.h"
 #include "protocol/base/version.h"
@@ -92,13 +100,17 @@ Result<void> wait_for_new_pin(const SignerChannel& channel,
   return {};
 }
 
-Result<void> send_ready(const SignerChannel& channel, const StartedSigner& signer) {
+Result<void> send_ready(const SignerChannel& channel,
+                        const StartedSigner& signer,
+                        const std::vector<std::string>& missing_protections) {
   const Sha256& profile = signer.builder.profile_hash();
   const TokenInfo& token = signer.token.token();
   signer::v1::FromSigner message;
   message.mutable_ready()->set_profile_sha256(profile.data(), profile.size());
   message.mutable_ready()->set_token(fmt::format("{} ({})", token.label, token.serial));
   message.mutable_ready()->set_sign_us(static_cast<uint32_t>(signer.proof_time.count()));
+  for (const std::string& each : missing_protections)
+    message.mutable_ready()->add_missing_protections(each);
   return channel.send(message);
 }
 
@@ -113,12 +125,37 @@ void run(const SignerChannel& channel, StartedSigner& signer) {
   work(channel, signer.workers.front());
 }
 
-Result<void> serve(const std::filesystem::path& config, const SignerChannel& channel) {
+// Which protections are missing afterwards.
+Result<std::vector<std::string>> give_up_rights(const SignerSettings& settings) {
+  std::vector<std::string> missing;
+  std::optional<ProcessUser> user;
+  if (settings.user.empty()) {
+    missing.emplace_back("signers run as linesignd's user: user in [hsm] is not set");
+  } else if (!can_switch_user()) {
+    missing.emplace_back(
+        "signers run as linesignd's user: linesignd was started without the right to switch users");
+  } else {
+    LS_TRY(user, find_user(settings.user));
+  }
+  LS_CHECK(drop_privileges(user));
   LS_CHECK(forbid_core_dumps());
-  LS_CHECK(drop_capabilities());
+  return missing;
+}
+
+Confinement confinement_of(const SignerSettings& settings, const TokenInfo& token) {
+  Confinement confinement{.readable = {settings.token.module.parent_path()},
+                          .writable = settings.module_paths,
+                          .network = settings.module_network};
+  if (const auto folder = find_softhsm_folder(token.serial))
+    confinement.readable.push_back(*folder);
+  return confinement;
+}
+
+Result<void> serve(const std::filesystem::path& config, const SignerChannel& channel) {
+  LS_TRY(const SignerSettings settings, load_signer_settings(config));
+  LS_TRY(std::vector<std::string> missing, give_up_rights(settings));
   const int parent = channel.peer().value_or(0);
   LS_CHECK(end_with_parent(parent, ParentDeath::Grace));
-  LS_TRY(const SignerSettings settings, load_signer_settings(config));
   StartSteps steps;
   steps.before_login = [&channel] { return wait_for_login(channel); };
   steps.after_login = [&channel, parent]() -> Result<void> {
@@ -130,13 +167,30 @@ Result<void> serve(const std::filesystem::path& config, const SignerChannel& cha
     signer::v1::FromSigner message = failed(signer.error());
     message.mutable_failed()->set_waits_for_pin(true);
     LS_CHECK(channel.send(message));
+    confine({.readable = {settings.token.pin_file.parent_path()}, .writable = {}});
     return wait_for_new_pin(channel, settings.token.pin_file, *steps.refused_pin);
   }
   if (!signer) return fail(signer.error());
-  LS_CHECK(send_ready(channel, *signer));
+  for (std::string& each : confine(confinement_of(settings, signer->token.token())))
+    missing.push_back(std::move(each));
+  if (settings.require_protections && !missing.empty())
+    return fail(ErrorCode::SignerNotConfined, fmt::format("{}", fmt::join(missing, "; ")));
+  LS_CHECK(send_ready(channel, *signer, missing));
   run(channel, *signer);
   ::alarm(kMaxCloseSeconds);
   return {};
+}
+
+// It ends when linesignd does, because its socket closes then; a signal of the parent's end would
+// need the parent's right to send it.
+Result<void> launch_signers(const std::filesystem::path& config, int fd) {
+  const UniqueFd socket(fd);
+  LS_CHECK(forbid_core_dumps());
+  LS_TRY(const SignerSettings settings, load_signer_settings(config));
+  LS_TRY(const ProcessUser user, find_user(settings.user));
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  return run_launcher(socket, self, config, user.uid);
 }
 
 // As linesignd writes it: both share one standard error.
@@ -152,6 +206,8 @@ int run_program(int argc, char** argv) {
   std::filesystem::path config;
   int fd = -1;
   app.add_option("--config", config, "linesign.toml")->required();
+  bool is_launcher = false;
+  app.add_flag("--launcher", is_launcher, "start signers when linesignd asks, and sign nothing");
   app.add_option("--fd", fd, "the socket to linesignd (SOCK_SEQPACKET)")
       ->required()
       ->check(CLI::NonNegativeNumber);
@@ -161,7 +217,12 @@ int run_program(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? EX_OK : EX_USAGE;
   }
+  ::setsid();  // a session of its own: it shares no terminal
   ignore_terminal_signals();
+  if (is_launcher) {
+    if (const auto done = launch_signers(config, fd); !done) end(done.error());
+    return EX_OK;
+  }
   let_others_go_first();
   auto channel = SignerChannel::open(UniqueFd(fd));
   if (!channel) end(channel.error());

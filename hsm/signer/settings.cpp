@@ -26,6 +26,20 @@ Result<void> read_pool(const SettingsTable& hsm, SignerSettings& settings) {
   return {};
 }
 
+Result<void> read_protections(const SettingsTable& hsm, SignerSettings& settings) {
+  LS_TRY(settings.user, hsm.text("user", ""));
+  // systemd gives it to the user of the unit, which is linesignd's.
+  if (!settings.user.empty() && hsm.has("pin_credential"))
+    return fail(hsm.error_at("pin_credential",
+                             ErrorCode::ConfigConflict,
+                             "signers with a user of their own cannot read it; use pin_file, with "
+                             "a file that belongs to them"));
+  LS_TRY(settings.module_network, hsm.boolean("module_network", false));
+  LS_TRY(settings.module_paths, hsm.path_list("module_paths"));
+  LS_TRY(settings.require_protections, hsm.boolean("require_protections", false));
+  return {};
+}
+
 constexpr TokenKeyNames kTokenKeys = {
     .label = "token_label", .serial = "token_serial", .key_label = "key_label", .key_id = "key_id"};
 constexpr std::string_view kManifestKeyLabel = "manifest";
@@ -68,6 +82,7 @@ Result<SignerSettings> read_signer_settings(const SettingsTable& root) {
                              ErrorCode::ConfigMissing,
                              "required: key_label, key_id, or a uri with object or id"));
   LS_CHECK(read_pool(hsm, settings));
+  LS_CHECK(read_protections(hsm, settings));
   LS_TRY(const SettingsTable ca, root.table("ca"));
   LS_TRY(settings.ca_certificate, ca.path("certificate", "ca.pem"));
   LS_TRY(const SettingsTable profile, root.table("profile"));

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "hsm/x509/profile.h"
 #include "protocol/base/result.h"
@@ -30,7 +31,11 @@ struct SignerSettings {
   int threads_per_signer = 1;
   std::chrono::milliseconds sign_timeout = std::chrono::seconds(2);
   std::chrono::milliseconds start_timeout = std::chrono::seconds(10);
-  std::filesystem::path login_lock;      // flock that serialises logins over processes
+  std::filesystem::path login_lock;  // flock that serialises logins over processes
+  std::string user;                  // of the signers; empty: linesignd's
+  bool module_network = false;
+  std::vector<std::filesystem::path> module_paths;  // that the module reads and writes
+  bool require_protections = false;
   std::filesystem::path ca_certificate;  // PEM: the CA, then its chain
   Profile profile;
 };

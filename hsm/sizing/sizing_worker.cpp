@@ -117,7 +117,7 @@ WorkerReady describe(const SigningToken& token, const CaCertificate& ca) {
 
 Result<void> work() {
   LS_CHECK(forbid_core_dumps());
-  LS_CHECK(drop_capabilities());
+  LS_CHECK(drop_privileges(std::nullopt));
   LS_TRY(const std::string line, read_line());
   LS_TRY(const WorkerJob job, parse_job(line));
   LS_TRY(const CaCertificate ca, CaCertificate::load(job.target.ca_certificate));

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "protocol/base/core_dumps.h"
 #include "stations/client/command_line.h"
 
 namespace linesign::client {
@@ -18,6 +19,11 @@ struct Runner {
 }  // namespace linesign::client
 
 int main(int argc, char** argv) {
+  // The station's key is in this process.
+  if (const auto done = linesign::forbid_core_dumps(); !done.has_value()) {
+    fmt::print(stderr, "{}\n", linesign::error_line("linesign-station", done.error()));
+    return done.error().exit_code();
+  }
   try {
     return std::visit(linesign::client::Runner(), linesign::client::parse_command_line(argc, argv));
   } catch (const std::exception& exception) {  // out of memory, most likely

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <optional>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sysexits.h>
 
@@ -162,7 +163,7 @@ class LinesignSigner : public test::CeremonyFixture {
   std::filesystem::path write_faulty_config(const std::string& faults) const {
     ::setenv("LINESIGN_FAULTS", faults.c_str(), 1);
     ::setenv("LINESIGN_FAULT_LOG", (folder() / "calls").c_str(), 1);
-    return write_config(LINESIGN_FAULTY_MODULE);
+    return write_config(LINESIGN_FAULTY_MODULE, "module_paths = [\".\"]\n");  // its log
   }
 
   int count_calls(const std::string& call) const {
@@ -257,6 +258,9 @@ TEST_F(LinesignSigner, AnswersVerifiedSignaturesOnAReadOnlyToken) {
   const CertificateBuilder builder = load_builder();
   EXPECT_EQ(first->ready().profile_sha256(), as_text(builder.profile_hash()));
   EXPECT_EQ(first->ready().token(), "line (" + serial_ + ")");
+  // One user for all, as everywhere in these tests.
+  ASSERT_EQ(first->ready().missing_protections_size(), 1) << first->ready().ShortDebugString();
+  EXPECT_THAT(first->ready().missing_protections(0), testing::HasSubstr("user in [hsm]"));
 
   const ToSigner batch = make_batch(1);
   signer.send(batch.SerializeAsString());

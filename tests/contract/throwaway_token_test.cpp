@@ -9,9 +9,9 @@
 
 #include <gtest/gtest.h>
 
-#include "hsm/ceremony/softhsm_folder.h"
 #include "hsm/pkcs11/pin_file.h"
 #include "hsm/pkcs11/signing_token.h"
+#include "hsm/signer/softhsm_folder.h"
 #include "hsm/signer/startup.h"
 #include "hsm/x509/ca_certificate.h"
 #include "tests/support/softhsm.h"

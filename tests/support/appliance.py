@@ -213,6 +213,9 @@ class Appliance:
                 continue
             merged = {**self.tables.get(table, {}), **values}
             self.tables[table] = {key: value for key, value in merged.items() if value is not None}
+        # The modules of the tests write down what they do, beside the appliance's own files.
+        if self.tables["hsm"].get("module") != MODULE:
+            self.tables["hsm"].setdefault("module_paths", [str(self.folder)])
         write_toml(self.config_file, self.tables)
 
     # --- the daemon ---------------------------------------------------------------------------

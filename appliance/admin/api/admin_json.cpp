@@ -148,6 +148,7 @@ ApplianceStatus read_status(const Object& object) {
   for_each_object(object, "signers", [&](const Object& signer) {
     status.signers.push_back(read_signer(signer));
   });
+  status.missing_protections = texts_of(object, "missing_protections");
   status.cloud = read_backlog(object);
   return status;
 }
@@ -207,6 +208,8 @@ std::string status_to_json(const ApplianceStatus& status) {
   object->set("refused", status.refused);
   object->set("busy", status.busy);
   object->set("signers", list_of(status.signers, signer_object));
+  object->set("missing_protections",
+              list_of(status.missing_protections, [](const std::string& text) { return text; }));
   object->set("cloud", backlog_or_null(status.cloud));
   return stringify(*object);
 }

@@ -51,7 +51,8 @@ struct ApplianceStatus {
   uint64_t refused = 0;  // since start
   uint64_t busy = 0;     // since start
   std::vector<SignerStatus> signers;
-  std::optional<CloudBacklog> cloud;  // absent: no targets are configured
+  std::vector<std::string> missing_protections;  // a sentence each; empty: all are in effect
+  std::optional<CloudBacklog> cloud;             // absent: no targets are configured
 };
 
 struct StationListEntry {

@@ -126,4 +126,15 @@ void expect_members(const Object& object, std::initializer_list<std::string_view
     if (!object.has(std::string(name))) wrong("this member is missing", std::string(name));
 }
 
+std::vector<std::string> texts_of(const Object& object, const std::string& key) {
+  const Array::Ptr list = object.getArray(key);
+  if (list.isNull()) wrong("a list is expected", key);
+  std::vector<std::string> texts;
+  for (const Poco::Dynamic::Var& each : *list) {
+    if (!each.isString()) wrong("a list of texts is expected", key);
+    texts.push_back(each.extract<std::string>());
+  }
+  return texts;
+}
+
 }  // namespace linesign::json

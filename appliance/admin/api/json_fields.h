@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <Poco/Dynamic/Var.h>
 #include <Poco/Exception.h>
@@ -64,6 +65,7 @@ Sha256 hash_of(const Object& object, const std::string& key);
 std::optional<Sha256> optional_hash_of(const Object& object, const std::string& key);
 Bytes base64_of(const Object& object, const std::string& key);
 Object::Ptr object_of(const Object& object, const std::string& key);
+std::vector<std::string> texts_of(const Object& object, const std::string& key);
 
 // Calls `read` with each object of a list.
 template <typename Read>

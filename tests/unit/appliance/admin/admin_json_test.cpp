@@ -31,6 +31,7 @@ ApplianceStatus full_status() {
   status.refused = 5;
   status.busy = 6;
   status.signers = {{.pid = 42, .state = "ready", .restarts = 1, .signatures = 9}};
+  status.missing_protections = {"signers can \"open\" any file", "and more"};
   status.cloud = {.waiting = 1234, .parked = 2, .oldest_waiting_at = at(1699990000)};
   return status;
 }
@@ -48,6 +49,7 @@ void expect_equal(const ApplianceStatus& a, const ApplianceStatus& b) {
   EXPECT_EQ(a.ca_subject, b.ca_subject);
   EXPECT_EQ(a.ca_not_after, b.ca_not_after);
   EXPECT_EQ(a.token, b.token);
+  EXPECT_EQ(a.missing_protections, b.missing_protections);
   EXPECT_EQ(a.station_port, b.station_port);
   EXPECT_EQ(a.sessions, b.sessions);
   EXPECT_EQ(a.in_flight, b.in_flight);

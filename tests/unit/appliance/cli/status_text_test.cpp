@@ -46,6 +46,14 @@ TEST(StatusText, SaysThatItProducesAndTheFigures) {
             "4.5 writes per commit\n");
 }
 
+TEST(StatusText, NotesEachProtectionThatIsNotInEffect) {
+  ApplianceStatus status = producing();
+  status.missing_protections = {"signers run as linesignd's user: user in [hsm] is not set"};
+  EXPECT_THAT(
+      status_text(status, at(1700001000)),
+      HasSubstr("\nnote        signers run as linesignd's user: user in [hsm] is not set\n"));
+}
+
 TEST(StatusText, ShowsTheBacklogOfTheCloudWhereThereAreTargets) {
   ApplianceStatus status = producing();
   EXPECT_THAT(status_text(status, at(1700001000)), Not(HasSubstr("cloud")));

@@ -110,6 +110,7 @@ TEST(Config, ReadsEveryKeyOfTheAppliance) {
       "[daemon]\n"
       "drain_timeout = \"500ms\"\n"
       "log_level = \"debug\"\n"
+      "user = \"linesign\"\n"
       "[aws]\n"
       "targets_of_default_order = [\"eu\"]\n"
       "[[aws.target]]\n"
@@ -138,6 +139,7 @@ TEST(Config, ReadsEveryKeyOfTheAppliance) {
   EXPECT_EQ(config->admin.socket, "/plant/run/a.sock");
   EXPECT_EQ(config->daemon.drain_timeout, 500ms);
   EXPECT_EQ(config->daemon.log_level, "debug");
+  EXPECT_EQ(config->daemon.user, "linesign");
   ASSERT_EQ(config->aws.targets.size(), 1U);
   EXPECT_EQ(config->aws.targets[0].region, "eu-west-1");
 }
@@ -221,7 +223,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "[daemon]\nlog_levl = \"info\"\n",
                   ErrorCode::ConfigUnknownKey,
                   ":7: daemon.log_levl: unknown key; did you mean \"log_level\"? Known here: "
-                  "drain_timeout, log_level"},
+                  "drain_timeout, log_level, user"},
         BadConfig{
             "UnknownTable",
             "[orders]\n",

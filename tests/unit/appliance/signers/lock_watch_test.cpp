@@ -30,7 +30,7 @@ class LockWatchTest : public testing::Test {
   std::filesystem::path lock() const { return folder_.path() / "login.lock"; }
 
   LockWatch watch(milliseconds grace = milliseconds(0)) const {
-    return LockWatch(clock_, lock(), LINESIGN_FAKE_SIGNER, grace);
+    return LockWatch(clock_, lock(), LINESIGN_FAKE_SIGNER, nullptr, grace);
   }
 
   // A signer that holds the lock and hangs; its parent is whoever calls.

@@ -53,6 +53,10 @@ threads_per_signer = 4
 sign_timeout = "500ms"
 start_timeout = "20s"
 login_lock = "/run/linesign/login.lock"
+user = "linesign-signer"
+module_paths = ["/opt/vendor/state", "state"]
+module_network = true
+require_protections = true
 [ca]
 certificate = "/var/lib/linesign/ca.pem"
 )");
@@ -64,7 +68,20 @@ certificate = "/var/lib/linesign/ca.pem"
   EXPECT_EQ(settings->sign_timeout, std::chrono::milliseconds(500));
   EXPECT_EQ(settings->start_timeout, std::chrono::seconds(20));
   EXPECT_EQ(settings->login_lock, "/run/linesign/login.lock");
+  EXPECT_EQ(settings->user, "linesign-signer");
+  EXPECT_EQ(settings->module_paths,
+            (std::vector<std::filesystem::path>{"/opt/vendor/state", "/etc/linesign/state"}));
+  EXPECT_TRUE(settings->module_network);
+  EXPECT_TRUE(settings->require_protections);
   EXPECT_EQ(settings->ca_certificate, "/var/lib/linesign/ca.pem");
+}
+
+TEST(SignerSettingsReader, RefusesACredentialThatAnotherUserCannotRead) {
+  expect_error(
+      "[hsm]\nmodule = \"/m.so\"\ntoken_label = \"t\"\nkey_label = \"k\"\n"
+      "pin_credential = \"pin\"\nuser = \"linesign-signer\"\n",
+      ErrorCode::ConfigConflict,
+      "hsm.pin_credential");
 }
 
 TEST(SignerSettingsReader, TakesAUriForTokenAndKey) {

@@ -1,4 +1,4 @@
-#include "hsm/ceremony/softhsm_folder.h"
+#include "hsm/signer/softhsm_folder.h"
 
 #include <stdlib.h>
 

@@ -2,8 +2,8 @@
 //
 // SoftHSM2 rewrites a file of the token at every login; a process killed at that moment leaves the
 // file empty, and the token is lost. A folder that the signers cannot write is safe from it.
-#ifndef LINESIGN_HSM_CEREMONY_SOFTHSM_FOLDER_H_
-#define LINESIGN_HSM_CEREMONY_SOFTHSM_FOLDER_H_
+#ifndef LINESIGN_HSM_SIGNER_SOFTHSM_FOLDER_H_
+#define LINESIGN_HSM_SIGNER_SOFTHSM_FOLDER_H_
 
 #include <filesystem>
 #include <optional>
@@ -20,4 +20,4 @@ bool is_writable_by_mode(const std::filesystem::path& folder);
 
 }  // namespace linesign
 
-#endif  // LINESIGN_HSM_CEREMONY_SOFTHSM_FOLDER_H_
+#endif  // LINESIGN_HSM_SIGNER_SOFTHSM_FOLDER_H_

@@ -1,0 +1,314 @@
+"""What the kernel keeps from code inside a signer, and from whoever takes over linesignd: a PKCS#11
+module that attacks, users of their own, and no core dumps."""
+
+import contextlib
+import ctypes
+import errno
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from support.appliance import BIN, EX_CONFIG, EX_OK, EX_UNAVAILABLE, is_alive, wait_until
+
+HOSTILE = BIN.parent / "tests" / "contract" / "liblinesign_hostile_module.so"
+DAEMON_USER, SIGNER_USER = 64101, 64102  # numbers need no entry in the user database
+REFUSED = {errno.EPERM, errno.EACCES}
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may start other users' programs")
+
+
+def process_status(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def own(folder, uid):
+    for path in [folder, *folder.rglob("*")]:
+        os.chown(path, uid, uid)
+
+
+@pytest.fixture
+def make_hostile(make_appliance, monkeypatch):
+    """An appliance whose module attacks what a test names, once, at the next signature."""
+    def make(config=None):
+        appliance = make_appliance()
+        folder = appliance.folder
+        (folder / "module").mkdir()  # of its own: a signer may read it
+        shutil.copy(HOSTILE, folder / "module" / "hostile.so")
+        for name in ("attacks", "results"):
+            (folder / name).write_text("")
+            (folder / name).chmod(0o666)
+        monkeypatch.setenv("LINESIGN_ATTACKS", str(folder / "attacks"))
+        monkeypatch.setenv("LINESIGN_ATTACK_RESULTS", str(folder / "results"))
+        # Not the folder, as for other modules of the tests.
+        appliance.configure({"hsm": {"module": str(folder / "module" / "hostile.so"), "signers": 1,
+                                     "module_paths": []}})
+        appliance.configure(config or {})
+        return appliance
+    return make
+
+
+def attack(appliance, attacks):
+    """What became of each attack: {(name, argument): errno, or 0}."""
+    (appliance.folder / "attacks").write_text(
+        "".join(f"{name} {argument}\n" for name, argument in attacks))
+    appliance.request("--generate", "1")
+    lines = (appliance.folder / "results").read_text().split("\n")
+    return {(name, argument): int(result)
+            for name, argument, result in (line.split() for line in lines if line)}
+
+
+@contextlib.contextmanager
+def listening():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def secrets_of(appliance):
+    """What the issue of certificates rests on, and no signer needs."""
+    return [path for path in (appliance.folder / "station-ca").iterdir() if path.suffix == ".key"] + [
+        appliance.folder / "ledger" / "ledger.sqlite"]
+
+
+def all_attacks(appliance, port):
+    daemon = appliance.daemon.pid
+    files = secrets_of(appliance)
+    assert len(files) == 3, files  # the station CA's key, the TLS key, the ledger
+    attacks = [("tcp", port), ("unix", appliance.folder / "admin.sock"), ("io_uring", "-"),
+               ("fork", "-"), ("exec", "/bin/sh"), ("ptrace", daemon), ("readv", daemon),
+               ("mem", daemon), ("kill", daemon), ("setuid", DAEMON_USER), ("setuid", 0),
+               ("read", appliance.folder / "pin"), ("read", appliance.config_file),
+               ("read", "/etc/passwd"), ("make", appliance.folder / "new"),
+               ("make", "/tmp/linesign-hostile"), ("chmod", appliance.folder / "attacks")]
+    for file in files:
+        attacks += [("read", file), ("write", file), ("truncate", file)]
+    return [(name, str(argument)) for name, argument in attacks]
+
+
+def assert_all_refused(appliance):
+    with listening() as port:
+        attacks = all_attacks(appliance, port)
+        results = attack(appliance, attacks)
+    assert set(results) == set(attacks)
+    got_through = {each: result for each, result in results.items() if result not in REFUSED}
+    assert not got_through, got_through
+
+
+def test_code_in_a_signer_reaches_nothing_but_the_token(make_hostile):
+    appliance = make_hostile().start()
+    assert_all_refused(appliance)
+    appliance.request("--generate", "3")
+
+
+def test_the_attacks_are_real_where_the_configuration_allows_them(make_hostile):
+    """Without this the test above could pass by a mistake in the module."""
+    appliance = make_hostile({"hsm": {"module_network": True, "module_paths": ["/"]}}).start()
+    ledger = str(appliance.folder / "ledger" / "ledger.sqlite")
+    with listening() as port:
+        attacks = [("tcp", str(port)), ("unix", str(appliance.folder / "admin.sock")),
+                   ("read", str(appliance.folder / "pin")), ("write", ledger),
+                   ("make", str(appliance.folder / "new"))]
+        assert attack(appliance, attacks) == dict.fromkeys(attacks, 0)
+
+
+def test_status_and_doctor_name_the_protections_that_are_missing(appliance):
+    missing = appliance.status()["missing_protections"]
+    assert any("user in [hsm] is not set" in each for each in missing), missing
+    assert any("linesignd runs as root" in each for each in missing) == (os.geteuid() == 0)
+    assert len(missing) == 1 + (os.geteuid() == 0), missing
+    text = appliance.cli("status").stdout
+    assert all(f"note        {each}\n" in text for each in missing), text
+    assert "user in [hsm] is not set" in appliance.cli("doctor", "--no-login").stdout
+
+
+def test_a_plant_can_insist_on_all_protections(make_appliance):
+    appliance = make_appliance(config={"hsm": {"require_protections": True}}).start(wait=False)
+    status = appliance.wait_status(lambda each: each["obstacles"] and each["obstacles"][0]["error"][
+        "name"] == "SignerNotConfined", "the missing user is a reason not to produce")
+    assert "user in [hsm] is not set" in status["obstacles"][0]["error"]["detail"]
+
+
+def test_a_kernel_without_landlock_is_named_and_production_goes_on(make_appliance):
+    seccomp = ctypes.CDLL("libseccomp.so.2", use_errno=True)
+    seccomp.seccomp_init.restype = ctypes.c_void_p
+    allow, landlock_create_ruleset = 0x7FFF0000, 444
+
+    def take_landlock_away():
+        context = ctypes.c_void_p(seccomp.seccomp_init(allow))
+        assert seccomp.seccomp_rule_add(context, 0x00050000 | errno.ENOSYS, landlock_create_ruleset,
+                                        0) == 0
+        assert seccomp.seccomp_load(context) == 0
+
+    appliance = make_appliance().start(preexec=take_landlock_away)
+    missing = appliance.status()["missing_protections"]
+    assert any("this kernel has no Landlock" in each for each in missing), missing
+    appliance.request("--generate", "2")
+
+
+# --- users of their own ---------------------------------------------------------------------------
+
+
+def give_to_users(appliance):
+    folder = appliance.folder
+    own(folder, DAEMON_USER)
+    folder.chmod(0o755)
+    own(folder / "tokens", SIGNER_USER)
+    os.chown(folder / "pin", SIGNER_USER, SIGNER_USER)
+    appliance.configure({"daemon": {"user": str(DAEMON_USER)}, "hsm": {"user": str(SIGNER_USER)}})
+
+
+def launcher_of(appliance):
+    children = subprocess.run(["pgrep", "-P", str(appliance.daemon.pid)], capture_output=True,
+                              text=True, check=True).stdout.split()
+    assert len(children) == 1, children
+    return int(children[0])
+
+
+def can_read(path, uid):
+    run = subprocess.run([sys.executable, "-c", f"open({str(path)!r}).read()"], user=uid, group=uid,
+                         extra_groups=[], capture_output=True, text=True, check=False)
+    assert run.returncode == 0 or "PermissionError" in run.stderr, run.stderr
+    return run.returncode == 0
+
+
+@needs_root
+def test_linesignd_can_neither_read_the_pin_nor_become_who_can(make_appliance, check_ledger):
+    appliance = make_appliance()
+    give_to_users(appliance)
+    appliance.start()
+    assert appliance.status()["missing_protections"] == []
+    daemon = process_status(appliance.daemon.pid)
+    assert set(daemon["Uid"].split()) == set(daemon["Gid"].split()) == {str(DAEMON_USER)}
+    assert daemon["Groups"].strip() in ("", str(DAEMON_USER))
+    assert [int(daemon[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")] == [
+        0] * 5
+    assert daemon["NoNewPrivs"] == "1"
+    assert not can_read(appliance.folder / "pin", DAEMON_USER)
+    assert can_read(appliance.folder / "pin", SIGNER_USER)
+    assert not can_read(next((appliance.folder / "tokens").rglob("token.object")), DAEMON_USER)
+    appliance.request("--generate", "5")
+    appliance.stop()
+    check_ledger(appliance)
+
+
+@needs_root
+def test_signers_have_a_user_and_a_session_of_their_own_and_no_rights(make_appliance):
+    appliance = make_appliance()
+    give_to_users(appliance)
+    appliance.start()
+    for pid in appliance.signer_pids():
+        status = process_status(pid)
+        assert set(status["Uid"].split()) == set(status["Gid"].split()) == {str(SIGNER_USER)}
+        assert [int(status[name], 16) for name in ("CapPrm", "CapEff", "CapBnd")] == [0] * 3
+        assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+        assert os.getsid(pid) == os.getpgid(pid) == pid
+    for path in secrets_of(appliance):
+        assert not can_read(path, SIGNER_USER), path
+
+
+@needs_root
+def test_code_in_a_signer_of_another_user_reaches_nothing_even_with_the_network(make_hostile):
+    appliance = make_hostile({"hsm": {"module_network": True, "module_paths": ["/"]}})
+    give_to_users(appliance)
+    appliance.start()
+    daemon = appliance.daemon.pid
+    attacks = [("unix", appliance.folder / "admin.sock"), ("mem", daemon), ("kill", daemon)]
+    for path in secrets_of(appliance):
+        attacks += [("read", path), ("write", path), ("truncate", path)]
+    attacks = [(name, str(argument)) for name, argument in attacks]
+    results = attack(appliance, attacks)
+    assert set(results) == set(attacks) and set(results.values()) <= REFUSED, results
+
+
+@needs_root
+def test_signers_of_another_user_are_replaced_and_end_with_linesignd(make_appliance):
+    appliance = make_appliance()
+    give_to_users(appliance)
+    appliance.start()
+
+    def wait_for_others_than(pids):
+        appliance.wait_status(lambda each: all(
+            one["state"] == "ready" and one["pid"] not in pids for one in each["signers"]),
+            "there are new signers")
+
+    killed = appliance.signer_pids()
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    wait_for_others_than(killed)
+    hanging = appliance.signer_pids()
+    os.kill(hanging[0], signal.SIGSTOP)
+    appliance.request("--generate", "20")  # its work goes to the other; it is ended and replaced
+    wait_until(lambda: not is_alive(hanging[0]), "the one that hangs is ended")
+    wait_for_others_than(hanging[:1])
+    left = appliance.signer_pids()
+    for pid in left:
+        os.kill(pid, signal.SIGSTOP)
+    left.append(launcher_of(appliance))
+    appliance.kill()
+    wait_until(lambda: not any(map(is_alive, left)), "nobody outlives linesignd")
+    appliance.start()
+    appliance.request("--generate", "30")
+
+
+@needs_root
+def test_linesignd_ends_with_its_launcher_so_that_it_is_started_again(make_appliance, check_ledger):
+    appliance = make_appliance()
+    give_to_users(appliance)
+    appliance.start()
+    signers = appliance.signer_pids()
+    appliance.start_request("--generate", "400")
+    os.kill(launcher_of(appliance), signal.SIGKILL)
+    assert appliance.daemon.wait(20) == EX_UNAVAILABLE
+    assert "launcher of the signers" in appliance.log_text()
+    wait_until(lambda: not any(map(is_alive, signers)), "no signer is left")
+    appliance.start()
+    assert appliance.children[-1].wait(60) == EX_OK, appliance.client_log()
+    appliance.stop()
+    check_ledger(appliance)
+
+
+@needs_root
+@pytest.mark.parametrize("table, user, says", [
+    ("hsm", "no-such-user-here", "there is no user"), ("daemon", "no-such-user-here", "no user"),
+    ("hsm", "0", "root"), ("hsm", str(DAEMON_USER), "are the same")])
+def test_a_user_that_cannot_be_is_a_fault_of_the_configuration(make_appliance, table, user, says):
+    appliance = make_appliance()
+    give_to_users(appliance)
+    appliance.configure({table: {"user": user}})
+    appliance.start(wait=False)
+    assert appliance.daemon.wait(20) == EX_CONFIG
+    assert says in appliance.log_text()
+
+
+# --- no core dumps --------------------------------------------------------------------------------
+
+
+def test_a_crash_of_linesignd_leaves_no_core(make_appliance):
+    def allow_cores():
+        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+    appliance = make_appliance().start(preexec=allow_cores)
+    pid = appliance.daemon.pid
+    limits = [resource.prlimit(each, resource.RLIMIT_CORE) for each in (pid, *appliance.signer_pids())]
+    assert set(limits) == {(0, 0)}, limits
+    appliance.daemon.send_signal(signal.SIGSEGV)
+    _, status = os.waitpid(pid, 0)
+    appliance.daemon = None
+    assert os.WTERMSIG(status) == signal.SIGSEGV and not os.WCOREDUMP(status)
+
+
+@needs_root
+def test_who_holds_a_secret_cannot_be_looked_into_by_its_own_user(make_appliance):
+    appliance = make_appliance()
+    give_to_users(appliance)
+    appliance.start()
+    # The kernel gives the files of a process that is not dumpable to root.
+    for pid in (appliance.daemon.pid, launcher_of(appliance), *appliance.signer_pids()):
+        assert os.stat(f"/proc/{pid}/mem").st_uid == 0, process_status(pid)["Name"]
+    assert not can_read(f"/proc/{appliance.daemon.pid}/environ", DAEMON_USER)
