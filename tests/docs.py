@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 """Holds the documents to the tree.
 
-  docs.py links            every relative link and its #anchor leads somewhere
+  docs.py links            every relative link and its #anchor leads somewhere; every line of a table
+                           "shown by" names tests that exist
   docs.py commands BIN     every linesign command in a code block exists in the programs in BIN,
                            with the options it is shown with; every script it names is there; every
                            toml block is a configuration, every json block is JSON
@@ -58,6 +59,37 @@ def broken_links(path):
         elif anchor and other.suffix == ".md" and anchor not in anchors(
                 other.read_text(encoding="utf-8")):
             yield f"{path.relative_to(ROOT)}: {target}: no such heading"
+
+
+def known_tests():
+    names = set()
+    for path in (ROOT / "tests").rglob("*"):
+        if path.suffix == ".py":
+            names |= set(re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.M))
+        elif path.suffix == ".cpp":
+            names |= {".".join(found) for found in re.findall(
+                r"^TEST(?:_F|_P)?\(\s*(\w+),\s*(\w+)\)", path.read_text(encoding="utf-8"), re.M)}
+    stages = re.findall(r"^stage_(\w+)\(\)", (ROOT / "tests/check.sh").read_text(encoding="utf-8"), re.M)
+    return names | {f"check.sh {stage}" for stage in stages}
+
+
+def unshown_lines(path):
+    """Lines of a table with the column "shown by" that name no test, or one that is not there. "—"
+    stands for a risk that claims nothing."""
+    tests = known_tests()
+    is_shown = False
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("|"):
+            is_shown = False
+        elif line.endswith("| shown by |"):
+            is_shown = True
+        elif is_shown and not line.startswith("|---"):
+            first, last = line.split("|")[1].strip(), line.split("|")[-2].strip()
+            named = re.findall(r"`([^`]+)`", last)
+            wrong = [name for name in named if name not in tests]
+            if wrong or (not named and last != "—"):
+                yield (f"{path.relative_to(ROOT)}: {first[:60]}: "
+                       + (f"no such test: {', '.join(wrong)}" if wrong else "no test shows it"))
 
 
 class Programs:
@@ -162,7 +194,8 @@ def wrong_commands(path, programs):
 
 def main(arguments):
     if arguments[:1] == ["links"]:
-        check = broken_links
+        def check(path):
+            return [*broken_links(path), *unshown_lines(path)]
     elif arguments[:1] == ["commands"] and len(arguments) == 2:
         programs = Programs(arguments[1])
         missing = [name for name in PROGRAMS if not (programs.folder / name).exists()]

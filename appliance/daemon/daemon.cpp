@@ -233,10 +233,7 @@ class Daemon::Implementation final {
     spdlog::info("linesignd stopped issued={} refused={}",
                  issuance_.counters().issued,
                  issuance_.counters().refused);
-    if (is_launcher_lost_)
-      return fail(ErrorCode::HsmUnavailable,
-                  "the launcher of the signers ended, and only a new start has the right to switch "
-                  "users");
+    if (failure_) return fail(*failure_);
     return {};
   }
 
@@ -275,8 +272,8 @@ class Daemon::Implementation final {
 
   // Its signers ended with it. Nothing waits for a drain: the next start finishes what is open.
   void on_launcher_lost() {
-    is_launcher_lost_ = true;
-    launcher_watch_.reset();
+    failure_ = Error(ErrorCode::HsmUnavailable,
+                     "the launcher of the signers ended; only a new start may switch users");
     loop_->stop();
   }
 
@@ -367,7 +364,7 @@ class Daemon::Implementation final {
   std::unique_ptr<OperatorDesk> operator_desk_;
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<Watch> launcher_watch_;
-  bool is_launcher_lost_ = false;
+  std::optional<Error> failure_;
   bool draining_ = false;
   SteadyTime drain_until_;
 };

@@ -1,6 +1,7 @@
 """How a station comes and goes: one-time tokens, revocation."""
 
 import base64
+import hashlib
 import json
 import stat
 import threading
@@ -69,6 +70,14 @@ def test_an_expired_token_is_refused(make_appliance):
                         str(appliance.folder / "late"), check=False)
     assert run.returncode == EX_NOPERM
     assert not (appliance.folder / "late" / "station.pem").exists()
+
+
+def test_the_ledger_keeps_no_join_secret(shared):
+    token = shared.join_token("secret-of-its-own").removeprefix("LSJ1.")
+    secret = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))[41:73]
+    written = b"".join(path.read_bytes() for path in (shared.folder / "ledger").iterdir())
+    assert hashlib.sha256(secret).digest() in written
+    assert secret not in written
 
 
 @pytest.mark.parametrize("secret", [b"x" * 32, b"\0" * 32, b"y"], ids=["wrong", "zero", "short"])
