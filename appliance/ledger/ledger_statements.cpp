@@ -13,6 +13,9 @@ struct Row {
 
 // `ON CONFLICT DO NOTHING` and the number of changed rows say whether a UNIQUE constraint was met;
 // which one it was is looked up afterwards. (`INSERT OR IGNORE` would also ignore NOT NULL.)
+//
+// A clock may be set back while a request is under way: max() keeps the times of one device in
+// order.
 constexpr std::array kRows = {
     Row{Sql::Begin, "beginning a transaction", "BEGIN IMMEDIATE"},
     Row{Sql::Commit, "committing", "COMMIT"},
@@ -46,22 +49,27 @@ constexpr std::array kRows = {
         "DELETE FROM open_intent WHERE issuance_id = $1"},
     Row{Sql::InsertCertificate,
         "recording a certificate",
-        "INSERT INTO certificate (issuance_id, signature, committed_at) VALUES ($1, $2, $3)"},
+        "INSERT INTO certificate (issuance_id, signature, committed_at) VALUES"
+        " ($1, $2, max($3, coalesce((SELECT issued_at FROM issuance WHERE id = $1), 0)))"},
     Row{Sql::CopyToVoid,
         "recording a void",
         "INSERT INTO void_issuance (issuance_id, serial, order_id, device_id, request_id,"
         " station_id, csr_sha256, key_sha256, profile_id, issued_at, reason, voided_at)"
         " SELECT id, serial, order_id, device_id, request_id, station_id, csr_sha256,"
-        " key_sha256, profile_id, issued_at, $1, $2 FROM issuance WHERE id = $3"},
+        " key_sha256, profile_id, issued_at, $1, max($2, issued_at) FROM issuance WHERE id = $3"},
     Row{Sql::OrderOfIssuance, "recording a void", "SELECT order_id FROM issuance WHERE id = $1"},
     Row{Sql::DeleteIssuance, "recording a void", "DELETE FROM issuance WHERE id = $1"},
     Row{Sql::InsertDelivery,
         "recording a delivery",
-        "INSERT INTO delivery (issuance_id, station_id, delivered_at) VALUES ($1, $2, $3)"
+        "INSERT INTO delivery (issuance_id, station_id, delivered_at) VALUES"
+        " ($1, $2, max($3, coalesce("
+        "(SELECT committed_at FROM certificate WHERE issuance_id = $1), 0)))"
         " ON CONFLICT DO NOTHING"},
     Row{Sql::InsertConfirmation,
         "recording a confirmation",
-        "INSERT INTO confirmation (issuance_id, confirmed_at) VALUES ($1, $2)"
+        "INSERT INTO confirmation (issuance_id, confirmed_at) VALUES"
+        " ($1, max($2, coalesce((SELECT delivered_at FROM delivery WHERE issuance_id = $1),"
+        " (SELECT committed_at FROM certificate WHERE issuance_id = $1), 0)))"
         " ON CONFLICT DO NOTHING"},
     Row{Sql::ByRequest,
         "looking up a request",

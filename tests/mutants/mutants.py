@@ -106,6 +106,10 @@ MUTANTS = (
            "appliance/ledger/group_commit.cpp",
            "return ledger_ == nullptr || item.epoch != epoch_;", "return ledger_ == nullptr;",
            "group_commit_test"),
+    Mutant("times-of-a-row", "no certificate is committed before its intent, whatever the clock does",
+           "appliance/ledger/ledger_statements.cpp",
+           "max($3, coalesce((SELECT issued_at FROM issuance WHERE id = $1), 0))", "$3",
+           "ledger_test"),
     # --- stations
     Mutant("token-again", "a join token works once",
            "appliance/ledger/ledger_stations.cpp",

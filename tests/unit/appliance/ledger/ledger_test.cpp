@@ -335,6 +335,26 @@ TEST_F(LedgerCertificates, AreConfirmedByTheirHash) {
   EXPECT_EQ(number("SELECT count(*) FROM confirmation"), 1);
 }
 
+TEST_F(LedgerCertificates, HaveTimesInOrderThoughTheClockIsSetBack) {
+  const auto back = kNow - std::chrono::hours(1);
+  const Request request(1);
+  const uint64_t id = std::get<RecordedIntent>(*record(request)).issuance_id();
+  const Request second(2);
+  const uint64_t refused = std::get<RecordedIntent>(*record(second)).issuance_id();
+  const Sha256 hash = sha256(assemble_certificate(request.tbs, kAlgorithm, signature_of(1)));
+  ASSERT_TRUE(in_transaction([&]() -> Result<void> {
+                LS_CHECK(ledger_->record_certificate(id, signature_of(1), back));
+                LS_CHECK(ledger_->record_delivery(id, 1, back));
+                LS_CHECK(ledger_->record_confirmation("default", "device-1", hash, back));
+                return ledger_->record_void(refused, ErrorCode::CsrProofWrong, back);
+              }).has_value());
+  EXPECT_EQ(number("SELECT min(at) FROM (SELECT committed_at AS at FROM certificate"
+                   " UNION SELECT delivered_at FROM delivery"
+                   " UNION SELECT confirmed_at FROM confirmation"
+                   " UNION SELECT voided_at FROM void_issuance)"),
+            kNow.time_since_epoch().count());
+}
+
 TEST_F(LedgerCertificates, AreCounted) {
   issue(1);
   issue(2);
