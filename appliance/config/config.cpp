@@ -159,6 +159,12 @@ Result<Config> read_config(const SettingsFile& settings, const std::filesystem::
   LS_TRY(config.issuance, read_issuance(issuance));
   LS_TRY(const SettingsTable ledger, root.table("ledger"));
   LS_TRY(config.ledger.directory, ledger.path("directory", "ledger"));
+  const auto apart = config.stations.credential_dir.lexically_relative(config.ledger.directory);
+  if (!apart.empty() && *apart.begin() != "..")
+    return fail(ledger.error_at("directory",
+                                ErrorCode::ConfigConflict,
+                                "credential_dir in [stations] must be outside of it: linesignd "
+                                "records there how far the ledger is"));
   config.ledger.state_file = config.stations.credential_dir / "ledger-state.toml";
   config.ledger.in_use_mark = config.stations.credential_dir / "station-ca.key";
   LS_TRY(const SettingsTable admin, root.table("admin"));

@@ -53,7 +53,11 @@ Result<void> LedgerFiles::check() const {
                   fmt::format("{}: {}", file.path.string(), errno_text(errno)));
     const std::string now = present_path(file.fd.get());
     std::string what = is_there ? "was replaced by another file" : "was deleted";
-    if (!now.empty()) what = fmt::format("was moved to {}", now);
+    if (now == file.path) {
+      what = "is hidden by what was mounted over it";
+    } else if (!now.empty()) {
+      what = fmt::format("was moved to {}", now);
+    }
     return fail(ErrorCode::LedgerReplaced, fmt::format("{} {}", file.path.string(), what));
   }
   return {};

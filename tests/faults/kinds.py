@@ -180,6 +180,24 @@ def stop_daemon(scene):
     scene.appliance.stop()
 
 
+def restart_daemon(scene):
+    stop_daemon(scene)
+    start_daemon(scene)
+
+
+def delete_log(scene):
+    (scene.folder / "ledger/ledger.sqlite-wal").unlink()
+
+
+def take_ledger_away(scene):
+    (scene.folder / "ledger").rename(scene.folder / "ledger-away")
+
+
+def put_ledger_back(scene):
+    (scene.folder / "ledger-away").rename(scene.folder / "ledger")
+    restart_daemon(scene)
+
+
 def freeze_daemon(scene):
     scene.appliance.daemon.send_signal(signal.SIGSTOP)
 
@@ -520,6 +538,12 @@ SYSTEM = (
     Kind("ledger-older", "a start with an older copy (refused: `LedgerOlder`), then the newest",
          start_with_older_ledger, start_with_newest_ledger, (LOST,), status=("AdminUnavailable",),
          is_alone=True, is_fresh=True),
+    Kind("log-deleted", "the ledger's `-wal` is deleted under linesignd, which is restarted", delete_log,
+         restart_daemon, (UNAVAILABLE,), may=(LOST, "Draining"), status=("LedgerReplaced",),
+         is_alone=True),
+    Kind("ledger-away", "the ledger's folder is moved and put back, and linesignd restarted",
+         take_ledger_away, put_ledger_back, (UNAVAILABLE,), may=(LOST, "Draining"),
+         status=("LedgerReplaced",), is_alone=True),
     Kind("station-disk-full", "the disk of linesign-station is full in the middle of a lot",
          fill_station_disk, is_alone=True, prepare=enrolled("killed")),
     Kind("no-descriptors", "no descriptor is left for connections and new signers", no_descriptors,

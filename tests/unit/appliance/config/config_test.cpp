@@ -234,6 +234,12 @@ INSTANTIATE_TEST_SUITE_P(
                   "uri = \"pkcs11:token=line;object=device-ca\"\n",
                   ErrorCode::ConfigConflict,
                   ":3: hsm.token_label: not allowed beside uri, which names token and key"},
+        BadConfig{"RecordInsideTheLedger",
+                  "[stations]\ncredential_dir = \"ledger/station-ca\"\n[ledger]\n"
+                  "directory = \"ledger\"\n",
+                  ErrorCode::ConfigConflict,
+                  ":9: ledger.directory: credential_dir in [stations] must be outside of it: "
+                  "linesignd records there how far the ledger is"},
         BadConfig{"TwoPins",
                   "pin_credential = \"hsm-pin\"\n",
                   ErrorCode::ConfigConflict,

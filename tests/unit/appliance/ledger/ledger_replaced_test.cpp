@@ -3,11 +3,14 @@
 #include <fstream>
 
 #include "appliance/ledger/group_commit.h"
+#include "tests/support/fault_vfs.h"
 #include "tests/unit/appliance/ledger/ledger_fixture.h"
 
 namespace linesign {
 namespace {
 
+using testing::FaultAt;
+using testing::FaultVfs;
 using testing::Request;
 
 class LedgerReplacedTest : public testing::LedgerTest {
@@ -20,6 +23,7 @@ class LedgerReplacedTest : public testing::LedgerTest {
   std::filesystem::path log() const { return file().string() + "-wal"; }
 
   void SetUp() override {
+    vfs_ = FaultVfs::name();
     auto opened = Ledger::open(recorded());
     ASSERT_TRUE(opened.has_value()) << opened.error().to_string();
     ledger_ = std::move(*opened);
@@ -37,7 +41,10 @@ class LedgerReplacedTest : public testing::LedgerTest {
          .on_record = [this](const std::optional<Error>& error) { record_.push_back(error); }});
     write(1);
   }
-  void TearDown() override { group_.reset(); }
+  void TearDown() override {
+    FaultVfs::heal();
+    group_.reset();
+  }
 
   void run_until(std::function<bool()> condition) {
     condition_ = std::move(condition);
@@ -164,6 +171,19 @@ TEST_F(LedgerReplacedTest, ARecordThatCannotBeWrittenIsToldUntilItCan) {
   run_until([this] { return record_.size() == 2; });
   EXPECT_FALSE(record_[1].has_value());
   EXPECT_EQ((*read_ledger_state(recorded().state_file))->certificates, 2U);
+}
+
+TEST_F(LedgerReplacedTest, ALedgerThatIsGoneAtTheReopeningIsAwaitedAndNoneIsMade) {
+  FaultVfs::fail(FaultAt::Sync, 0, SQLITE_IOERR_FSYNC);
+  const auto moved = folder_.path() / "moved";
+  std::filesystem::rename(recorded().directory, moved);  // as if its disk were unmounted
+  EXPECT_EQ(write(2), ErrorCode::LedgerCommitUnknown);
+  run_until([this] { return !lost_.empty() && lost_.back().code() == ErrorCode::LedgerUnknown; });
+  EXPECT_FALSE(std::filesystem::exists(recorded().directory));
+  FaultVfs::heal();
+  std::filesystem::rename(moved, recorded().directory);
+  run_until([this] { return recoveries_ == 1; });
+  EXPECT_EQ(write(3), std::nullopt);
 }
 
 TEST_F(LedgerReplacedTest, AStopInOrderIsRecorded) {
