@@ -4,13 +4,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-
 #include <fmt/format.h>
 
 #include "hsm/signer/hardening.h"
 #include "protocol/base/core_dumps.h"
-#include "protocol/base/file.h"
 #include "protocol/base/unique_fd.h"
 
 namespace linesign {
@@ -30,14 +27,11 @@ Result<std::optional<ProcessUser>> daemon_user(const std::string& name) {
   return std::optional(std::move(*user));
 }
 
-// Signers lock it for reading, as all who log in do; they may not make files in our folder.
-Result<void> make_login_lock(const std::filesystem::path& file) {
+// Signers lock it for reading. In a folder of ours they may not make it, in one of theirs they do.
+void make_login_lock(const std::filesystem::path& file) {
   constexpr mode_t kReadable = 0644;
-  const UniqueFd lock(::open(file.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, kReadable));
-  if (!lock)
-    return fail(ErrorCode::Io, fmt::format("login lock {}: {}", file.string(), errno_text(errno)));
-  static_cast<void>(::fchmod(lock.get(), kReadable));  // whatever the umask; not if it is another's
-  return {};
+  const UniqueFd lock(::open(file.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, kReadable));
+  if (lock) static_cast<void>(::fchmod(lock.get(), kReadable));  // whatever the umask
 }
 
 }  // namespace
@@ -54,7 +48,7 @@ Result<std::optional<SignerLauncher>> give_up_rights(const Config& config,
     LS_TRY(launcher, SignerLauncher::start(signer_program, config.file, signers->uid));
   }
   if (user || (launcher && ::geteuid() != 0)) LS_CHECK(drop_privileges(user));
-  if (launcher) LS_CHECK(make_login_lock(config.signer.login_lock));
+  if (launcher) make_login_lock(config.signer.login_lock);
   LS_CHECK(forbid_core_dumps());
   return launcher;
 }

@@ -54,6 +54,7 @@ Result<int> spawn_with_socket(const std::filesystem::path& program,
                               int socket) {
   words.insert(words.begin(), program.string());
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   SpawnActions actions;

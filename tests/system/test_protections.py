@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-from support.appliance import BIN, EX_CONFIG, EX_OK, EX_UNAVAILABLE, is_alive, wait_until
+from support.appliance import BIN, EX_CONFIG, EX_OK, EX_UNAVAILABLE, is_alive, softhsm_env, wait_until
 
 HOSTILE = BIN.parent / "tests" / "contract" / "liblinesign_hostile_module.so"
 DAEMON_USER, SIGNER_USER = 64101, 64102  # numbers need no entry in the user database
@@ -160,7 +160,17 @@ def give_to_users(appliance):
     folder.chmod(0o755)
     own(folder / "tokens", SIGNER_USER)
     os.chown(folder / "pin", SIGNER_USER, SIGNER_USER)
+    (folder / "pin-memory").mkdir(mode=0o700)
+    own(folder / "pin-memory", SIGNER_USER)
     appliance.configure({"daemon": {"user": str(DAEMON_USER)}, "hsm": {"user": str(SIGNER_USER)}})
+
+
+def start_all_signers(appliance):
+    """One that starts is not confined yet."""
+    appliance.start()
+    appliance.wait_status(lambda each: all(one["state"] == "ready" for one in each["signers"]),
+                          "all signers are ready")
+    return appliance.signer_pids()
 
 
 def launcher_of(appliance):
@@ -177,18 +187,37 @@ def can_read(path, uid):
     return run.returncode == 0
 
 
+def start_with_capabilities(appliance):
+    """As systemd does with User= and AmbientCapabilities=."""
+    programs = appliance.folder / "bin"
+    programs.mkdir()
+    for name in ("linesignd", "linesign-signer"):
+        shutil.copy(BIN / name, programs / name)  # where that user may reach them
+    rights = "-all,+setuid,+setgid,+kill"
+    with appliance.log.open("ab") as log:
+        appliance.daemon = subprocess.Popen(
+            ["setpriv", "--reuid", str(DAEMON_USER), "--regid", str(DAEMON_USER), "--clear-groups",
+             "--inh-caps", rights, "--ambient-caps", rights, str(programs / "linesignd"),
+             "--config", str(appliance.config_file)],
+            stdout=log, stderr=log, env=softhsm_env(appliance.folder))
+    appliance.wait_producing()
+
+
 @needs_root
-def test_linesignd_can_neither_read_the_pin_nor_become_who_can(make_appliance, check_ledger):
+@pytest.mark.parametrize("start", [lambda appliance: appliance.start(), start_with_capabilities],
+                         ids=["as root", "with capabilities"])
+def test_linesignd_can_neither_read_the_pin_nor_become_who_can(make_appliance, check_ledger, start):
     appliance = make_appliance()
     give_to_users(appliance)
-    appliance.start()
+    start(appliance)
     assert appliance.status()["missing_protections"] == []
     daemon = process_status(appliance.daemon.pid)
     assert set(daemon["Uid"].split()) == set(daemon["Gid"].split()) == {str(DAEMON_USER)}
     assert daemon["Groups"].strip() in ("", str(DAEMON_USER))
-    assert [int(daemon[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")] == [
-        0] * 5
-    assert daemon["NoNewPrivs"] == "1"
+    for task in os.listdir(f"/proc/{appliance.daemon.pid}/task"):  # rights belong to threads
+        rights = process_status(task)
+        assert [int(rights[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")] == [0] * 4
+        assert rights["NoNewPrivs"] == "1"
     assert not can_read(appliance.folder / "pin", DAEMON_USER)
     assert can_read(appliance.folder / "pin", SIGNER_USER)
     assert not can_read(next((appliance.folder / "tokens").rglob("token.object")), DAEMON_USER)
@@ -201,8 +230,7 @@ def test_linesignd_can_neither_read_the_pin_nor_become_who_can(make_appliance, c
 def test_signers_have_a_user_and_a_session_of_their_own_and_no_rights(make_appliance):
     appliance = make_appliance()
     give_to_users(appliance)
-    appliance.start()
-    for pid in appliance.signer_pids():
+    for pid in start_all_signers(appliance):
         status = process_status(pid)
         assert set(status["Uid"].split()) == set(status["Gid"].split()) == {str(SIGNER_USER)}
         assert [int(status[name], 16) for name in ("CapPrm", "CapEff", "CapBnd")] == [0] * 3
@@ -307,8 +335,8 @@ def test_a_crash_of_linesignd_leaves_no_core(make_appliance):
 def test_who_holds_a_secret_cannot_be_looked_into_by_its_own_user(make_appliance):
     appliance = make_appliance()
     give_to_users(appliance)
-    appliance.start()
+    signers = start_all_signers(appliance)
     # The kernel gives the files of a process that is not dumpable to root.
-    for pid in (appliance.daemon.pid, launcher_of(appliance), *appliance.signer_pids()):
+    for pid in (appliance.daemon.pid, launcher_of(appliance), *signers):
         assert os.stat(f"/proc/{pid}/mem").st_uid == 0, process_status(pid)["Name"]
     assert not can_read(f"/proc/{appliance.daemon.pid}/environ", DAEMON_USER)
