@@ -14,7 +14,8 @@ import sys
 
 import pytest
 
-from support.appliance import BIN, EX_CONFIG, EX_OK, EX_UNAVAILABLE, is_alive, softhsm_env, wait_until
+from support.appliance import (BIN, EX_CONFIG, EX_OK, EX_UNAVAILABLE, is_alive, program, softhsm_env,
+                               wait_until)
 
 HOSTILE = BIN.parent / "tests" / "contract" / "liblinesign_hostile_module.so"
 DAEMON_USER, SIGNER_USER = 64101, 64102  # numbers need no entry in the user database
@@ -317,10 +318,11 @@ def test_a_user_that_cannot_be_is_a_fault_of_the_configuration(make_appliance, t
 # --- no core dumps --------------------------------------------------------------------------------
 
 
-def test_a_crash_of_linesignd_leaves_no_core(make_appliance):
-    def allow_cores():
-        resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+def allow_cores():
+    resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
+
+def test_a_crash_of_linesignd_leaves_no_core(make_appliance):
     appliance = make_appliance().start(preexec=allow_cores)
     pid = appliance.daemon.pid
     limits = [resource.prlimit(each, resource.RLIMIT_CORE) for each in (pid, *appliance.signer_pids())]
@@ -328,6 +330,24 @@ def test_a_crash_of_linesignd_leaves_no_core(make_appliance):
     appliance.daemon.send_signal(signal.SIGSEGV)
     _, status = os.waitpid(pid, 0)
     appliance.daemon = None
+    assert os.WTERMSIG(status) == signal.SIGSEGV and not os.WCOREDUMP(status)
+
+
+@pytest.mark.parametrize("name", ["linesign", "linesign-station"])
+def test_a_crash_of_a_program_with_keys_leaves_no_core(make_appliance, tmp_path, name):
+    appliance = make_appliance()
+    command = [program(name), "--config", str(appliance.config_file), "status", "--wait", "600"]
+    if name == "linesign-station":
+        appliance.start()
+        command = appliance.request_command("--generate", "1000000")
+    run = subprocess.Popen(command, cwd=tmp_path, preexec_fn=allow_cores, stdout=subprocess.DEVNULL,
+                           stderr=subprocess.DEVNULL)
+    # Its limit is set first of all.
+    wait_until(lambda: resource.prlimit(run.pid, resource.RLIMIT_CORE) == (0, 0), "it has begun")
+    wait_until(lambda: process_status(run.pid)["Name"] == name[:15], "it is the program")
+    run.send_signal(signal.SIGSEGV)
+    _, status = os.waitpid(run.pid, 0)
+    run.returncode = -signal.SIGSEGV
     assert os.WTERMSIG(status) == signal.SIGSEGV and not os.WCOREDUMP(status)
 
 
