@@ -228,6 +228,17 @@ def test_linesignd_can_neither_read_the_pin_nor_become_who_can(make_appliance, c
 
 
 @needs_root
+def test_doctor_says_whose_the_pin_file_should_be(make_appliance):
+    appliance = make_appliance()
+    appliance.configure({"hsm": {"user": str(SIGNER_USER)}})
+    command = f"chown {SIGNER_USER} {appliance.folder / 'pin'}"
+    assert command in appliance.cli("doctor").stdout
+    give_to_users(appliance)
+    text = appliance.cli("doctor").stdout
+    assert command not in text and "Signers get all protections on this machine." in text
+
+
+@needs_root
 def test_signers_have_a_user_and_a_session_of_their_own_and_no_rights(make_appliance):
     appliance = make_appliance()
     give_to_users(appliance)
