@@ -130,7 +130,7 @@ class Daemon::Implementation final {
                      {.built_on = kBuiltOn, .ledger = ledger.time},
                      [this](const ClockEvent& event, auto done) {
                        ledger_->write<void>(
-                           [event](Ledger& ledger) { return ledger.record_clock_event(event); },
+                           [event](Ledger& open) { return open.record_clock_event(event); },
                            std::move(done));
                      }),
         registry_(ledger.stations),

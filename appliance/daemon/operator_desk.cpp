@@ -36,15 +36,13 @@ OperatorDesk::OperatorDesk(Parts parts, Settings settings)
 
 void OperatorDesk::status(std::function<void(Result<ApplianceStatus>)> reply) {
   // The ledger's thread counts; while the ledger is lost the rest must still be told.
-  parts_.ledger.write<LedgerView>(look_at,
-                                  [this, reply = std::move(reply)](const Result<LedgerView>& view) {
-                                    ApplianceStatus status = status_without_ledger();
-                                    if (view) {
-                                      status.ledger = view->summary;
-                                      status.cloud = view->backlog;
-                                    }
-                                    reply(std::move(status));
-                                  });
+  parts_.ledger.write<LedgerView>(
+      look_at, [this, reply = std::move(reply)](const Result<LedgerView>& view) {
+        ApplianceStatus status = status_without_ledger();
+        status.ledger = view ? view->summary : parts_.ledger.last_summary();
+        if (view) status.cloud = view->backlog;
+        reply(std::move(status));
+      });
 }
 
 ApplianceStatus OperatorDesk::status_without_ledger() const {

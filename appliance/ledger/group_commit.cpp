@@ -79,6 +79,7 @@ class GroupCommit::Implementation final {
         back_(std::make_shared<Back>()) {
     back_->events = std::move(events);
     durable_ = ledger_->state();
+    last_summary_ = ledger_->summary().value_or(LedgerSummary{});
     if (!settings_.state_file.empty())
       keeper_ = std::make_unique<LedgerStateKeeper>(settings_.state_file,
                                                     [this](const std::optional<Error>& error) {
@@ -101,6 +102,10 @@ class GroupCommit::Implementation final {
   GroupCommitCounters counters() const {
     const std::lock_guard lock(mutex_);
     return counters_;
+  }
+  LedgerSummary last_summary() const {
+    const std::lock_guard lock(mutex_);
+    return last_summary_;
   }
 
  private:
@@ -184,6 +189,7 @@ class GroupCommit::Implementation final {
   std::deque<Item> urgent_;       // guarded by mutex_
   std::deque<Item> queue_;        // guarded by mutex_
   GroupCommitCounters counters_;  // guarded by mutex_
+  LedgerSummary last_summary_;    // guarded by mutex_
   std::atomic<std::chrono::microseconds> gathering_ = std::chrono::microseconds(0);
   bool is_closing_ = false;  // guarded by mutex_
   // !urgent_.empty(), for a look between two pieces of work without the mutex.
@@ -364,10 +370,12 @@ void GroupCommit::Implementation::handle(std::vector<Item> items) {
     lose(std::move(*error), std::move(items));
     return;
   }
+  const auto summary = ledger_->summary();
   {
     const std::lock_guard lock(mutex_);
     counters_.transactions += 1;
     counters_.writes += items.size();
+    last_summary_ = summary.value_or(last_summary_);
   }
   durable_ = ledger_->state();
   if (keeper_ != nullptr) keeper_->note(durable_);
@@ -522,6 +530,7 @@ std::unique_ptr<GroupCommit> GroupCommit::start(EventLoop& loop,
 }
 
 GroupCommitCounters GroupCommit::counters() const { return implementation_->counters(); }
+LedgerSummary GroupCommit::last_summary() const { return implementation_->last_summary(); }
 void GroupCommit::submit(Work work) { implementation_->submit(std::move(work)); }
 void GroupCommit::close() { implementation_->close(); }
 void GroupCommit::gather_for(std::chrono::microseconds time) { implementation_->gather_for(time); }

@@ -86,6 +86,8 @@ class GroupCommit final {
   void gather_for(std::chrono::microseconds time);
 
   GroupCommitCounters counters() const;
+  // After the last commit that succeeded: what is told while the ledger is lost.
+  LedgerSummary last_summary() const;
 
   // Finishes what was submitted and calls its `done`s before it returns, closes the ledger, joins
   // the thread. Work that comes later is answered through the loop with Draining. Idempotent.

@@ -69,6 +69,7 @@ def test_a_deleted_log_stops_production_and_loses_nothing(appliance, check_ledge
     (ledger(appliance) / "ledger.sqlite-wal").unlink()
     detail = wait_replaced(appliance)
     assert "ledger.sqlite-wal was deleted; every committed row is in" in detail
+    assert appliance.status()["ledger"]["certificates"] == FIRST  # what is known still
     appliance.kill() if end == "kill" else appliance.stop()
     appliance.start()
     assert appliance.status()["ledger"]["certificates"] == FIRST
