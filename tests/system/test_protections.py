@@ -17,6 +17,7 @@ import pytest
 from support.appliance import (BIN, EX_CONFIG, EX_OK, EX_UNAVAILABLE, is_alive, program, softhsm_env,
                                wait_until)
 
+FAULTY = BIN.parent / "tests" / "contract" / "liblinesign_faulty_module.so"
 HOSTILE = BIN.parent / "tests" / "contract" / "liblinesign_hostile_module.so"
 DAEMON_USER, SIGNER_USER = 64101, 64102  # numbers need no entry in the user database
 REFUSED = {errno.EPERM, errno.EACCES}
@@ -294,6 +295,27 @@ def test_signers_of_another_user_are_replaced_and_end_with_linesignd(make_applia
     wait_until(lambda: not any(map(is_alive, left)), "nobody outlives linesignd")
     appliance.start()
     appliance.request("--generate", "30")
+
+
+@needs_root
+def test_an_orphan_of_another_user_that_hangs_in_its_login_is_ended(make_appliance, monkeypatch):
+    appliance = make_appliance()
+    module = appliance.folder / "module"
+    module.mkdir()
+    shutil.copy(FAULTY, module)
+    appliance.configure({"hsm": {"module": str(module / FAULTY.name)}})
+    give_to_users(appliance)
+    own(module, SIGNER_USER)
+    monkeypatch.setenv("LINESIGN_FAULTS", f"C_Login:1=hang@{module / 'hangs'}")
+    appliance.start(wait=False)
+    wait_until((module / "hangs").exists, "a signer hangs in C_Login")
+    orphans = wait_until(appliance.signer_pids, "it is there")
+    for pid in orphans:
+        os.kill(pid, signal.SIGSTOP)  # so that nothing ends it but its successor
+    appliance.kill()
+    appliance.start()
+    wait_until(lambda: not any(map(is_alive, orphans)), "the orphans are gone")
+    assert "a signer without its linesignd; it was ended" in appliance.log_text()
 
 
 @needs_root
