@@ -9,7 +9,6 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -20,6 +19,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -145,8 +145,9 @@ Hostile& hostile() {
 void run_attack(const std::string& name, const std::string& argument) {
   for (const Attack& attack : kAttacks) {
     if (name != attack.name) continue;
-    const std::string line =
-        name + " " + argument + " " + std::to_string(attack.run(argument)) + "\n";
+    std::string line = name;
+    line.append(" ").append(argument).append(" ");
+    line.append(std::to_string(attack.run(argument))).append("\n");
     if (::write(hostile().results, line.data(), line.size()) < 0) ::abort();
   }
 }
