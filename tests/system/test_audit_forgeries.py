@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from support.appliance import EX_DATA, EX_OK, Appliance
+from support.appliance import EX_DATA, EX_OK, Appliance, read_only, writable
 
 AUDIT = Path(__file__).resolve().parent.parent.parent / "appliance/audit/linesign-audit"
 DEVICES = 12
@@ -24,6 +24,7 @@ class Evidence:
         self.ledger = folder / "ledger"
         self.given = {"state": folder / "ledger-state.toml", "manifest": folder / "manifest.csv",
                       "certs": folder / "certs"}
+        self.signed = folder / "manifest.json"
 
     def sql(self, *statements):
         with sqlite3.connect(self.ledger / "ledger.sqlite", isolation_level=None) as db:
@@ -50,12 +51,17 @@ class Evidence:
 @pytest.fixture(scope="module")
 def real(tokens, tmp_path_factory):
     folder = tmp_path_factory.mktemp("evidence")
-    appliance = Appliance(tokens).start()
+    appliance = Appliance(tokens, config={"manifest": {"key_label": "manifest"}})
     try:
+        writable(appliance.folder / "tokens")
+        appliance.cli("manifest", "init")
+        read_only(appliance.folder / "tokens")
+        appliance.start()
         appliance.station("line2")
         appliance.request("--generate", str(DEVICES))
         appliance.cli("station", "revoke", "line2")
-        appliance.cli("manifest", "export", "--format", "csv", "--out", str(folder / "manifest.csv"))
+        for form, name in (("csv", "manifest.csv"), ("signed", "manifest.json")):
+            appliance.cli("manifest", "export", "--format", form, "--out", str(folder / name))
         appliance.stop()
         shutil.copytree(appliance.folder / "ledger", folder / "ledger")
         shutil.copytree(appliance.certs, folder / "certs")
@@ -218,6 +224,18 @@ def test_while_linesignd_runs_a_copy_is_checked_and_the_report_says_so(appliance
     assert run.returncode == EX_OK, run.stdout + run.stderr
     assert f"linesignd runs on this ledger (process {appliance.daemon.pid})" in run.stdout
     assert appliance.status()["producing"]
+
+
+def test_a_signed_manifest_tells_numbers_too(evidence):
+    evidence.given["manifest"] = evidence.signed
+    code, report = evidence.audit("manifest")
+    assert (code, report["findings"], report["manifest_devices"]) == (EX_OK, [], DEVICES)
+    evidence.sql(*remove("id = 5"),
+                 *[each for old in range(6, 13) for each in number_from_to(old, old - 1)])
+    found = evidence.findings("manifest")
+    assert any("is not in the ledger" in each for each in found), found
+    assert any("has number 12, in the ledger 11" in each for each in found), found
+    assert any("goes up to number 12, the newest of the ledger is 11" in each for each in found), found
 
 
 def test_a_manifest_that_was_cut_off_is_found(evidence):

@@ -1,6 +1,10 @@
 // Files of the ledger are deleted, moved or replaced while it is open: nothing that was committed
 // is lost, and nothing more is produced.
+#include <unistd.h>
+
 #include <fstream>
+
+#include <fmt/format.h>
 
 #include "appliance/ledger/group_commit.h"
 #include "tests/support/fault_vfs.h"
@@ -144,8 +148,14 @@ TEST_F(LedgerReplacedTest, ADatabaseInPlaceOfTheDeletedOneIsLeftAlone) {
 TEST_F(LedgerReplacedTest, ADeletedFolderIsSavedBesideTheRecord) {
   std::filesystem::remove_all(recorded().directory);
   expect_lost();
-  EXPECT_NE(lost_.front().detail().find("station-ca/ledger-rescued-"), std::string::npos)
+  const auto copy =
+      recorded().state_file.parent_path() / fmt::format("ledger-rescued-{}.sqlite", ::getpid());
+  EXPECT_NE(lost_.front().detail().find(copy.string()), std::string::npos)
       << lost_.front().detail();
+  group_.reset();
+  std::filesystem::create_directory(recorded().directory);
+  std::filesystem::rename(copy, file());
+  expect_start(1);
 }
 
 TEST_F(LedgerReplacedTest, AMovedFolderKeepsEverything) {
