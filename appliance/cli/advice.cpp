@@ -15,9 +15,11 @@ constexpr std::array kAdvice = {
     Advice{ErrorCode::HsmUnavailable,
            "Check that the HSM is powered and connected; signers start again by themselves. If it "
            "lasts longer than a minute, run `linesign doctor`."},
-    Advice{ErrorCode::HsmPinRefused,
-           "Every try counts and the HSM may lock: find out the right PIN, then write it into the "
-           "file in pin_file. Another PIN there is tried once, by itself."},
+    Advice{
+        ErrorCode::HsmPinRefused,
+        "Every try counts and the HSM may lock: find out the right PIN, then write it into the "
+        "file in pin_file. Another PIN there is tried once, by itself; `linesign doctor --try-pin` "
+        "tries the same one once more."},
     Advice{ErrorCode::HsmKeyNotFound,
            "Compare key_label and key_id in [hsm] with the keys that `linesign doctor` finds, "
            "correct them and restart linesignd."},
@@ -30,9 +32,10 @@ constexpr std::array kAdvice = {
     Advice{ErrorCode::HsmKeyUnsafe,
            "Stop, and call the security officer: this key may be able to leave the HSM. Only a new "
            "key ceremony helps."},
-    Advice{ErrorCode::HsmSignatureWrong,
-           "The signer was replaced and nothing wrong was given out. If it happens again, take the "
-           "HSM out of service."},
+    Advice{
+        ErrorCode::HsmSignatureWrong,
+        "The signer was replaced and nothing wrong was given out. Two within an hour put a signer "
+        "into quarantine."},
     Advice{ErrorCode::HsmModuleLoad,
            "Check module in [hsm]: the path, the rights of the file, and the vendor's "
            "installation. It goes on by itself."},
@@ -65,6 +68,12 @@ constexpr std::array kAdvice = {
     Advice{ErrorCode::HsmRefused,
            "Signers try again by themselves. If it lasts, run `linesign doctor` and look at the "
            "HSM's own log."},
+    Advice{ErrorCode::HsmNotTrusted,
+           "Nothing wrong was given out. Have the HSM checked (its own log, firmware, cabling), or "
+           "connect another one; then `linesign hsm trust`. A restart does not help."},
+    Advice{ErrorCode::HsmPinFinalTry,
+           "One more wrong PIN locks the token. Make sure that the PIN file is right, then "
+           "`linesign doctor --try-pin` logs in once; it goes on by itself afterwards."},
     Advice{ErrorCode::SignerNotConfined,
            "The detail names the protection: start linesignd as root or by its systemd unit with "
            "user in [hsm], on a kernel with seccomp and Landlock. Without it: require_protections "

@@ -19,6 +19,7 @@ struct DoctorOptions {
   std::string serial;
   std::string pin_file;
   bool no_login = false;
+  bool try_pin = false;
   bool json = false;
 };
 
@@ -40,7 +41,8 @@ DoctorRequest request_from(const SignerSettings& settings) {
           .pin_file = settings.token.pin_file,
           .ca_certificate = settings.ca_certificate,
           .login_lock = settings.login_lock,
-          .signer_user = settings.user};
+          .signer_user = settings.user,
+          .pin_memory = settings.pin_memory};
 }
 
 int exit_code_of(const DoctorReport& report) {
@@ -59,6 +61,7 @@ Result<int> run_doctor(const Invocation& invocation, const DoctorOptions& option
     request = request_from(config.signer);
   }
   if (options.no_login) request.pin_file.clear();
+  request.is_try_ordered = options.try_pin;
   const DoctorReport report = examine(request);
   if (options.json) {
     std::cout << to_json(report) << '\n';
@@ -85,8 +88,13 @@ void add_doctor_command(CLI::App& app, Invocation& invocation) {
   command->add_option("--pin-file", options->pin_file, "Log in, once, with the PIN in this file")
       ->needs(module)
       ->type_name("FILE");
-  command->add_flag(
+  CLI::Option* no_login = command->add_flag(
       "--no-login", options->no_login, "Do not use the PIN file of the configuration");
+  command
+      ->add_flag("--try-pin",
+                 options->try_pin,
+                 "Log in, once, also with a PIN that was tried before, and as the token's last try")
+      ->excludes(no_login);
   command->add_flag("--json", options->json, "Print JSON");
 }
 

@@ -29,6 +29,7 @@ void add_bench_command(CLI::App& app, Invocation& invocation);
 void add_ca_command(CLI::App& app, Invocation& invocation);
 void add_clock_command(CLI::App& app, Invocation& invocation);
 void add_doctor_command(CLI::App& app, Invocation& invocation);
+void add_hsm_command(CLI::App& app, Invocation& invocation);
 void add_manifest_command(CLI::App& app, Invocation& invocation);
 void add_station_command(CLI::App& app, Invocation& invocation);
 void add_status_command(CLI::App& app, Invocation& invocation);

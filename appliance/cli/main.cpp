@@ -66,6 +66,7 @@ int main(int argc, char** argv) {
   linesign::add_status_command(app, invocation);
   linesign::add_clock_command(app, invocation);
   linesign::add_doctor_command(app, invocation);
+  linesign::add_hsm_command(app, invocation);
   linesign::add_bench_command(app, invocation);
   try {
     app.parse(argc, argv);

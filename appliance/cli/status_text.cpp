@@ -44,18 +44,40 @@ std::string signers_value(const std::vector<SignerStatus>& signers) {
   std::map<std::string, int> states;
   uint64_t signatures = 0;
   uint64_t restarts = 0;
+  uint64_t wrong = 0;
   for (const SignerStatus& signer : signers) {
     ++states[signer.state];
     signatures += signer.signatures;
     restarts += signer.restarts;
+    wrong += signer.wrong_signatures;
   }
   std::vector<std::string> parts;
   parts.reserve(states.size());
   for (const auto& [state, count] : states) parts.push_back(fmt::format("{} {}", count, state));
-  return fmt::format("{}; {} signatures, {} restarts",
+  return fmt::format("{}; {} signatures, {} wrong, {} restarts",
                      fmt::join(parts, ", "),
                      count_text(signatures),
+                     count_text(wrong),
                      count_text(restarts));
+}
+
+std::string quarantine_lines(const std::vector<SignerStatus>& signers) {
+  std::string text;
+  for (size_t i = 0; i < signers.size(); ++i) {
+    if (!signers[i].quarantined_since.has_value()) continue;
+    text += line("",
+                 fmt::format("signer {} is quarantined since {}: two wrong signatures within an "
+                             "hour, {} in all; `linesign hsm trust` ends it",
+                             i,
+                             to_iso8601(*signers[i].quarantined_since),
+                             count_text(signers[i].wrong_signatures)));
+  }
+  return text;
+}
+
+std::string token_value(const ApplianceStatus& status) {
+  if (status.pin_warning.empty()) return status.token;
+  return fmt::format("{}; before the login: {}", status.token, status.pin_warning);
 }
 
 std::string ledger_value(const LedgerSummary& ledger) {
@@ -137,7 +159,7 @@ std::string status_text(const ApplianceStatus& status, UnixTime now) {
                            elapsed_text(now - status.started_at)));
   text += line(
       "CA", fmt::format("{}, valid until {}", status.ca_subject, to_iso8601(status.ca_not_after)));
-  text += line("token", status.token);
+  text += line("token", token_value(status));
   text += line("stations",
                fmt::format("{} connected on port {}; {} requests under way",
                            count_text(status.sessions),
@@ -145,6 +167,7 @@ std::string status_text(const ApplianceStatus& status, UnixTime now) {
                            count_text(status.in_flight)));
   text += line("signers", signers_value(status.signers));
   for (const std::string& each : status.missing_protections) text += line("note", each);
+  text += quarantine_lines(status.signers);
   text += line("ledger", ledger_value(status.ledger));
   if (status.cloud.has_value()) text += line("cloud", cloud_value(*status.cloud, now));
   text += line("since start", rates_value(status, now));

@@ -87,6 +87,7 @@ SignerPoolSettings pool_settings(const Config& config,
           .sign_timeout = config.signer.sign_timeout,
           .start_timeout = config.signer.start_timeout,
           .login_lock = config.signer.login_lock,
+          .wrong_signatures = config.stations.credential_dir / "wrong-signatures",
           .profile_hash = profile_hash,
           .launcher = start.launcher ? &*start.launcher : nullptr};
 }
@@ -152,7 +153,11 @@ class Daemon::Implementation final {
                       },
                   .on_change = [this] { on_signers_changed(); },
                   .on_trouble = [this](const Error& error) { on_signer_trouble(error); },
-                  .on_pace = [this](const PaceNews& news) { log_pace(news); }}),
+                  .on_pace = [this](const PaceNews& news) { log_pace(news); },
+                  .on_pin_warning =
+                      [](const std::string& warning) {
+                        spdlog::warn("the token said before the login: {}", warning);
+                      }}),
         device_ids_(config_.aws.targets),
         issuance_(
             *loop_,

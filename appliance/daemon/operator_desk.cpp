@@ -56,6 +56,7 @@ ApplianceStatus OperatorDesk::status_without_ledger() const {
   status.ca_subject = parts_.ca.subject_text();
   status.ca_not_after = parts_.ca.not_after();
   status.token = parts_.signers.token();
+  status.pin_warning = parts_.signers.pin_warning();
   status.station_port = parts_.listener.port();
   const ListenerCounters counters = parts_.listener.counters();
   status.sessions = counters.sessions;
@@ -65,7 +66,12 @@ ApplianceStatus OperatorDesk::status_without_ledger() const {
   status.refused = parts_.issuance.counters().refused;
   status.busy = parts_.issuance.counters().busy + counters.busy;
   for (const SignerInfo& each : parts_.signers.signers())
-    status.signers.push_back({each.pid, each.state, each.restarts, each.signatures});
+    status.signers.push_back({each.pid,
+                              each.state,
+                              each.restarts,
+                              each.signatures,
+                              each.wrong_signatures,
+                              each.quarantined_since});
   status.missing_protections = parts_.signers.missing_protections();
   for (std::string& each : missing_daemon_protections())
     status.missing_protections.push_back(std::move(each));
@@ -146,6 +152,16 @@ void OperatorDesk::confirm_clock(bool is_back, std::function<void(Result<ClockEv
                                               is_back);
                                reply(std::move(confirmed));
                              });
+}
+
+void OperatorDesk::trust_hsm(std::function<void(Result<uint64_t>)> reply) {
+  const auto released = parts_.signers.trust();
+  if (!released) {
+    reply(fail(released.error()));
+    return;
+  }
+  spdlog::warn("HSM trusted again by an operator released_signers={}", *released);
+  reply(*released);
 }
 
 }  // namespace linesign

@@ -31,7 +31,7 @@ class OperatorDesk final : public AdminService {
     ClockGuard& clock_guard;
     GroupCommit& ledger;
     const Issuance& issuance;
-    const SignerPool& signers;
+    SignerPool& signers;
     StationRegistry& registry;
     Listener& listener;
     const StationCa& station_ca;
@@ -50,6 +50,7 @@ class OperatorDesk final : public AdminService {
   void list_stations(std::function<void(Result<std::vector<StationListEntry>>)> reply) override;
   void revoke_station(std::string name, std::function<void(Result<StationRecord>)> reply) override;
   void confirm_clock(bool is_back, std::function<void(Result<ClockEvent>)> reply) override;
+  void trust_hsm(std::function<void(Result<uint64_t>)> reply) override;
   CloudService& cloud() override { return cloud_; }
 
  private:

@@ -23,8 +23,6 @@ constexpr std::chrono::milliseconds kStagger(1000);
 // A login that takes longer may wait for the lock.
 constexpr std::chrono::milliseconds kLockPatience(500);
 constexpr std::chrono::milliseconds kWatchdogPeriod(100);
-// One may be a flipped bit; so many in a row are a broken device or the wrong key.
-constexpr int kMaxWrongSignatures = 5;
 constexpr int kFailuresBeforeDelay = 3;
 constexpr std::chrono::milliseconds kFirstJobDelay(1000);
 constexpr int kMaxDelayDoublings = 6;
@@ -41,6 +39,7 @@ SignerPool::SignerPool(EventLoop& loop,
       settings_(std::move(settings)),
       events_(std::move(events)),
       slots_(static_cast<size_t>(std::max(settings_.signers, 1))),
+      signatures_(clock_, settings_.wrong_signatures, slots_.size()),
       pace_(settings_.sign_timeout),
       lock_watch_(clock_, settings_.login_lock, settings_.executable, settings_.launcher) {
   for (size_t i = 0; i < slots_.size(); ++i)
@@ -51,8 +50,29 @@ SignerPool::SignerPool(EventLoop& loop,
 SignerPool::~SignerPool() = default;
 
 void SignerPool::start() {
-  start_next();
+  if (!refuse_untrusted()) start_next();
   watchdog_->start(kWatchdogPeriod);
+}
+
+// A start does not forget what happened before it.
+bool SignerPool::refuse_untrusted() {
+  const auto verdict = signatures_.verdict();
+  if (!verdict) return false;
+  last_error_ = verdict;
+  stopped_ = true;
+  events_.on_trouble(*verdict);
+  return true;
+}
+
+Result<size_t> SignerPool::trust() {
+  const bool was_stopped_for_it = signatures_.verdict().has_value();
+  LS_TRY(const size_t released, signatures_.trust());
+  if (was_stopped_for_it) {
+    stopped_ = false;
+    last_error_ = Error(ErrorCode::HsmUnavailable, "the signers are starting");
+  }
+  start_next();
+  return released;
 }
 
 void SignerPool::sign(std::shared_ptr<const RecordedIntent> intent,
@@ -81,8 +101,12 @@ std::optional<Error> SignerPool::obstacle() const {
 std::vector<SignerInfo> SignerPool::signers() const {
   std::vector<SignerInfo> infos;
   infos.reserve(slots_.size());
-  for (const Slot& slot : slots_) {
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    const Slot& slot = slots_[i];
+    const SignatureWatch::Record signed_wrongly = signatures_.of(i);
     SignerInfo info;
+    info.wrong_signatures = signed_wrongly.wrong;
+    info.quarantined_since = signed_wrongly.quarantined_since;
     info.restarts = slot.starts > 0 ? slot.starts - 1 : 0;
     info.signatures = slot.signatures;
     info.state = stopped_ ? "stopped" : "waiting";
@@ -91,6 +115,7 @@ std::vector<SignerInfo> SignerPool::signers() const {
       if (!stopped_) info.state = slot.process->is_ready() ? "ready" : "starting";
       info.signatures += slot.process->signatures();
     }
+    if (info.quarantined_since) info.state = "quarantined";
     infos.push_back(std::move(info));
   }
   return infos;
@@ -114,7 +139,8 @@ bool SignerPool::is_start_hopeful(const Slot& slot) const {
 void SignerPool::start_next() {
   for (size_t i = 0; i < slots_.size(); ++i) {
     if (stopped_) return;
-    if (slots_[i].process != nullptr || slots_[i].waiting) continue;
+    if (slots_[i].process != nullptr || slots_[i].waiting || signatures_.is_quarantined(i))
+      continue;
     const bool is_hopeful = std::any_of(
         slots_.begin(), slots_.end(), [this](const Slot& slot) { return is_start_hopeful(slot); });
     if (is_hopeful && !is_pin_proved()) return;
@@ -182,7 +208,7 @@ void SignerPool::start_slot(size_t index) {
 }
 
 void SignerPool::schedule_restart(size_t index, std::optional<std::chrono::milliseconds> wait) {
-  if (stopped_) return;
+  if (stopped_ || signatures_.is_quarantined(index)) return;
   Slot& slot = slots_[index];
   slot.backoff = std::clamp(slot.backoff * 2, kFirstBackoff, kMaxBackoff);
   slot.waiting = true;
@@ -224,6 +250,10 @@ void SignerPool::on_ready(size_t index, const signer::v1::Ready& ready) {
   token_ = ready.token();
   missing_protections_.assign(ready.missing_protections().begin(),
                               ready.missing_protections().end());
+  if (!ready.pin_warning().empty() && pin_warning_ != ready.pin_warning()) {
+    pin_warning_ = ready.pin_warning();
+    if (events_.on_pin_warning) events_.on_pin_warning(pin_warning_);
+  }
   if (ready.sign_us() > 0) pace_.record(std::chrono::microseconds(ready.sign_us()));
   ++ready_;
   if (ready_ == 1) {
@@ -235,7 +265,6 @@ void SignerPool::on_ready(size_t index, const signer::v1::Ready& ready) {
 
 void SignerPool::on_result(SignJob job, const signer::v1::SignResult& result) {
   if (result.error_code() == 0) {
-    wrong_signatures_ = 0;
     pace_.record(std::chrono::microseconds(result.sign_us()));
     events_.on_signed(*job.intent, as_bytes(result.signature()));
     return;
@@ -255,7 +284,7 @@ void SignerPool::on_result(SignJob job, const signer::v1::SignResult& result) {
 void SignerPool::on_ended(size_t index, Error reason) {
   // Only a crash may be a job's fault. A signer that says why it stops was not killed by a job.
   const bool crashed = reason.code() == ErrorCode::HsmUnavailable;
-  const bool is_out = is_out_of_service(reason);
+  const bool is_out = is_out_of_service(index, reason);
   const SignerPhase phase = slots_[index].process->phase();
   const bool needs_operator = reason.kind() == ErrorKind::Operator;
   const bool is_look = needs_operator && phase == SignerPhase::Starting;
@@ -286,13 +315,20 @@ void SignerPool::tell(const Error& error, bool is_look) {
   events_.on_trouble(error);
 }
 
-// Is this the end of all signers until linesignd is restarted? Then the reason says so.
-bool SignerPool::is_out_of_service(Error& reason) {
+// Is this the end of all signers until a person acts? Then the reason says so.
+bool SignerPool::is_out_of_service(size_t index, Error& reason) {
   if (reason.code() == ErrorCode::HsmPinRefused) return true;
   if (reason.code() != ErrorCode::HsmSignatureWrong) return false;
-  if (++wrong_signatures_ < kMaxWrongSignatures) return false;
-  reason = reason.with_context(fmt::format(
-      "{} in a row; nothing is signed until linesignd is restarted", wrong_signatures_));
+  if (const auto kept = signatures_.record(index); !kept) events_.on_trouble(kept.error());
+  const SignatureWatch::Record record = signatures_.of(index);
+  reason = reason.with_context(fmt::format("signer {}, its wrong signature number {}{}",
+                                           index,
+                                           record.wrong,
+                                           record.quarantined_since ? "; it is quarantined" : ""));
+  const auto verdict = signatures_.verdict();
+  if (!verdict) return false;
+  events_.on_trouble(reason);
+  reason = *verdict;
   return true;
 }
 

@@ -4,7 +4,7 @@
 // While none is logged in, one signer at a time may try the PIN, so that a wrong one costs one try;
 // after a refusal none is started until the one that was refused sees another PIN in the file. One
 // that hangs before its login does not keep the next from starting, one that hangs after it keeps
-// nobody. After several signatures in a row that do not verify none is started again.
+// nobody. One that signs wrongly is quarantined, and in the end nobody signs: SignatureWatch.
 //
 // A signer that does not answer in time is killed, one that ends is replaced (20 ms, doubling to
 // 0.5 s while starts fail), and its jobs go to another with the same bytes. A job over which
@@ -28,6 +28,7 @@
 #include "appliance/ledger/priority.h"
 #include "appliance/signers/fair_queue.h"
 #include "appliance/signers/lock_watch.h"
+#include "appliance/signers/signature_watch.h"
 #include "appliance/signers/signer_process.h"
 #include "appliance/signers/signing_pace.h"
 #include "protocol/base/clock.h"
@@ -42,9 +43,10 @@ struct SignerPoolSettings {
   int threads_per_signer = 1;
   std::chrono::milliseconds sign_timeout = std::chrono::seconds(2);
   std::chrono::milliseconds start_timeout = std::chrono::seconds(10);
-  std::filesystem::path login_lock;    // of the configuration: who holds it is named
-  Sha256 profile_hash{};               // what each signer must say that it builds from
-  SignerLauncher* launcher = nullptr;  // borrowed; for signers with a user of their own
+  std::filesystem::path login_lock;          // of the configuration: who holds it is named
+  std::filesystem::path wrong_signatures{};  // of SignatureWatch
+  Sha256 profile_hash{};                     // what each signer must say that it builds from
+  SignerLauncher* launcher = nullptr;        // borrowed; for signers with a user of their own
 };
 
 struct SignerPoolEvents {
@@ -56,13 +58,17 @@ struct SignerPoolEvents {
   std::function<void(const Error& error)> on_trouble;
   // How long signatures take, now and then. May be empty.
   std::function<void(const PaceNews& news)> on_pace;
+  // What the token says of PIN tries, when it is new. May be empty.
+  std::function<void(const std::string& warning)> on_pin_warning{};
 };
 
 struct SignerInfo {
   int pid = 0;
-  std::string state;  // "ready", "starting", "waiting", "stopped"
+  std::string state;  // "ready", "starting", "waiting", "stopped", "quarantined"
   uint64_t restarts = 0;
   uint64_t signatures = 0;
+  uint64_t wrong_signatures = 0;
+  std::optional<UnixTime> quarantined_since{};
 };
 
 class SignerPool final {
@@ -84,6 +90,10 @@ class SignerPool final {
             int64_t station_id,
             Priority priority = Priority::Normal);
 
+  // What an operator says of an HSM that signed wrongly: all signers may sign again. How many were
+  // in quarantine.
+  Result<size_t> trust();
+
   // Drops what is queued; results that still come are for nobody. The ledger has the intents.
   void forget_queue();
 
@@ -93,6 +103,8 @@ class SignerPool final {
   const std::string& token() const { return token_; }
   // What the signer that became ready last said of itself: a sentence each.
   const std::vector<std::string>& missing_protections() const { return missing_protections_; }
+  // What the token said last of PIN tries; empty: nothing since the start.
+  const std::string& pin_warning() const { return pin_warning_; }
   std::vector<SignerInfo> signers() const;
   size_t queued() const { return queue_.size() + delayed_.size(); }
 
@@ -125,7 +137,8 @@ class SignerPool final {
   void on_ready(size_t index, const signer::v1::Ready& ready);
   void on_result(SignJob job, const signer::v1::SignResult& result);
   void on_ended(size_t index, Error reason);
-  bool is_out_of_service(Error& reason);
+  bool is_out_of_service(size_t index, Error& reason);
+  bool refuse_untrusted();
   void stop_all(const SignerProcess* spare = nullptr);
   void tell(const Error& error, bool is_look);
   void retire(size_t index, bool blame);
@@ -150,8 +163,8 @@ class SignerPool final {
   std::unique_ptr<Timer> watchdog_;
   size_t ready_ = 0;
   size_t next_slot_ = 0;
-  bool stopped_ = false;      // the PIN was refused, or the HSM signs wrongly
-  int wrong_signatures_ = 0;  // in a row
+  bool stopped_ = false;  // the PIN was refused, or the HSM signs wrongly
+  SignatureWatch signatures_;
   SigningPace pace_;
   LockWatch lock_watch_;
   std::optional<Error> held_up_;  // by the lock's holder; told once
@@ -162,6 +175,7 @@ class SignerPool final {
   std::optional<Error> last_error_;
   std::string token_;
   std::vector<std::string> missing_protections_;
+  std::string pin_warning_;
 };
 
 }  // namespace linesign

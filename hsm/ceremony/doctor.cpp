@@ -65,9 +65,10 @@ constexpr std::array<FlagFinding, 6> kFlagFindings = {{
      "the user PIN is locked: the security officer must set a new one"},
     {CKF_USER_PIN_FINAL_TRY,
      true,
-     Severity::Warning,
-     ErrorCode::HsmPinRefused,
-     "one more wrong PIN locks the user out: check the PIN file before anything else"},
+     Severity::Problem,
+     ErrorCode::HsmPinFinalTry,
+     "one more wrong PIN locks the user out, so nobody logs in: make sure that the PIN file is "
+     "right, then order the try with --try-pin"},
     {CKF_USER_PIN_COUNT_LOW,
      true,
      Severity::Warning,
@@ -260,7 +261,8 @@ Result<void> look_inside(DoctorReport& report, const DoctorRequest& request, con
     LS_TRY(lock, LoginLock::take(request.login_lock));
   }
   LS_TRY(TokenSession session, TokenSession::open(slot, Access::ReadOnly));
-  LS_CHECK(session.login(pin));
+  LS_CHECK(
+      session.login(pin, {.memory = request.pin_memory, .is_ordered = request.is_try_ordered}));
   lock.reset();
   add(report, Severity::Good, "The PIN file is right: the login succeeded.");
   LS_TRY(const auto keys, list_ca_keys(session));

@@ -1,7 +1,7 @@
 // Doctor: looks at module, slots, tokens and keys, and says in words what is wrong.
 //
 // It never fails as a whole: what cannot be read becomes a finding. A PIN is used only when a PIN
-// file is given, and then once.
+// file is given, and then once; one that was tried before, or the token's last try, only by order.
 //
 // Threads  one at a time per process
 #ifndef LINESIGN_HSM_CEREMONY_DOCTOR_H_
@@ -86,6 +86,8 @@ struct DoctorRequest {
   std::filesystem::path ca_certificate;    // compared with the key
   std::filesystem::path login_lock;        // held during the login
   std::optional<std::string> signer_user;  // of the configuration; absent: there is none
+  std::filesystem::path pin_memory = {};   // empty: tries of the PIN are not remembered
+  bool is_try_ordered = false;             // of an operator: whatever speaks against the login
 };
 
 DoctorReport examine(const DoctorRequest& request);

@@ -35,10 +35,16 @@ struct ManifestKeys {
   Bytes spki;
 };
 
-Result<OpenToken> open_manifest_token(const TokenSettings& token, Access access) {
+Result<OpenToken> open_manifest_token(const TokenSettings& token,
+                                      Access access,
+                                      const SignerSettings& signer) {
   LS_TRY(const SecretBytes pin, read_pin_file(token.pin_file));
-  return OpenToken::open(
-      token.module, {token.token_label, token.token_serial}, pin, access, kManifestSessions);
+  return OpenToken::open(token.module,
+                         {token.token_label, token.token_serial},
+                         pin,
+                         access,
+                         kManifestSessions,
+                         {.memory = signer.pin_memory});
 }
 
 Result<ManifestKeys> take_manifest_key(TokenSession& session, CaKey key, const CaCertificate& ca) {
@@ -172,7 +178,7 @@ Result<ManifestKeyReport> make_manifest_key(const SignerSettings& signer,
     return fail(ErrorCode::FileExists, manifest.certificate.string());
   LS_TRY(const CaCertificate ca, CaCertificate::load(signer.ca_certificate));
   LS_TRY(const LoginLock lock, LoginLock::take(signer.login_lock));
-  LS_TRY(OpenToken token, open_manifest_token(manifest.token, Access::ReadWrite));
+  LS_TRY(OpenToken token, open_manifest_token(manifest.token, Access::ReadWrite, signer));
   LS_CHECK(check_mechanisms(token.slot(), plan.type, KeyUse::GenerateAndSign));
   LS_TRY(const CaKey key, generate_ca_key(token.session(), plan.type, manifest.token.key_label));
   auto report = finish_manifest_key(token, key, ca, manifest, plan, now);
@@ -200,7 +206,7 @@ Result<ManifestSigner> ManifestSigner::open(const SignerSettings& signer,
   LS_TRY(std::vector<Bytes> certificates, load_certificates(manifest.certificate));
   LS_TRY(X509Certificate certificate, parse_certificate(certificates.front()));
   LS_TRY(const LoginLock lock, LoginLock::take(signer.login_lock));
-  LS_TRY(OpenToken token, open_manifest_token(manifest.token, Access::ReadOnly));
+  LS_TRY(OpenToken token, open_manifest_token(manifest.token, Access::ReadOnly, signer));
   const Bytes id = from_hex(manifest.token.key_id_hex).value_or(Bytes());
   LS_TRY(CaKey found, find_ca_key(token.session(), {manifest.token.key_label, id}));
   LS_TRY(const ManifestKeys keys, take_manifest_key(token.session(), std::move(found), ca));

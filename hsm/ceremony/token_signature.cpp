@@ -38,7 +38,12 @@ Result<Bytes> sign_with_token(const SignerSettings& settings,
       uri->module_path.empty() ? settings.token.module : std::filesystem::path(uri->module_path);
   LS_TRY(const LoginLock lock, LoginLock::take(settings.login_lock));
   LS_TRY(OpenToken open,
-         OpenToken::open(module, {uri->token, uri->serial}, pin, Access::ReadOnly, kSpareSessions));
+         OpenToken::open(module,
+                         {uri->token, uri->serial},
+                         pin,
+                         Access::ReadOnly,
+                         kSpareSessions,
+                         {.memory = settings.pin_memory}));
   LS_TRY(const CaKey key, find_ca_key(open.session(), {uri->object, uri->id}));
   LS_TRY(const TokenKey token_key, TokenKey::open(open.libp11(), key));
   return sign_sha256(token_key.key(), owner.public_key.get(), digest);

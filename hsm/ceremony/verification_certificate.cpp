@@ -110,7 +110,8 @@ Result<std::string> make_verification_certificate(const SignerSettings& settings
                          {token.token_label, token.token_serial},
                          pin,
                          Access::ReadOnly,
-                         kProofSessions));
+                         kProofSessions,
+                         {.memory = settings.pin_memory}));
   const Bytes key_id = from_hex(token.key_id_hex).value_or(Bytes());
   LS_TRY(const CaKey key, find_ca_key(open.session(), {token.key_label, key_id}));
   LS_CHECK(check_key_attributes(key));

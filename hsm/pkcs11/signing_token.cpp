@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "hsm/pkcs11/token_signing_key.h"
+#include "hsm/x509/openssl_error.h"
 
 namespace linesign {
 namespace {
@@ -38,12 +39,13 @@ Result<OpenToken> OpenToken::open(const std::filesystem::path& module,
                                   const TokenSelector& token,
                                   const SecretBytes& pin,
                                   Access access,
-                                  int spare_sessions) {
+                                  int spare_sessions,
+                                  const PinRule& rule) {
   LS_TRY(Module loaded, Module::load(module));
   LS_TRY(Slot slot, Slot::find(loaded, token));
   LS_TRY(Libp11Token libp11, Libp11Token::open(module, slot.token()));
   LS_TRY(TokenSession session, probe_sessions(slot, access, spare_sessions));
-  LS_CHECK(session.login(pin));
+  LS_CHECK(session.login(pin, rule));
   return OpenToken(std::move(loaded), std::move(slot), std::move(libp11), std::move(session));
 }
 
@@ -53,7 +55,7 @@ struct SigningToken::State {
   Slot slot;
   TokenSession session;              // keeps the login
   std::vector<TokenSession> unused;  // for the keys of threads
-  CK_OBJECT_HANDLE key = 0;
+  CaKey key{};
   KeyType type{};
 };
 
@@ -72,10 +74,12 @@ Result<SigningToken> SigningToken::prepare(const std::filesystem::path& module,
                                                     .unused = std::move(sessions)}));
 }
 
-Result<void> SigningToken::login(const SecretBytes& pin) { return state_->session.login(pin); }
+Result<void> SigningToken::login(const SecretBytes& pin, const PinRule& rule) {
+  return state_->session.login(pin, rule);
+}
 
 Result<void> SigningToken::choose_key(const KeySelector& key, KeyType type) {
-  LS_TRY(const CaKey found, find_ca_key(state_->session, key));
+  LS_TRY(CaKey found, find_ca_key(state_->session, key));
   LS_CHECK(check_key_attributes(found));
   if (found.type != type)
     return fail(ErrorCode::HsmKeyMismatch,
@@ -84,9 +88,20 @@ Result<void> SigningToken::choose_key(const KeySelector& key, KeyType type) {
                             key_type_text(found),
                             to_string(type)));
   LS_CHECK(check_mechanisms(state_->slot, type, KeyUse::Sign));
-  state_->key = found.private_key;
+  state_->key = std::move(found);
   state_->type = type;
   return {};
+}
+
+Result<void> SigningToken::check_public_key(const CaCertificate& ca) {
+  LS_TRY(const EvpKey key, read_public_key(state_->session, state_->key));
+  const bool is_same = EVP_PKEY_eq(key.get(), ca.public_key()) == 1;
+  clear_openssl_errors();
+  if (is_same) return {};
+  return fail(ErrorCode::HsmKeyMismatch,
+              fmt::format("the public key of '{}' in the token and the CA certificate '{}'",
+                          state_->key.label,
+                          ca.subject_text()));
 }
 
 Result<SigningToken> SigningToken::open(const std::filesystem::path& module,
@@ -109,8 +124,8 @@ Result<std::unique_ptr<SigningKey>> SigningToken::make_signing_key() const {
   }
   TokenSession session = std::move(state_->unused.back());
   state_->unused.pop_back();
-  return std::unique_ptr<SigningKey>(
-      std::make_unique<TokenSigningKey>(state_, std::move(session), state_->key, state_->type));
+  return std::unique_ptr<SigningKey>(std::make_unique<TokenSigningKey>(
+      state_, std::move(session), state_->key.private_key, state_->type));
 }
 
 }  // namespace linesign

@@ -12,6 +12,7 @@
 #include "hsm/pkcs11/ca_key.h"
 #include "hsm/pkcs11/key_generation.h"
 #include "hsm/pkcs11/token_key.h"
+#include "hsm/x509/ca_certificate.h"
 #include "protocol/base/secret.h"
 
 namespace linesign {
@@ -26,7 +27,8 @@ class OpenToken final {
                                 const TokenSelector& token,
                                 const SecretBytes& pin,
                                 Access access,
-                                int spare_sessions);
+                                int spare_sessions,
+                                const PinRule& rule = {});
 
   const Module& module() const { return module_; }
   const Slot& slot() const { return slot_; }
@@ -56,11 +58,14 @@ class SigningToken final {
                                       int threads);
 
   // One try. Then this process is logged in.
-  Result<void> login(const SecretBytes& pin);
+  Result<void> login(const SecretBytes& pin, const PinRule& rule = {});
 
   // After the login. The key must have the attributes of check_key_attributes() and be of type
   // `type` (HsmKeyMismatch), and the token the mechanisms that it needs.
   Result<void> choose_key(const KeySelector& key, KeyType type);
+
+  // After choose_key(): the public key that the token holds is the certificate's (HsmKeyMismatch).
+  Result<void> check_public_key(const CaCertificate& ca);
 
   // All three.
   static Result<SigningToken> open(const std::filesystem::path& module,

@@ -3,9 +3,43 @@
 #include <algorithm>
 #include <array>
 
+#include <fmt/format.h>
+
 #include "hsm/pkcs11/recovery.h"
 
 namespace linesign {
+namespace {
+
+struct PinFlag {
+  CK_FLAGS flag;
+  std::string_view text;
+};
+
+// The worst first.
+constexpr std::array<PinFlag, 3> kPinFlags = {{
+    {CKF_USER_PIN_LOCKED, "the PIN is locked (CKF_USER_PIN_LOCKED)"},
+    {CKF_USER_PIN_FINAL_TRY, "one more wrong PIN locks it (CKF_USER_PIN_FINAL_TRY)"},
+    {CKF_USER_PIN_COUNT_LOW,
+     "a wrong PIN was entered since the last login (CKF_USER_PIN_COUNT_LOW)"},
+}};
+
+LoginOutcome outcome_of(CK_RV rv) {
+  if (rv == CKR_OK) return LoginOutcome::Accepted;
+  return ckr_code(rv) == ErrorCode::HsmPinRefused ? LoginOutcome::Refused : LoginOutcome::NotJudged;
+}
+
+}  // namespace
+
+std::string_view pin_tries_text(CK_FLAGS token) {
+  for (const PinFlag& row : kPinFlags)
+    if ((token & row.flag) != 0) return row.text;
+  return {};
+}
+
+Result<void> check_pin_tries(CK_FLAGS token) {
+  if ((token & CKF_USER_PIN_FINAL_TRY) == 0 || (token & CKF_USER_PIN_LOCKED) != 0) return {};
+  return fail(ErrorCode::HsmPinFinalTry, std::string(pin_tries_text(token)));
+}
 
 Result<TokenSession> TokenSession::open(const Slot& slot, Access access) {
   CK_FLAGS flags = CKF_SERIAL_SESSION;
@@ -13,15 +47,18 @@ Result<TokenSession> TokenSession::open(const Slot& slot, Access access) {
   CK_SESSION_HANDLE handle = 0;
   const CK_RV rv = slot.functions()->C_OpenSession(slot.id(), flags, nullptr, nullptr, &handle);
   if (rv != CKR_OK) return fail(ckr_error("C_OpenSession", rv));
-  return TokenSession(slot.functions(), handle);
+  return TokenSession(slot.functions(), slot.id(), handle);
 }
 
 TokenSession::TokenSession(TokenSession&& other) noexcept
-    : functions_(std::exchange(other.functions_, nullptr)), handle_(other.handle_) {}
+    : functions_(std::exchange(other.functions_, nullptr)),
+      slot_(other.slot_),
+      handle_(other.handle_) {}
 
 TokenSession& TokenSession::operator=(TokenSession&& other) noexcept {
   if (this != &other) {
     std::swap(functions_, other.functions_);
+    std::swap(slot_, other.slot_);
     std::swap(handle_, other.handle_);
   }
   return *this;
@@ -38,12 +75,34 @@ Result<void> TokenSession::close() {
   return {};
 }
 
-Result<void> TokenSession::login(const SecretBytes& pin) {
+CK_RV TokenSession::try_pin(const SecretBytes& pin) {
   // C_Login takes a pointer to non-const and does not write through it.
   auto* text = const_cast<CK_UTF8CHAR*>(pin.reveal().data());
-  const CK_RV rv = functions_->C_Login(handle_, CKU_USER, text, pin.size());
-  if (rv != CKR_OK) return fail(ckr_error("C_Login", rv));
-  return {};
+  return functions_->C_Login(handle_, CKU_USER, text, pin.size());
+}
+
+Result<void> TokenSession::login(const SecretBytes& pin, const PinRule& rule) {
+  CK_TOKEN_INFO token{};
+  CK_RV rv = functions_->C_GetTokenInfo(slot_, &token);
+  if (rv != CKR_OK) return fail(ckr_error("C_GetTokenInfo", rv));
+  if (!rule.is_ordered) LS_CHECK(check_pin_tries(token.flags));
+  std::optional<PinMemory> memory;
+  if (!rule.memory.empty()) {
+    const bool is_low = (token.flags & CKF_USER_PIN_COUNT_LOW) != 0;
+    LS_TRY(
+        memory,
+        PinMemory::open(rule.memory, padded_text(token.serialNumber, sizeof(token.serialNumber))));
+    LS_CHECK(memory->begin(pin, rule.is_ordered, is_low, SystemClock().now()));
+  }
+  rv = try_pin(pin);
+  if (memory) LS_CHECK(memory->end(outcome_of(rv)));
+  if (rv == CKR_OK) return {};
+  Error error = ckr_error("C_Login", rv);
+  if (error.code() != ErrorCode::HsmPinRefused ||
+      functions_->C_GetTokenInfo(slot_, &token) != CKR_OK || pin_tries_text(token.flags).empty())
+    return fail(std::move(error));
+  return fail(error.code(),
+              fmt::format("{}; the token says: {}", error.detail(), pin_tries_text(token.flags)));
 }
 
 Result<void> TokenSession::logout() {

@@ -2,17 +2,19 @@
 //
 // The login belongs to the process, not to the session: it ends with the last session of the token.
 //
-// Errors   HsmPinRefused after one try; others from ckr_error()
+// Errors   HsmPinRefused after one try, HsmPinFinalTry without any; others from ckr_error()
 // Threads  one thread at a time
 // Source   PKCS#11 2.40 sections 5.6, 5.7, 5.14
 #ifndef LINESIGN_HSM_PKCS11_TOKEN_SESSION_H_
 #define LINESIGN_HSM_PKCS11_TOKEN_SESSION_H_
 
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "hsm/pkcs11/object_template.h"
+#include "hsm/pkcs11/pin_memory.h"
 #include "hsm/pkcs11/slot.h"
 #include "protocol/base/bytes.h"
 #include "protocol/base/secret.h"
@@ -20,6 +22,13 @@
 namespace linesign {
 
 constexpr size_t kMaxTokenSignatureBytes = 512;  // RSA-4096
+
+// "a wrong PIN was entered since the last login (CKF_USER_PIN_COUNT_LOW)", or that one try is left,
+// or none; empty: the token says nothing.
+std::string_view pin_tries_text(CK_FLAGS token);
+
+// HsmPinFinalTry: one more wrong PIN would lock the user out.
+Result<void> check_pin_tries(CK_FLAGS token);
 
 enum class Access : uint8_t { ReadOnly, ReadWrite };
 
@@ -41,9 +50,10 @@ class TokenSession final {
   // Reports what the destructor cannot.
   Result<void> close();
 
-  // As the user, once. A token that says that this process is logged in already is an error:
-  // nobody but us logs in.
-  Result<void> login(const SecretBytes& pin);
+  // As the user, once: not with a PIN that `rule.memory` forbids, and never as the token's last try
+  // (CKF_USER_PIN_FINAL_TRY) unless an operator orders it. A token that says that this process is
+  // logged in already is an error: nobody but us logs in. REQUIRES: with a memory, the login lock.
+  Result<void> login(const SecretBytes& pin, const PinRule& rule = {});
   Result<void> logout();
 
   Result<std::vector<CK_OBJECT_HANDLE>> find(const ObjectTemplate& wanted);
@@ -64,10 +74,12 @@ class TokenSession final {
   Result<void> destroy(CK_OBJECT_HANDLE object);
 
  private:
-  TokenSession(const CK_FUNCTION_LIST* functions, CK_SESSION_HANDLE handle)
-      : functions_(functions), handle_(handle) {}
+  TokenSession(const CK_FUNCTION_LIST* functions, CK_SLOT_ID slot, CK_SESSION_HANDLE handle)
+      : functions_(functions), slot_(slot), handle_(handle) {}
+  CK_RV try_pin(const SecretBytes& pin);
 
   const CK_FUNCTION_LIST* functions_;  // null: closed
+  CK_SLOT_ID slot_;
   CK_SESSION_HANDLE handle_;
 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -22,7 +23,9 @@
 #include <spdlog/spdlog.h>
 #include <sysexits.h>
 
+#include "hsm/pkcs11/key_proof.h"
 #include "hsm/pkcs11/pin_file.h"
+#include "hsm/pkcs11/pin_memory.h"
 #include "hsm/signer/batch_loop.h"
 #include "hsm/signer/confinement.h"
 #include "hsm/signer/hardening.h"
@@ -31,6 +34,7 @@
 #include "hsm/signer/softhsm_folder.h"
 #include "hsm/signer/startup.h"
 #include "protocol/base/core_dumps.h"
+#include "protocol/base/file.h"
 #include "protocol/base/version.h"
 
 namespace linesign {
@@ -82,18 +86,21 @@ Result<void> wait_for_login(const SignerChannel& channel) {
 }
 
 // The refused PIN is compared here and forgotten, so that it is never tried again by itself and
-// linesignd never learns it.
+// linesignd never learns it. An operator may have it tried by another program: then the memory says
+// that the token accepted it.
 Result<void> wait_for_new_pin(const SignerChannel& channel,
                               const std::filesystem::path& file,
-                              const SecretBytes& refused) {
+                              const RefusedPin& refused,
+                              Result<PinMemory>& memory) {
   spdlog::warn("PIN refused code={} file={} waiting for another PIN in it",
                error_info(ErrorCode::HsmPinRefused).name,
                file.string());
   SecretBytes seen;  // a file that somebody is writing is not yet what he means
   while (!channel.wait_for_end(kPinLookPeriod)) {
     auto pin = read_pin_file(file);
-    const bool is_new = pin && !equal(pin->reveal(), refused.reveal());
-    if (is_new && equal(pin->reveal(), seen.reveal()))
+    const bool is_new = pin && !equal(pin->reveal(), refused.pin.reveal());
+    const bool is_allowed = pin && memory && memory->allows_again(*pin).value_or(false);
+    if (is_allowed || (is_new && equal(pin->reveal(), seen.reveal())))
       return send_phase(channel, signer::v1::PHASE_NEW_PIN);
     seen = is_new ? std::move(*pin) : SecretBytes();
   }
@@ -111,6 +118,11 @@ Result<void> send_ready(const SignerChannel& channel,
   message.mutable_ready()->set_sign_us(static_cast<uint32_t>(signer.proof_time.count()));
   for (const std::string& each : missing_protections)
     message.mutable_ready()->add_missing_protections(each);
+  message.mutable_ready()->set_pin_warning(std::string(signer.pin_warning));
+  spdlog::info("signer ready token=\"{} ({})\" proof=\"{}\"",
+               token.label,
+               token.serial,
+               key_proof_text(::getpid()));
   return channel.send(message);
 }
 
@@ -125,6 +137,14 @@ void run(const SignerChannel& channel, StartedSigner& signer) {
   work(channel, signer.workers.front());
 }
 
+// It belongs to the signers' user, who may make no folder beside it. What does not work here is
+// told when a PIN is to be remembered.
+void make_pin_memory(const std::filesystem::path& folder, const ProcessUser& user) {
+  std::error_code error;
+  if (std::filesystem::exists(folder, error) || !make_directories(folder, 0700)) return;
+  static_cast<void>(::chown(folder.c_str(), user.uid, user.gid) == 0);
+}
+
 // Which protections are missing afterwards.
 Result<std::vector<std::string>> give_up_rights(const SignerSettings& settings) {
   std::vector<std::string> missing;
@@ -136,6 +156,7 @@ Result<std::vector<std::string>> give_up_rights(const SignerSettings& settings) 
         "signers run as linesignd's user: linesignd was started without the right to switch users");
   } else {
     LS_TRY(user, find_user(settings.user));
+    make_pin_memory(settings.pin_memory, *user);
   }
   LS_CHECK(drop_privileges(user));
   LS_CHECK(forbid_core_dumps());
@@ -167,8 +188,9 @@ Result<void> serve(const std::filesystem::path& config, const SignerChannel& cha
     signer::v1::FromSigner message = failed(signer.error());
     message.mutable_failed()->set_waits_for_pin(true);
     LS_CHECK(channel.send(message));
+    auto memory = PinMemory::open(settings.pin_memory, steps.refused_pin->token_serial);
     confine({.readable = {settings.token.pin_file.parent_path()}, .writable = {}});
-    return wait_for_new_pin(channel, settings.token.pin_file, *steps.refused_pin);
+    return wait_for_new_pin(channel, settings.token.pin_file, *steps.refused_pin, memory);
   }
   if (!signer) return fail(signer.error());
   for (std::string& each : confine(confinement_of(settings, signer->token.token())))

@@ -23,6 +23,7 @@ Result<void> read_pool(const SettingsTable& hsm, SignerSettings& settings) {
   LS_TRY(settings.start_timeout,
          hsm.duration("start_timeout", {seconds(1), minutes(10)}, settings.start_timeout));
   LS_TRY(settings.login_lock, hsm.path("login_lock", "signer-login.lock"));
+  LS_TRY(settings.pin_memory, hsm.path("pin_memory", "pin-memory"));
   return {};
 }
 

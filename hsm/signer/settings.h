@@ -32,6 +32,7 @@ struct SignerSettings {
   std::chrono::milliseconds sign_timeout = std::chrono::seconds(2);
   std::chrono::milliseconds start_timeout = std::chrono::seconds(10);
   std::filesystem::path login_lock;  // flock that serialises logins over processes
+  std::filesystem::path pin_memory;  // folder: which PINs were tried
   std::string user;                  // of the signers; empty: linesignd's
   bool module_network = false;
   std::vector<std::filesystem::path> module_paths;  // that the module reads and writes

@@ -29,8 +29,9 @@ Result<void> log_in(const SignerSettings& settings, SigningToken& token, StartSt
   // Now, not at the start: somebody may have mended the file while this process waited.
   LS_TRY(SecretBytes pin, read_pin_file(settings.token.pin_file));
   LS_TRY(const LoginLock lock, LoginLock::take(settings.login_lock));
-  auto done = token.login(pin);
-  if (!done && done.error().code() == ErrorCode::HsmPinRefused) steps.refused_pin = std::move(pin);
+  auto done = token.login(pin, {.memory = settings.pin_memory});
+  if (!done && done.error().code() == ErrorCode::HsmPinRefused)
+    steps.refused_pin = RefusedPin{std::move(pin), token.token().serial};
   return done;
 }
 
@@ -40,6 +41,7 @@ Result<SigningToken> open_token(const SignerSettings& settings, KeyType type, St
   LS_TRY(SigningToken open,
          SigningToken::prepare(
              token.module, {token.token_label, token.token_serial}, settings.threads_per_signer));
+  LS_CHECK(check_pin_tries(open.token().flags));
   // Once: who may try the PIN may also try the login again after a passing error.
   if (const auto ask = std::exchange(steps.before_login, nullptr)) LS_CHECK(ask());
   LS_CHECK(log_in(settings, open, steps));
@@ -83,7 +85,9 @@ Result<StartedSigner> start_signer(const SignerSettings& settings, StartSteps& s
   LS_TRY(const CaCertificate ca, CaCertificate::load(settings.ca_certificate));
   LS_TRY(CertificateBuilder builder, CertificateBuilder::create(settings.profile, ca));
   LS_TRY(SigningToken token, open_signing_token(settings, ca.key_type(), steps));
+  LS_CHECK(token.check_public_key(ca));
   StartedSigner signer{.builder = std::move(builder), .token = std::move(token), .workers = {}};
+  signer.pin_warning = pin_tries_text(signer.token.token().flags);
   for (int i = 0; i < settings.threads_per_signer; ++i) {
     LS_TRY(std::unique_ptr<SigningKey> key, signer.token.make_signing_key());
     if (i == 0) LS_CHECK(time_proof(*key, ca, signer.proof_time));

@@ -4,7 +4,8 @@
 // nobody. What the login of another process does to a SoftHSM token meanwhile is passing.
 //
 // Errors   as they are found: configuration, CA certificate, PIN file, Hsm*. What another process's
-//          login may cause is tried a few times; a refused PIN never.
+//          login may cause is tried a few times; a refused PIN never, and the token's last try
+//          (HsmPinFinalTry) not at all.
 // Threads  one; what it returns is then shared out, a worker to each thread
 #ifndef LINESIGN_HSM_SIGNER_STARTUP_H_
 #define LINESIGN_HSM_SIGNER_STARTUP_H_
@@ -13,6 +14,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hsm/pkcs11/signing_token.h"
@@ -26,13 +28,20 @@ struct StartedSigner {
   SigningToken token;
   std::vector<SigningWorker> workers;       // gone before the token
   std::chrono::microseconds proof_time{0};  // what the first signature took
+  std::string_view pin_warning{};           // of pin_tries_text(), before the login
+};
+
+// The PIN that was refused, now or before, and by which token.
+struct RefusedPin {
+  SecretBytes pin;
+  std::string token_serial;
 };
 
 // Who waits for a start takes part in it. Empty functions: nobody does.
 struct StartSteps {
   std::function<Result<void>()> before_login;  // once; returns when this process may try the PIN
   std::function<Result<void>()> after_login;   // the PIN is right
-  std::optional<SecretBytes> refused_pin;      // after HsmPinRefused: the one that was tried
+  std::optional<RefusedPin> refused_pin;       // after HsmPinRefused
 };
 
 // [hsm], [ca] and [profile] of linesign.toml; the tables of others are left alone.

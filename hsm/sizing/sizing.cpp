@@ -133,8 +133,11 @@ std::optional<uint64_t> sessions_left(const SizingResult& probe) {
 
 Result<SizingTarget> load_sizing_target(const std::filesystem::path& config) {
   LS_TRY(const SignerSettings settings, load_signer_settings(config));
-  return SizingTarget{
-      settings.token, settings.ca_certificate, settings.login_lock, settings.sign_timeout};
+  return SizingTarget{settings.token,
+                      settings.ca_certificate,
+                      settings.login_lock,
+                      settings.pin_memory,
+                      settings.sign_timeout};
 }
 
 SizingTarget sizing_target(const ThrowawayToken& token) {

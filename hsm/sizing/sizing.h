@@ -34,6 +34,7 @@ struct SizingTarget {
   TokenSettings token;
   std::filesystem::path ca_certificate;
   std::filesystem::path login_lock;           // made if it is not there
+  std::filesystem::path pin_memory = {};      // empty: tries of the PIN are not remembered
   std::chrono::milliseconds sign_timeout{0};  // of the configuration; 0: there is none
 };
 

@@ -59,6 +59,7 @@ Result<SigningToken> log_in(const WorkerJob& job, const CaCertificate& ca) {
   settings.token = job.target.token;
   settings.threads_per_signer = job.threads;
   settings.login_lock = job.target.login_lock;
+  settings.pin_memory = job.target.pin_memory;
   // After the login a kill hurts nobody: if the measurement is killed, its workers go at once.
   const int parent = ::getppid();
   LS_CHECK(end_with_parent(parent, ParentDeath::Grace));

@@ -62,6 +62,7 @@ Result<SizingTarget> parse_target(const FlatJson& json) {
   LS_TRY(target.token.pin_file, json.get_text("pin_file"));
   LS_TRY(target.ca_certificate, json.get_text("ca_certificate"));
   LS_TRY(target.login_lock, json.get_text("login_lock"));
+  LS_TRY(target.pin_memory, json.get_text("pin_memory"));
   return target;
 }
 
@@ -78,6 +79,7 @@ std::string job_line(const WorkerJob& job) {
       .text("pin_file", token.pin_file.string())
       .text("ca_certificate", job.target.ca_certificate.string())
       .text("login_lock", job.target.login_lock.string())
+      .text("pin_memory", job.target.pin_memory.string())
       .text("corpus", job.corpus.string())
       .number("threads", static_cast<uint64_t>(job.threads))
       .number("duration_ms", static_cast<uint64_t>(job.duration.count()))

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 
@@ -14,6 +15,7 @@
 #include <gtest/gtest.h>
 #include <sysexits.h>
 
+#include "hsm/ceremony/doctor.h"
 #include "hsm/signer/signer_channel.h"
 #include "protocol/base/process.h"
 #include "protocol/base/spawn.h"
@@ -139,9 +141,14 @@ class LinesignSigner : public test::CeremonyFixture {
  protected:
   void SetUp() override { make_ca(KeyType::EcP256); }
   void TearDown() override {
-    ::unsetenv("LINESIGN_FAULTS");
-    ::unsetenv("LINESIGN_FAULT_LOG");
+    for (const char* name : {"LINESIGN_FAULTS",
+                             "LINESIGN_FAULT_LOG",
+                             "LINESIGN_SIMULATED_PIN_TRIES",
+                             "LINESIGN_SIMULATED_PIN_FILE"})
+      ::unsetenv(name);
   }
+
+  void forget_pins() const { std::filesystem::remove_all(folder() / "pin-memory"); }
 
   void make_ca(KeyType type) {
     const auto made = init_ca(plan(type), {.force = true});
@@ -313,9 +320,10 @@ TEST_F(LinesignSigner, IsKilledDuringItsStartWithoutHarmToTheToken) {
   const auto config = write_config();
   for (int i = 0; i < 30; ++i) {
     SignerProcess signer(config);
-    // Spread over the whole start, which takes some milliseconds.
-    signer.watch_for(std::chrono::microseconds(500 * i));
+    // Spread over the whole start, which takes some ten milliseconds.
+    signer.watch_for(std::chrono::milliseconds(3 * i));
     signer.kill_and_reap();
+    forget_pins();  // a login that was cut off is a try
   }
   EXPECT_EQ(hsm_.fingerprint(), before);
   SignerProcess signer(config);
@@ -370,6 +378,7 @@ TEST_F(LinesignSigner, OpensItsSessionsItselfAndTriesAgain) {
 TEST_F(LinesignSigner, EndsWithItsParentHoweverItHangs) {
   for (const std::string call : {"C_Login", "C_FindObjectsInit", "C_Sign"}) {
     ASSERT_TRUE(ends_with_its_parent(write_faulty_config(call + ":1=hang"), call)) << call;
+    forget_pins();
   }
 }
 
@@ -422,7 +431,165 @@ TEST_F(LinesignSigner, NeverSendsAWrongSignature) {
 
 TEST_F(LinesignSigner, FindsOutThatItsKeySignsWrongBeforeItIsReady) {
   SignerProcess signer(write_faulty_config("C_Sign:1=flip"));
-  expect_failed(signer, ErrorCode::HsmKeyMismatch);
+  expect_failed(signer, ErrorCode::HsmSignatureWrong);
+}
+
+// A token that locks its user out after three wrong PINs in a row, and counts every C_Login.
+class PinTries : public LinesignSigner {
+ protected:
+  void SetUp() override {
+    LinesignSigner::SetUp();
+    ::setenv("LINESIGN_SIMULATED_PIN_TRIES", "3", 1);
+    ::setenv("LINESIGN_SIMULATED_PIN_FILE", (folder() / "tries").c_str(), 1);
+    config_ = write_config(LINESIGN_HSM_SIMULATOR);
+  }
+
+  // So many wrong PINs were entered by somebody else.
+  void set_wrong(int wrong) const { std::ofstream(folder() / "tries") << wrong << " 0\n"; }
+
+  int count_logins() const {
+    int wrong = 0;
+    int logins = 0;
+    std::ifstream(folder() / "tries") >> wrong >> logins;
+    return logins;
+  }
+
+  void expect_ready_after_start() const {
+    SignerProcess signer(config_);
+    expect_ready(signer);
+    signer.close_socket();
+    EXPECT_EQ(signer.wait(), EX_OK);
+  }
+
+  static void expect_waiting(const SignerProcess& signer) {
+    const auto message = signer.receive();
+    ASSERT_TRUE(message && message->has_failed());
+    EXPECT_EQ(message->failed().code(), static_cast<uint32_t>(ErrorCode::HsmPinRefused));
+    EXPECT_TRUE(message->failed().waits_for_pin());
+  }
+
+  // Killed inside C_Login, of which the token may have had the PIN.
+  void kill_in_login() const {
+    std::filesystem::remove(folder() / "calls");
+    SignerProcess signer(write_faulty_config("C_Login:1=hang"));
+    for (int i = 0; i < kPatienceMs / 10 && count_calls("C_Login") == 0; ++i)
+      ::poll(nullptr, 0, 10);
+    signer.kill_and_reap();
+    static_cast<void>(write_config(LINESIGN_HSM_SIMULATOR));
+  }
+
+  DoctorRequest doctor_request(bool is_try_ordered) const {
+    DoctorRequest request;
+    request.module = LINESIGN_HSM_SIMULATOR;
+    request.token_label = "line";
+    request.pin_file = hsm_.pin_file();
+    request.login_lock = folder() / "signer-login.lock";
+    request.pin_memory = folder() / "pin-memory";
+    request.is_try_ordered = is_try_ordered;
+    return request;
+  }
+
+  std::filesystem::path config_;
+};
+
+TEST_F(PinTries, AreOneForAWrongPinHoweverOftenSignersStart) {
+  hsm_.write_pin("999999");
+  for (int i = 0; i < 4; ++i) {
+    SignerProcess signer(config_);
+    expect_waiting(signer);
+  }
+  EXPECT_EQ(count_logins(), 1);
+}
+
+TEST_F(PinTries, AreOneForEachContentAndTheRightOneGoesOn) {
+  for (const char* pin : {"999999", "888888", "999999"}) {
+    hsm_.write_pin(pin);
+    if (count_logins() == 2) set_wrong(0);  // not the last try, but another test's point
+    SignerProcess signer(config_);
+    expect_waiting(signer);
+  }
+  EXPECT_EQ(count_logins(), 0) << "since the second one";
+  hsm_.write_pin(test::kUserPin);
+  expect_ready_after_start();
+  expect_ready_after_start();
+}
+
+TEST_F(PinTries, AreUsedUpByALoginThatIsKilled) {
+  kill_in_login();
+  SignerProcess signer(config_);
+  expect_waiting(signer);
+  EXPECT_EQ(count_logins(), 0);
+}
+
+TEST_F(PinTries, DoNotEndForAPinThatTheTokenAcceptedLast) {
+  expect_ready_after_start();
+  kill_in_login();
+  kill_in_login();
+  expect_ready_after_start();
+  EXPECT_EQ(count_logins(), 2);
+}
+
+TEST_F(PinTries, EndWhenAPinIsChangedInTheTokenAndLoginsAreKilled) {
+  expect_ready_after_start();
+  kill_in_login();
+  set_wrong(1);  // the device had it
+  SignerProcess signer(config_);
+  expect_waiting(signer);
+  EXPECT_EQ(count_logins(), 0);
+}
+
+TEST_F(PinTries, LeaveTheLastOneToAnOperator) {
+  set_wrong(2);
+  for (const char* pin : {"999999", test::kUserPin.data()}) {
+    hsm_.write_pin(pin);
+    SignerProcess signer(config_);
+    expect_failed(signer, ErrorCode::HsmPinFinalTry);
+  }
+  const DoctorReport unasked = examine(doctor_request(false));
+  EXPECT_EQ(count_logins(), 0);
+  EXPECT_TRUE(std::any_of(unasked.findings.begin(), unasked.findings.end(), [](const auto& each) {
+    return each.code == ErrorCode::HsmPinFinalTry;
+  })) << doctor_text(unasked);
+  const DoctorReport ordered = examine(doctor_request(true));
+  EXPECT_EQ(count_logins(), 1) << doctor_text(ordered);
+  expect_ready_after_start();
+}
+
+TEST_F(PinTries, AreSavedByADoctorThatFollowsTheSameRule) {
+  hsm_.write_pin("999999");
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(examine(doctor_request(false)).worst(), Severity::Problem);
+  EXPECT_EQ(count_logins(), 1);
+  SignerProcess signer(config_);
+  expect_waiting(signer);
+  EXPECT_EQ(count_logins(), 1);
+}
+
+TEST_F(PinTries, LetAWaitingSignerGoOnWhenTheDoctorLoggedIn) {
+  kill_in_login();
+  SignerProcess signer(config_);
+  expect_waiting(signer);
+  EXPECT_TRUE(signer.is_silent_for(600)) << "nothing has changed";
+  static_cast<void>(examine(doctor_request(true)));
+  signer.expect_phase(signer::v1::PHASE_NEW_PIN);
+  expect_ready_after_start();
+}
+
+TEST_F(PinTries, AreWarnedOfWhenTheyBecomeFew) {
+  set_wrong(1);
+  SignerProcess signer(config_);
+  const auto message = signer.receive();
+  ASSERT_TRUE(message && message->has_ready());
+  EXPECT_NE(message->ready().pin_warning().find("CKF_USER_PIN_COUNT_LOW"), std::string::npos);
+  SignerProcess next(config_);
+  const auto later = next.receive();
+  ASSERT_TRUE(later && later->has_ready());
+  EXPECT_EQ(later->ready().pin_warning(), "");
+  hsm_.write_pin("999999");
+  SignerProcess refused(config_);
+  const auto failed = refused.receive();
+  ASSERT_TRUE(failed && failed->has_failed());
+  EXPECT_NE(failed->failed().detail().find("CKF_USER_PIN_COUNT_LOW"), std::string::npos)
+      << failed->failed().detail();
 }
 
 TEST_F(LinesignSigner, TellsNothingSecret) {

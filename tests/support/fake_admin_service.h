@@ -57,6 +57,10 @@ class FakeAdminService final : public AdminService {
     reply(ClockEvent{.kind = ClockEventKind::Confirmed, .clock_at = {}, .trusted_at = {}});
   }
 
+  void trust_hsm(std::function<void(Result<uint64_t>)> reply) override {
+    reply(std::exchange(quarantined, 0));
+  }
+
   CloudService& cloud() override { return present_cloud; }
 
   FakeCloudService present_cloud;
@@ -68,6 +72,7 @@ class FakeAdminService final : public AdminService {
   std::vector<std::string> names;
   int status_calls = 0;
   bool is_clock_behind = false;
+  uint64_t quarantined = 0;
 
  private:
   bool has(const std::string& name) const {

@@ -16,16 +16,22 @@
 //                                    "crash", "slow200" (milliseconds) and, for C_Sign, "flip": one
 //                                    bit of a good signature. "final-try=yes":
 //                                    CKF_USER_PIN_FINAL_TRY
+//   LINESIGN_SIMULATED_PIN_TRIES     wrong PINs in a row that lock the user out (default 0: none)
+//   LINESIGN_SIMULATED_PIN_FILE      a file that all processes share and a test may write: "<wrong
+//                                    in a row> <logins ever tried>". C_GetTokenInfo tells
+//                                    CKF_USER_PIN_COUNT_LOW, FINAL_TRY and LOCKED by it
 //
 // The delay is slept, not computed: like a network HSM it leaves the CPU to others. SoftHSM2's own
 // time counts as a part of it.
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
 #include <ctime>
+#include <fstream>
 #include <map>
 #include <mutex>
 #include <string>
@@ -117,6 +123,54 @@ class Sessions final {
   std::map<CK_SESSION_HANDLE, linesign::UniqueFd> held_;
 };
 
+// How often the PIN may still be wrong. SoftHSM2 itself never locks.
+class PinCounter final {
+ public:
+  void limit(long maximum, const char* file) {
+    maximum_ = file != nullptr ? maximum : 0;
+    file_ = file != nullptr ? file : "";
+  }
+  // Counts before the PIN is looked at, as a device does that must survive a power cut.
+  template <typename Login>
+  CK_RV log_in(Login login) {
+    if (maximum_ == 0) return login();
+    const linesign::UniqueFd lock(::open(file_.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0600));
+    ::flock(lock.get(), LOCK_EX);
+    Counts counts = read();
+    if (counts.wrong >= maximum_) return CKR_PIN_LOCKED;
+    write({counts.wrong + 1, counts.logins + 1});
+    const CK_RV rv = login();
+    if (rv != CKR_PIN_INCORRECT) write({rv == CKR_OK ? 0 : counts.wrong, counts.logins + 1});
+    return rv;
+  }
+  void tell(CK_TOKEN_INFO& info) const {
+    if (maximum_ == 0) return;
+    info.flags &= ~static_cast<CK_FLAGS>(CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY |
+                                         CKF_USER_PIN_LOCKED);
+    const long wrong = read().wrong;
+    if (wrong > 0) info.flags |= CKF_USER_PIN_COUNT_LOW;
+    if (wrong == maximum_ - 1) info.flags |= CKF_USER_PIN_FINAL_TRY;
+    if (wrong >= maximum_) info.flags |= CKF_USER_PIN_LOCKED;
+  }
+
+ private:
+  struct Counts {
+    long wrong = 0;
+    long logins = 0;
+  };
+  Counts read() const {
+    Counts counts;
+    std::ifstream(file_) >> counts.wrong >> counts.logins;
+    return counts;
+  }
+  void write(Counts counts) const {
+    std::ofstream(file_) << counts.wrong << " " << counts.logins << "\n";
+  }
+
+  long maximum_ = 0;
+  std::string file_;
+};
+
 struct Simulator {
   CK_FUNCTION_LIST* real = nullptr;
   CK_FUNCTION_LIST sound{};  // with time and sessions
@@ -125,6 +179,7 @@ struct Simulator {
   linesign::UniqueFd sign_log;
   long sign_us = 0;
   Sessions sessions;
+  PinCounter pin;
 };
 
 Simulator& simulator() {
@@ -249,11 +304,27 @@ CK_RV close_all_sessions(CK_SLOT_ID slot) {
 }
 
 CK_RV get_token_info(CK_SLOT_ID slot, CK_TOKEN_INFO* info) {
+  // SoftHSM2 on a read-only token cannot tell after a login; a device can.
+  static CK_TOKEN_INFO before{};
+  static CK_SLOT_ID before_slot = 0;
   const CK_RV rv = simulator().real->C_GetTokenInfo(slot, info);
-  if (rv == CKR_OK) simulator().sessions.tell(*info);
-  if (rv == CKR_OK && !simulator().plan.next("final-try").empty())
+  if (rv == CKR_GENERAL_ERROR && before_slot == slot && before.label[0] != '\0') {
+    *info = before;
+  } else if (rv != CKR_OK) {
+    return rv;
+  }
+  before = *info;
+  before_slot = slot;
+  simulator().sessions.tell(*info);
+  simulator().pin.tell(*info);
+  if (!simulator().plan.next("final-try").empty())
     info->flags |= CKF_USER_PIN_COUNT_LOW | CKF_USER_PIN_FINAL_TRY;
-  return rv;
+  return CKR_OK;
+}
+
+CK_RV login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR* pin, CK_ULONG size) {
+  return simulator().pin.log_in(
+      [&] { return simulator().real->C_Login(session, user, pin, size); });
 }
 
 CK_RV initialize(void* arguments) {
@@ -265,6 +336,8 @@ CK_RV initialize(void* arguments) {
                      std::getenv("LINESIGN_SIMULATED_SESSION_FILE"));
   if (const char* log = std::getenv("LINESIGN_SIMULATED_SIGN_LOG"))
     sim.sign_log = linesign::UniqueFd(::open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  sim.pin.limit(number_from_environment("LINESIGN_SIMULATED_PIN_TRIES"),
+                std::getenv("LINESIGN_SIMULATED_PIN_FILE"));
   return rv;
 }
 
@@ -292,6 +365,7 @@ CK_RV load() {
   sim.sound.C_OpenSession = open_session;
   sim.sound.C_CloseSession = close_session;
   sim.sound.C_CloseAllSessions = close_all_sessions;
+  sim.sound.C_Login = login;
   sim.sound.C_Sign = sign;
   sim.sound.C_GetFunctionList = get_function_list;
   sim.ours = sim.sound;

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from support import csr
-from support.appliance import BIN, TOKEN_LABEL, is_alive, wait_until, writable
+from support.appliance import BIN, PIN, TOKEN_LABEL, is_alive, wait_until, writable
 
 TESTS = BIN.parent / "tests"
 FAULTY = TESTS / "contract" / "liblinesign_faulty_module.so"
@@ -84,6 +84,10 @@ def test_a_hanging_signer_does_not_outlive_its_daemon(appliance, check_ledger):
 @pytest.mark.parametrize("is_stopped", [False, True], ids=["by itself", "by its successor"])
 def test_an_orphan_that_hangs_in_its_login_is_ended(faulty, is_stopped):
     appliance, marker = faulty("C_Login:1=hang")
+    appliance.environment = {"LINESIGN_FAULTS": ""}
+    appliance.start()  # the token has accepted the PIN before
+    appliance.kill()
+    appliance.environment = {}
     appliance.start(wait=False)
     wait_until(marker.exists, "a signer hangs in C_Login")
     pids = wait_until(appliance.signer_pids, "it is there")
@@ -187,3 +191,137 @@ def test_stations_are_told_to_return_within_a_second(make_appliance):
     with appliance.open_station() as station:
         reply = station.ask(issue("unit-1", csr.make("unit-1", csr.new_key()))).issue
     assert 0 < reply.failure.retry_after_ms <= 1000
+
+
+# --- an HSM that signs wrongly --------------------------------------------------------------------
+
+
+def flip(monkeypatch, make_appliance, which, **hsm):
+    monkeypatch.setenv("LINESIGN_FAULTS", f"C_Sign:{which}=flip")
+    return make_appliance(config={"hsm": {"module": str(FAULTY), **hsm}})
+
+
+def wrong_signatures(status):
+    return [each["wrong_signatures"] for each in status["signers"]]
+
+
+def test_one_wrong_signature_is_counted_and_given_to_nobody(make_appliance, monkeypatch,
+                                                            check_ledger):
+    appliance = flip(monkeypatch, make_appliance, "4")
+    monkeypatch.setenv("LINESIGN_FAULTS", f"C_Sign:4=flip@{appliance.folder / 'used'}")
+    appliance.start()
+    appliance.request("--generate", "20")
+    status = appliance.status()
+    assert sum(wrong_signatures(status)) == 1
+    assert all(each["quarantined_since"] is None for each in status["signers"])
+    assert " 1 wrong, " in appliance.cli("status").stdout
+    assert "its wrong signature number 1" in appliance.log_text()
+    appliance.stop()
+    check_ledger(appliance)
+
+
+def test_a_signer_that_signs_wrongly_twice_is_quarantined_and_the_others_go_on(
+        make_appliance, monkeypatch, check_ledger):
+    appliance = flip(monkeypatch, make_appliance, "1")
+    used = appliance.folder / "used"
+    # Three for two signers: one of them gets two, the other one.
+    monkeypatch.setenv("LINESIGN_FAULTS",
+                       " ".join(f"C_Sign:1=flip@{used}-{i}" for i in range(3)))
+    appliance.start()
+    status = appliance.wait_status(
+        lambda each: sorted(wrong_signatures(each)) == [1, 2] and each["producing"],
+        "a quarantine")
+    bad = next(each for each in status["signers"] if each["state"] == "quarantined")
+    assert bad["wrong_signatures"] == 2 and bad["quarantined_since"] and bad["pid"] == 0
+    appliance.request("--generate", "5")
+    text = appliance.cli("status").stdout
+    assert "is quarantined since " in text and "`linesign hsm trust` ends it" in text
+    assert "HsmKeyMismatch" not in appliance.log_text(), "the key is the right one"
+    appliance.restart()
+    assert "quarantined" in [each["state"] for each in appliance.status()["signers"]]
+    assert "1 of the signers" in appliance.cli("hsm", "trust").stdout
+    appliance.wait_status(lambda each: all(one["state"] == "ready" for one in each["signers"]),
+                          "all signers are back")
+    appliance.stop()
+    check_ledger(appliance)
+
+
+def test_an_hsm_that_lies_stops_the_ca_until_a_person_trusts_it(make_appliance, monkeypatch):
+    appliance = flip(monkeypatch, make_appliance, "1-1000000", signers=4).start(wait=False)
+    status = appliance.wait_status(lambda each: "HsmNotTrusted" in names(each), "no trust")
+    assert sum(wrong_signatures(status)) == 4, "two of two signers"
+    text = appliance.cli("status", check=False).stdout
+    assert "519 HsmNotTrusted" in text and "linesign hsm trust" in text
+    monkeypatch.delenv("LINESIGN_FAULTS")
+    appliance.stop()
+    appliance.start(wait=False)
+    appliance.wait_status(lambda each: "HsmNotTrusted" in names(each), "a restart forgets nothing")
+    assert "2 of the signers" in appliance.cli("hsm", "trust").stdout
+    appliance.wait_producing()
+    appliance.request("--generate", "2")
+
+
+# --- PIN tries ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def counted(make_appliance, monkeypatch):
+    """An appliance on a token that locks after three wrong PINs and counts every C_Login."""
+    appliance = make_appliance(config={"hsm": {"module": str(SIMULATOR)}})
+    tries = appliance.folder / "tries"
+    monkeypatch.setenv("LINESIGN_SIMULATED_PIN_TRIES", "3")
+    monkeypatch.setenv("LINESIGN_SIMULATED_PIN_FILE", str(tries))
+    return appliance, lambda: [int(word) for word in tries.read_text().split()]
+
+
+def write_pin(appliance, pin):
+    file = appliance.folder / "pin"
+    file.chmod(0o600)
+    file.write_text(pin + "\n")
+
+
+def test_a_wrong_pin_is_tried_once_over_all_restarts(counted):
+    appliance, tries = counted
+    write_pin(appliance, "wrong-pin")
+    for _ in range(4):
+        appliance.start(wait=False)
+        appliance.wait_status(lambda each: "HsmPinRefused" in names(each), "the PIN is refused")
+        appliance.kill()
+    assert tries() == [1, 1]
+    write_pin(appliance, PIN)
+    appliance.start()
+    appliance.stop()
+    assert tries()[0] == 0
+
+
+def test_a_daemon_that_is_killed_at_any_time_of_its_start_comes_back(counted):
+    appliance, _ = counted
+    appliance.start()
+    for milliseconds in range(0, 200, 25):
+        appliance.kill()
+        appliance.start(wait=False)
+        time.sleep(milliseconds / 1000)
+    appliance.wait_producing()
+
+
+def test_the_last_try_is_left_to_an_operator(counted):
+    appliance, tries = counted
+    (appliance.folder / "tries").write_text("2 0\n")
+    appliance.start(wait=False)
+    appliance.wait_status(lambda each: "HsmPinFinalTry" in names(each), "the last try is kept")
+    assert tries() == [2, 0]
+    assert "linesign doctor --try-pin" in appliance.cli("status", check=False).stdout
+    appliance.cli("doctor", check=False)
+    assert tries() == [2, 0]
+    appliance.cli("doctor", "--try-pin", check=False)
+    assert tries()[0] == 0
+    appliance.wait_producing()
+
+
+def test_a_wrong_pin_that_somebody_entered_is_shown(counted):
+    appliance, _ = counted
+    (appliance.folder / "tries").write_text("1 0\n")
+    appliance.start()
+    assert "CKF_USER_PIN_COUNT_LOW" in appliance.status()["pin_warning"]
+    assert "CKF_USER_PIN_COUNT_LOW" in appliance.cli("status").stdout
+    assert "CKF_USER_PIN_COUNT_LOW" in appliance.log_text()

@@ -59,6 +59,8 @@ Object::Ptr signer_object(const SignerStatus& signer) {
   object->set("state", signer.state);
   object->set("restarts", signer.restarts);
   object->set("signatures", signer.signatures);
+  object->set("wrong_signatures", signer.wrong_signatures);
+  object->set("quarantined_since", time_or_null(signer.quarantined_since));
   return object;
 }
 
@@ -98,6 +100,8 @@ SignerStatus read_signer(const Object& object) {
   signer.state = text_of(object, "state");
   signer.restarts = number_of<uint64_t>(object, "restarts");
   signer.signatures = number_of<uint64_t>(object, "signatures");
+  signer.wrong_signatures = number_of<uint64_t>(object, "wrong_signatures");
+  signer.quarantined_since = optional_time_of(object, "quarantined_since");
   return signer;
 }
 
@@ -135,6 +139,7 @@ ApplianceStatus read_status(const Object& object) {
   status.ca_subject = text_of(*ca, "subject");
   status.ca_not_after = time_of(*ca, "not_after");
   status.token = text_of(object, "token");
+  status.pin_warning = text_of(object, "pin_warning");
   status.station_port = number_of<uint16_t>(object, "station_port");
   status.sessions = number_of<uint32_t>(object, "sessions");
   status.in_flight = number_of<uint32_t>(object, "in_flight");
@@ -196,6 +201,7 @@ std::string status_to_json(const ApplianceStatus& status) {
   ca->set("not_after", to_iso8601(status.ca_not_after));
   object->set("ca", ca);
   object->set("token", status.token);
+  object->set("pin_warning", status.pin_warning);
   object->set("station_port", status.station_port);
   object->set("sessions", status.sessions);
   object->set("in_flight", status.in_flight);
@@ -255,6 +261,17 @@ Result<std::string> station_name_from_json(std::string_view json) {
     expect_members(object, {"name"});
     return text_of(object, "name");
   });
+}
+
+std::string released_to_json(uint64_t released) {
+  Object::Ptr object = make_object();
+  object->set("released", released);
+  return stringify(*object);
+}
+
+Result<uint64_t> released_from_json(std::string_view json) {
+  return parse_as<uint64_t>(
+      json, [](const Object& object) { return number_of<uint64_t>(object, "released"); });
 }
 
 std::string token_to_json(std::string_view token) { return single_member("token", token); }

@@ -2,10 +2,11 @@
 //
 // Shape    times are ISO 8601 in UTC, hashes lower-case hex, an absent time is null
 //          status    {version, started_at, producing, since, obstacles: [{since, error}],
-//                     ca: {subject, not_after}, token, station_port, sessions, in_flight,
-//                     ledger: {intents, certificates, voids, newest_at},
-//                     commits: {transactions, writes}, issued, refused, busy,
-//                     signers: [{pid, state, restarts, signatures}],
+//                     ca: {subject, not_after}, token, pin_warning, station_port, sessions,
+//                     in_flight, ledger: {intents, certificates, voids, newest_at}, commits:
+//                     {transactions, writes}, issued, refused, busy, signers: [{pid, state,
+//                     restarts, signatures, wrong_signatures,
+//                                quarantined_since}],
 //                     cloud: {waiting, parked, oldest_waiting_at} or null}
 //          stations  {stations: [station]}; station {id, name, state, certificate_sha256,
 //                     created_at, enrolled_at, revoked_at, token_expires_at, sessions}
@@ -39,6 +40,10 @@ Result<StationRecord> station_from_json(std::string_view json);
 // {"name": ...}: the request for a new station. Any other member is refused.
 std::string station_name_to_json(std::string_view name);
 Result<std::string> station_name_from_json(std::string_view json);
+
+// {"released": ...}
+std::string released_to_json(uint64_t released);
+Result<uint64_t> released_from_json(std::string_view json);
 
 // {"token": ...}
 std::string token_to_json(std::string_view token);

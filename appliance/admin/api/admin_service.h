@@ -28,9 +28,11 @@ struct Obstacle {
 
 struct SignerStatus {
   int pid = 0;
-  std::string state;  // "starting", "ready", "restarting", "stopped"
+  std::string state;  // "starting", "ready", "waiting", "stopped", "quarantined"
   uint64_t restarts = 0;
   uint64_t signatures = 0;
+  uint64_t wrong_signatures = 0;                // also before this start
+  std::optional<UnixTime> quarantined_since{};  // two of them within an hour
 };
 
 struct ApplianceStatus {
@@ -42,6 +44,7 @@ struct ApplianceStatus {
   std::string ca_subject;
   UnixTime ca_not_after{};
   std::string token;
+  std::string pin_warning;  // what the token said of PIN tries; empty: nothing
   uint16_t station_port = 0;
   uint32_t sessions = 0;
   uint32_t in_flight = 0;
@@ -76,6 +79,9 @@ class AdminService {
 
   // The system clock is right; `is_back`: and the newest time known here was not.
   virtual void confirm_clock(bool is_back, std::function<void(Result<ClockEvent>)> reply) = 0;
+
+  // The HSM is to be trusted again after wrong signatures; how many signers were in quarantine.
+  virtual void trust_hsm(std::function<void(Result<uint64_t>)> reply) = 0;
 
   virtual CloudService& cloud() = 0;
 };

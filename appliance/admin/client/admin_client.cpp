@@ -105,4 +105,9 @@ Result<ClockEvent> AdminClient::confirm_clock(bool is_back) const {
   return clock_event_from_json(answer);
 }
 
+Result<uint64_t> AdminClient::trust_hsm() const {
+  LS_TRY(const std::string answer, exchange("POST", "/v1/hsm/trust", ""));
+  return released_from_json(answer);
+}
+
 }  // namespace linesign

@@ -30,6 +30,7 @@ class AdminClient final {
   Result<std::vector<StationListEntry>> stations() const;
   Result<StationRecord> revoke_station(std::string_view name) const;
   Result<ClockEvent> confirm_clock(bool is_back) const;
+  Result<uint64_t> trust_hsm() const;
 
   // What linesign-uploader asks: cloud_client.h.
   CloudClient cloud() const;

@@ -77,12 +77,20 @@ Answer confirm_clock(LoopBridge& bridge, const Call& call) {
                    clock_event_to_json);
 }
 
+Answer trust_hsm(LoopBridge& bridge, const Call& /*call*/) {
+  return answer_of(bridge.call<uint64_t>([](AdminService& service, auto reply) {
+    service.trust_hsm(std::move(reply));
+  }),
+                   released_to_json);
+}
+
 constexpr std::array kRoutes = {
     Route{"GET", "/v1/status", "", get_status},
     Route{"GET", "/v1/stations", "", get_stations},
     Route{"POST", "/v1/stations", "", add_station},
     Route{"POST", "/v1/stations/", "/revoke", revoke_station},
     Route{"POST", "/v1/clock/confirm", "", confirm_clock},
+    Route{"POST", "/v1/hsm/trust", "", trust_hsm},
 };
 
 }  // namespace

@@ -30,8 +30,14 @@ ApplianceStatus full_status() {
   status.issued = 4;
   status.refused = 5;
   status.busy = 6;
-  status.signers = {{.pid = 42, .state = "ready", .restarts = 1, .signatures = 9}};
   status.missing_protections = {"signers can \"open\" any file", "and more"};
+  status.pin_warning = "few tries are left";
+  status.signers = {{.pid = 42,
+                     .state = "quarantined",
+                     .restarts = 1,
+                     .signatures = 9,
+                     .wrong_signatures = 2,
+                     .quarantined_since = at(1700000050)}};
   status.cloud = {.waiting = 1234, .parked = 2, .oldest_waiting_at = at(1699990000)};
   return status;
 }
@@ -50,6 +56,7 @@ void expect_equal(const ApplianceStatus& a, const ApplianceStatus& b) {
   EXPECT_EQ(a.ca_not_after, b.ca_not_after);
   EXPECT_EQ(a.token, b.token);
   EXPECT_EQ(a.missing_protections, b.missing_protections);
+  EXPECT_EQ(a.pin_warning, b.pin_warning);
   EXPECT_EQ(a.station_port, b.station_port);
   EXPECT_EQ(a.sessions, b.sessions);
   EXPECT_EQ(a.in_flight, b.in_flight);
@@ -68,6 +75,8 @@ void expect_equal(const ApplianceStatus& a, const ApplianceStatus& b) {
     EXPECT_EQ(a.signers[i].state, b.signers[i].state);
     EXPECT_EQ(a.signers[i].restarts, b.signers[i].restarts);
     EXPECT_EQ(a.signers[i].signatures, b.signers[i].signatures);
+    EXPECT_EQ(a.signers[i].wrong_signatures, b.signers[i].wrong_signatures);
+    EXPECT_EQ(a.signers[i].quarantined_since, b.signers[i].quarantined_since);
   }
   ASSERT_EQ(a.cloud.has_value(), b.cloud.has_value());
   if (!a.cloud.has_value()) return;

@@ -39,7 +39,7 @@ TEST(StatusText, SaysThatItProducesAndTheFigures) {
             "CA          CN=Device CA, valid until 2027-01-15T08:00:00Z\n"
             "token       line\n"
             "stations    2 connected on port 7443; 17 requests under way\n"
-            "signers     2 ready, 1 starting; 5,000 signatures, 1 restarts\n"
+            "signers     2 ready, 1 starting; 5,000 signatures, 0 wrong, 1 restarts\n"
             "ledger      1,234,567 certificates, 0 open intents, 1 void; "
             "newest 2023-11-14T22:29:59Z\n"
             "since start 5,000 issued (5.0/s), 0 refused, 0 told to come again; "
@@ -52,6 +52,26 @@ TEST(StatusText, NotesEachProtectionThatIsNotInEffect) {
   EXPECT_THAT(
       status_text(status, at(1700001000)),
       HasSubstr("\nnote        signers run as linesignd's user: user in [hsm] is not set\n"));
+}
+
+TEST(StatusText, NamesSignersInQuarantineAndSinceWhen) {
+  ApplianceStatus status = producing();
+  status.signers[1].state = "quarantined";
+  status.signers[1].wrong_signatures = 3;
+  status.signers[1].quarantined_since = at(1700000500);
+  EXPECT_THAT(
+      status_text(status, at(1700001000)),
+      HasSubstr("signers     1 quarantined, 1 ready, 1 starting; 5,000 signatures, 3 wrong, "
+                "1 restarts\n"
+                "            signer 1 is quarantined since 2023-11-14T22:21:40Z: two wrong "
+                "signatures within an hour, 3 in all; `linesign hsm trust` ends it\n"));
+}
+
+TEST(StatusText, TellsWhatTheTokenSaysOfPinTries) {
+  ApplianceStatus status = producing();
+  status.pin_warning = "a wrong PIN was entered";
+  EXPECT_THAT(status_text(status, at(1700001000)),
+              HasSubstr("token       line; before the login: a wrong PIN was entered\n"));
 }
 
 TEST(StatusText, ShowsTheBacklogOfTheCloudWhereThereAreTargets) {

@@ -148,6 +148,7 @@ std::string in_words(const Config& config) {
                                             signer.token.module,
                                             signer.token.pin_file,
                                             signer.login_lock,
+                                            signer.pin_memory,
                                             signer.ca_certificate,
                                             config.stations.credential_dir,
                                             config.ledger.directory,

@@ -54,6 +54,9 @@ class OutboxService final : public AdminService {
   void confirm_clock(bool /*is_back*/, std::function<void(Result<ClockEvent>)> reply) override {
     reply(fail(ErrorCode::Internal));
   }
+  void trust_hsm(std::function<void(Result<uint64_t>)> reply) override {
+    reply(fail(ErrorCode::Internal));
+  }
   CloudService& cloud() override { return cloud_; }
 
  private:

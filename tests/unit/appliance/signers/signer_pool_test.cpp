@@ -57,6 +57,7 @@ class SignerPoolTest : public testing::Test {
                            .sign_timeout = sign_timeout,
                            .start_timeout = start_timeout,
                            .login_lock = lock(),
+                           .wrong_signatures = folder_.path() / "wrong-signatures",
                            .profile_hash = intents_.profile_hash()},
         SignerPoolEvents{.on_signed =
                              [this](const RecordedIntent& intent, Result<ByteView> signature) {
@@ -217,16 +218,59 @@ TEST_F(SignerPoolTest, HearsWhyASignerLeavesAlthoughItLeavesWorkUnread) {
   EXPECT_EQ(troubles_, std::vector<ErrorCode>{ErrorCode::HsmSignatureWrong});
 }
 
-TEST_F(SignerPoolTest, StopsForGoodWhenWrongSignaturesDoNotEnd) {
+TEST_F(SignerPoolTest, GoesOnWithoutASignerThatSignedWronglyTwice) {
   order("sign-wrong device");
-  start(2);
+  start(1);
   pool_->sign(intents_.make("device"), 1);
-  EXPECT_TRUE(run_until([&] { return pool_->signers().front().state == "stopped"; }));
+  EXPECT_TRUE(run_until([&] { return pool_->signers().front().quarantined_since.has_value(); }));
+  pool_.reset();
+  order("");
+  start(2);
+  EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmUnavailable) << "it only starts";
+  pool_->sign(intents_.make("another"), 1);
+  EXPECT_TRUE(run_until_outcomes(1));
+  const auto signers = pool_->signers();
+  EXPECT_EQ(signers[0].state, "quarantined");
+  EXPECT_EQ(signers[0].wrong_signatures, 2U);
+  EXPECT_EQ(signers[0].pid, 0) << "it is not started";
+  EXPECT_EQ(signers[1].state, "ready");
+}
+
+TEST_F(SignerPoolTest, StopsWhenTwoSignersSignWronglyUntilAnOperatorTrustsTheHsm) {
+  order("sign-wrong device login-log " + log().string());
+  start(4);
+  pool_->sign(intents_.make("device"), 1);
+  EXPECT_TRUE(
+      run_until([&] { return pool_->obstacle() && troubled_by(ErrorCode::HsmNotTrusted); }));
   run_until([rounds = 0]() mutable { return ++rounds > 50; });
-  EXPECT_EQ(troubles_.size(), 5U) << "five tries, however many signers there are";
   EXPECT_FALSE(pool_->is_ready());
-  EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmSignatureWrong);
-  EXPECT_EQ(pool_->queued(), 1U) << "its intent is finished after a restart";
+  EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmNotTrusted);
+  EXPECT_EQ(pool_->queued(), 1U) << "its intent is finished later";
+  uint64_t wrong = 0;
+  for (const SignerInfo& signer : pool_->signers()) wrong += signer.wrong_signatures;
+  EXPECT_LE(wrong, 6U) << "two of two, and one of each other that was busy with it";
+  pool_.reset();
+  troubles_.clear();
+  order("");
+  const int logins = count_logins();
+  start(4);
+  run_until([rounds = 0]() mutable { return ++rounds > 50; });
+  EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmNotTrusted) << "a restart forgets nothing";
+  EXPECT_EQ(count_logins(), logins);
+  const auto released = pool_->trust();
+  ASSERT_TRUE(released.has_value());
+  EXPECT_EQ(*released, 2U);
+  pool_->sign(intents_.make("device-2"), 1);
+  EXPECT_TRUE(run_until_outcomes(1));
+}
+
+TEST_F(SignerPoolTest, CountsAStartWithAWrongProofAsAWrongSignature) {
+  order("fail 506");
+  start(2);
+  EXPECT_TRUE(run_until([&] { return troubled_by(ErrorCode::HsmNotTrusted); }));
+  EXPECT_EQ(pool_->signers()[0].wrong_signatures, 2U);
+  EXPECT_EQ(pool_->signers()[1].wrong_signatures, 2U);
+  EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmNotTrusted);
 }
 
 TEST_F(SignerPoolTest, GoesOnWhenTheHsmComesBack) {

@@ -17,6 +17,7 @@ WorkerJob job() {
   wanted.target.token.pin_file = "/etc/linesign/pin";
   wanted.target.ca_certificate = "/etc/linesign/ca.pem";
   wanted.target.login_lock = "/run/linesign/lock";
+  wanted.target.pin_memory = "/var/lib/linesign/signers";
   wanted.corpus = "/tmp/csrs.pem";
   wanted.threads = 16;
   wanted.duration = std::chrono::milliseconds(1500);
@@ -35,6 +36,7 @@ TEST(WorkerMessages, CarryAJob) {
   EXPECT_EQ(read->target.token.pin_file, "/etc/linesign/pin");
   EXPECT_EQ(read->target.ca_certificate, "/etc/linesign/ca.pem");
   EXPECT_EQ(read->target.login_lock, "/run/linesign/lock");
+  EXPECT_EQ(read->target.pin_memory, "/var/lib/linesign/signers");
   EXPECT_EQ(read->corpus, "/tmp/csrs.pem");
   EXPECT_EQ(read->threads, 16);
   EXPECT_EQ(read->duration, std::chrono::milliseconds(1500));

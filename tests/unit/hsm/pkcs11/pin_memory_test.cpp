@@ -1,0 +1,190 @@
+#include "hsm/pkcs11/pin_memory.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/temp_dir.h"
+
+namespace linesign {
+namespace {
+
+constexpr UnixTime kNow{std::chrono::seconds(1'800'000'000)};
+constexpr const char* kSerial = "0123abcd";
+
+SecretBytes pin(std::string_view text) { return SecretBytes(to_bytes(text)); }
+
+class PinMemoryTest : public testing::Test {
+ protected:
+  // As each program does it: opened anew.
+  PinMemory open() const {
+    auto memory = PinMemory::open(folder(), kSerial);
+    if (!memory) {
+      ADD_FAILURE() << memory.error().to_string();
+      std::abort();
+    }
+    return std::move(*memory);
+  }
+
+  std::filesystem::path folder() const { return folder_.path() / "signers"; }
+  std::filesystem::path file() const { return folder() / ("pin-" + to_hex(as_bytes(kSerial))); }
+
+  std::string content() const {
+    std::ifstream in(file());
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  Result<void> begin(std::string_view text, bool is_ordered = false, bool is_low = false) const {
+    PinMemory memory = open();
+    return memory.begin(pin(text), is_ordered, is_low, kNow);
+  }
+
+  void try_pin(std::string_view text, LoginOutcome outcome, bool is_ordered = false) const {
+    PinMemory memory = open();
+    const auto begun = memory.begin(pin(text), is_ordered, false, kNow);
+    ASSERT_TRUE(begun.has_value()) << begun.error().to_string();
+    ASSERT_TRUE(memory.end(outcome).has_value());
+  }
+
+  void expect_refused(std::string_view text) const {
+    const auto begun = begin(text);
+    ASSERT_FALSE(begun.has_value());
+    EXPECT_EQ(begun.error().code(), ErrorCode::HsmPinRefused);
+  }
+
+  TempDir folder_;
+};
+
+TEST_F(PinMemoryTest, LetsARefusedPinBeTriedOnceAndAnotherOneOnceToo) {
+  try_pin("1111", LoginOutcome::Refused);
+  expect_refused("1111");
+  try_pin("2222", LoginOutcome::Refused);
+  expect_refused("2222");
+  expect_refused("1111");
+}
+
+TEST_F(PinMemoryTest, CountsATryWhoseOutcomeNobodySaw) {
+  ASSERT_TRUE(begin("1111").has_value());  // and the process is killed
+  expect_refused("1111");
+}
+
+TEST_F(PinMemoryTest, ForgetsEverythingElseAfterALogin) {
+  try_pin("1111", LoginOutcome::Refused);
+  try_pin("2222", LoginOutcome::Accepted);
+  try_pin("2222", LoginOutcome::Accepted);
+  try_pin("1111", LoginOutcome::Refused);
+}
+
+TEST_F(PinMemoryTest, GivesAPinThatWasAcceptedSomeMoreTriesWhenLoginsAreCutOff) {
+  try_pin("1111", LoginOutcome::Accepted);
+  for (int i = 0; i < kMaxUnknownTries; ++i) EXPECT_TRUE(begin("1111").has_value()) << i;
+  expect_refused("1111");
+  try_pin("1111", LoginOutcome::Accepted, true);
+  EXPECT_TRUE(begin("1111").has_value());
+}
+
+TEST_F(PinMemoryTest, BelievesATokenThatKnowsOfAWrongPinSinceALoginWasCutOff) {
+  try_pin("1111", LoginOutcome::Accepted);
+  EXPECT_TRUE(begin("1111", false, true).has_value()) << "somebody else's wrong PIN";
+  EXPECT_FALSE(begin("1111", false, true).has_value()) << "may have been this one";
+  EXPECT_TRUE(begin("1111", false, false).has_value());
+}
+
+TEST_F(PinMemoryTest, NeverAcceptsAPinThatWasChangedInTheToken) {
+  try_pin("1111", LoginOutcome::Accepted);
+  try_pin("1111", LoginOutcome::Refused);
+  expect_refused("1111");
+}
+
+TEST_F(PinMemoryTest, DoesNotCountALoginThatFailedForAnotherReason) {
+  for (int i = 0; i < 5; ++i) try_pin("1111", LoginOutcome::NotJudged);
+  try_pin("1111", LoginOutcome::Refused);
+  try_pin("1111", LoginOutcome::NotJudged, true);
+  expect_refused("1111");
+}
+
+TEST_F(PinMemoryTest, LetsAnOperatorOrderATry) {
+  try_pin("1111", LoginOutcome::Refused);
+  EXPECT_TRUE(begin("1111", true).has_value());
+  expect_refused("1111");
+}
+
+TEST_F(PinMemoryTest, HasAnEnd) {
+  for (size_t i = 0; i < kMaxPins; ++i)
+    try_pin("wrong " + std::to_string(i), LoginOutcome::Refused);
+  expect_refused("one more");
+  try_pin("one more", LoginOutcome::Refused, true);
+  expect_refused("wrong 1");
+  EXPECT_EQ(content().size(), 4096U);
+}
+
+TEST_F(PinMemoryTest, KnowsEachTokenForItself) {
+  try_pin("1111", LoginOutcome::Refused);
+  auto other = PinMemory::open(folder(), "another");
+  ASSERT_TRUE(other.has_value());
+  EXPECT_TRUE(other->begin(pin("1111"), false, false, kNow).has_value());
+}
+
+TEST_F(PinMemoryTest, HoldsNoPinAndIsForItsOwnerOnly) {
+  try_pin("31415926", LoginOutcome::Refused);
+  EXPECT_EQ(content().find("31415926"), std::string::npos);
+  struct stat status {};
+  ASSERT_EQ(::stat(file().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+  ASSERT_EQ(::stat(folder().c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777U, 0700U);
+}
+
+TEST_F(PinMemoryTest, SaysDifferentThingsOfOnePinInTwoFolders) {
+  try_pin("1111", LoginOutcome::Refused);
+  const std::string first = content();
+  std::filesystem::remove(file());
+  try_pin("1111", LoginOutcome::Refused);
+  EXPECT_NE(content(), first) << "no salt";
+}
+
+TEST_F(PinMemoryTest, AllowsNothingWhenItCannotBeUnderstood) {
+  try_pin("1111", LoginOutcome::Refused);
+  const std::string good = content();
+  for (const std::string& bad : {std::string("hello"),
+                                 good.substr(0, 100),
+                                 "x" + good.substr(1),
+                                 std::string(4096, '\0'),
+                                 good.substr(0, good.find("refused")) + "accepted 00 1 1\n"}) {
+    std::ofstream(file(), std::ios::trunc) << bad;
+    const auto opened = PinMemory::open(folder(), kSerial);
+    ASSERT_FALSE(opened.has_value()) << bad.substr(0, 40);
+    EXPECT_EQ(opened.error().code(), ErrorCode::HsmPinRefused);
+    EXPECT_NE(opened.error().detail().find(file().string()), std::string::npos);
+  }
+}
+
+TEST_F(PinMemoryTest, NamesAPlaceWhereItCannotWrite) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root writes everywhere";
+  std::filesystem::create_directories(folder());
+  std::filesystem::permissions(
+      folder(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_exec);
+  const auto opened = PinMemory::open(folder(), kSerial);
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code(), ErrorCode::Io);
+  EXPECT_NE(opened.error().detail().find("pin_memory in [hsm]"), std::string::npos);
+  std::filesystem::permissions(folder(), std::filesystem::perms::owner_all);
+}
+
+TEST_F(PinMemoryTest, SeesThatAnotherProgramLoggedInWithThePin) {
+  try_pin("1111", LoginOutcome::Refused);
+  PinMemory watching = open();
+  EXPECT_FALSE(*watching.allows_again(pin("1111")));
+  try_pin("1111", LoginOutcome::Refused, true);
+  EXPECT_FALSE(*watching.allows_again(pin("1111")));
+  try_pin("1111", LoginOutcome::Accepted, true);
+  EXPECT_TRUE(*watching.allows_again(pin("1111")));
+}
+
+}  // namespace
+}  // namespace linesign
