@@ -30,6 +30,11 @@ def links(pid):
     return found
 
 
+def wait_all_ready(appliance):
+    appliance.wait_status(lambda each: all(one["state"] == "ready" for one in each["signers"]),
+                          "all signers are ready")
+
+
 @pytest.fixture
 def faulty(make_appliance, monkeypatch):
     """An appliance on the module that breaks calls; each fault hits one process only."""
@@ -52,9 +57,7 @@ def test_a_signer_gets_nothing_of_its_daemon_but_its_socket(make_appliance):
         for _ in range(5):  # while the daemon accepts and waits on its sockets
             for pid in appliance.signer_pids():
                 os.kill(pid, signal.SIGKILL)
-            appliance.wait_status(
-                lambda each: all(one["state"] == "ready" for one in each["signers"]),
-                "all signers are back")
+            wait_all_ready(appliance)
             daemon = links(appliance.daemon.pid)
             for pid in appliance.signer_pids():
                 given = links(pid)
@@ -70,6 +73,7 @@ def test_a_signer_gets_nothing_of_its_daemon_but_its_socket(make_appliance):
 
 def test_a_hanging_signer_does_not_outlive_its_daemon(appliance, check_ledger):
     appliance.request("--generate", "5")
+    wait_all_ready(appliance)  # one that is stopped in its login ends later, by its successor
     hanging = appliance.signer_pids()
     for pid in hanging:
         os.kill(pid, signal.SIGSTOP)
@@ -240,8 +244,7 @@ def test_a_signer_that_signs_wrongly_twice_is_quarantined_and_the_others_go_on(
     appliance.restart()
     assert "quarantined" in [each["state"] for each in appliance.status()["signers"]]
     assert "1 of the signers" in appliance.cli("hsm", "trust").stdout
-    appliance.wait_status(lambda each: all(one["state"] == "ready" for one in each["signers"]),
-                          "all signers are back")
+    wait_all_ready(appliance)
     appliance.stop()
     check_ledger(appliance)
 
@@ -249,7 +252,7 @@ def test_a_signer_that_signs_wrongly_twice_is_quarantined_and_the_others_go_on(
 def test_an_hsm_that_lies_stops_the_ca_until_a_person_trusts_it(make_appliance, monkeypatch):
     appliance = flip(monkeypatch, make_appliance, "1-1000000", signers=4).start(wait=False)
     status = appliance.wait_status(lambda each: "HsmNotTrusted" in names(each), "no trust")
-    assert sum(wrong_signatures(status)) == 4, "two of two signers"
+    assert sorted(wrong_signatures(status))[2:] == [2, 2], "two of two signers, and then no more"
     text = appliance.cli("status", check=False).stdout
     assert "519 HsmNotTrusted" in text and "linesign hsm trust" in text
     monkeypatch.delenv("LINESIGN_FAULTS")

@@ -176,6 +176,18 @@ TEST_F(PinMemoryTest, NamesAPlaceWhereItCannotWrite) {
   std::filesystem::permissions(folder(), std::filesystem::perms::owner_all);
 }
 
+TEST_F(PinMemoryTest, IsLeftByRootToTheOwnerOfItsFolder) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  constexpr uid_t kSomebody = 65534;
+  std::filesystem::create_directories(folder());
+  ASSERT_EQ(::chown(folder().c_str(), kSomebody, kSomebody), 0);
+  try_pin("1111", LoginOutcome::Refused);
+  struct stat status {};
+  ASSERT_EQ(::stat(file().c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, kSomebody);
+  EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
 TEST_F(PinMemoryTest, SeesThatAnotherProgramLoggedInWithThePin) {
   try_pin("1111", LoginOutcome::Refused);
   PinMemory watching = open();
