@@ -222,6 +222,8 @@ def test_linesignd_can_neither_read_the_pin_nor_become_who_can(make_appliance, c
         assert rights["NoNewPrivs"] == "1"
     assert not can_read(appliance.folder / "pin", DAEMON_USER)
     assert can_read(appliance.folder / "pin", SIGNER_USER)
+    tried = next((appliance.folder / "pin-memory").iterdir())
+    assert can_read(tried, SIGNER_USER) and not can_read(tried, DAEMON_USER)
     assert not can_read(next((appliance.folder / "tokens").rglob("token.object")), DAEMON_USER)
     appliance.request("--generate", "5")
     appliance.stop()
