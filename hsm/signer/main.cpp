@@ -142,7 +142,7 @@ void run(const SignerChannel& channel, StartedSigner& signer) {
 void make_pin_memory(const std::filesystem::path& folder, const ProcessUser& user) {
   std::error_code error;
   if (std::filesystem::exists(folder, error) || !make_directories(folder, 0700)) return;
-  static_cast<void>(::chown(folder.c_str(), user.uid, user.gid) == 0);
+  if (::chown(folder.c_str(), user.uid, user.gid) != 0) std::filesystem::remove(folder, error);
 }
 
 // Which protections are missing afterwards.
