@@ -162,7 +162,7 @@ def give_to_users(appliance):
     folder.chmod(0o755)
     own(folder / "tokens", SIGNER_USER)
     os.chown(folder / "pin", SIGNER_USER, SIGNER_USER)
-    (folder / "pin-memory").mkdir(mode=0o700)
+    (folder / "pin-memory").mkdir(mode=0o700, exist_ok=True)
     own(folder / "pin-memory", SIGNER_USER)
     appliance.configure({"daemon": {"user": str(DAEMON_USER)}, "hsm": {"user": str(SIGNER_USER)}})
 
@@ -308,6 +308,8 @@ def test_an_orphan_of_another_user_that_hangs_in_its_login_is_ended(make_applian
     appliance.configure({"hsm": {"module": str(module / FAULTY.name)}})
     give_to_users(appliance)
     own(module, SIGNER_USER)
+    appliance.start()  # the token has accepted the PIN before
+    appliance.stop()
     monkeypatch.setenv("LINESIGN_FAULTS", f"C_Login:1=hang@{module / 'hangs'}")
     appliance.start(wait=False)
     wait_until((module / "hangs").exists, "a signer hangs in C_Login")
