@@ -29,6 +29,14 @@ bool read_value(const std::string& line, std::string_view key, T& value) {
   return true;
 }
 
+std::optional<ucred> peer_of(int socket) {
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0)
+    return std::nullopt;
+  return peer;
+}
+
 }  // namespace
 
 std::optional<ProcessInfo> read_process(int pid) {
@@ -38,6 +46,7 @@ std::optional<ProcessInfo> read_process(int pid) {
   for (std::string line; std::getline(status, line);) {
     if (line.starts_with("Name:\t")) info.name = line.substr(6);
     read_value(line, "PPid:", info.parent);
+    read_value(line, "State:", info.state);
     uid_t real = 0;
     if (read_value(line, "Uid:", real)) {
       std::istringstream ids(line.substr(4));
@@ -89,11 +98,13 @@ int reap(int pid) {
 }
 
 std::optional<int> peer_process(int socket) {
-  ucred peer{};
-  socklen_t size = sizeof peer;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0)
-    return std::nullopt;
-  return peer.pid;
+  const auto peer = peer_of(socket);
+  return peer ? std::optional<int>(peer->pid) : std::nullopt;
+}
+
+std::optional<uid_t> peer_user(int socket) {
+  const auto peer = peer_of(socket);
+  return peer ? std::optional<uid_t>(peer->uid) : std::nullopt;
 }
 
 std::optional<int> find_lock_holder(const std::filesystem::path& file) {

@@ -19,6 +19,7 @@ namespace linesign {
 
 struct ProcessInfo {
   int parent = 0;
+  char state = '?';     // 'T': stopped, 'D': waits for a disk or the like; proc(5)
   uid_t user = 0;       // effective
   std::string name;     // the kernel's, at most 15 bytes
   std::string program;  // the first word of its command line
@@ -45,6 +46,7 @@ int reap(int pid);
 // Who made a socket pair, or listens at the other end of a Unix socket. Absent: no such socket, or
 // a process of another namespace.
 std::optional<int> peer_process(int socket);
+std::optional<uid_t> peer_user(int socket);
 
 // Who holds the flock(2) lock of this file. Absent: nobody, or nobody that can be seen.
 std::optional<int> find_lock_holder(const std::filesystem::path& file);

@@ -14,6 +14,7 @@
 #include "appliance/admin/api/admin_json.h"
 #include "protocol/base/file.h"
 #include "protocol/base/ids.h"
+#include "protocol/base/process.h"
 
 namespace linesign {
 namespace {
@@ -31,31 +32,81 @@ Result<std::string> read_all(std::istream& in) {
   return text;
 }
 
-Error unavailable(const std::filesystem::path& socket, const Poco::Exception& exception) {
-  if (exception.code() == EACCES)
-    return Error(ErrorCode::AdminNotPermitted,
-                 fmt::format("{}: {}: you are not in the group of {}",
-                             socket.string(),
-                             errno_text(EACCES),
-                             socket.filename().string()));
-  // Poco keeps errno in code(); its own texts for sockets say less.
-  const std::string reason =
-      exception.code() != 0 ? errno_text(exception.code()) : exception.displayText();
-  return Error(ErrorCode::AdminUnavailable, fmt::format("{}: {}", socket.string(), reason));
+// Connects within the timeout, which from then on holds for each send and receive. Not Poco's
+// connect with a timeout: it takes a full queue of who listens for a connection.
+Poco::Net::StreamSocket connect_within(const std::filesystem::path& path,
+                                       std::chrono::milliseconds timeout) {
+  const Poco::Timespan limit(std::chrono::microseconds(timeout).count());
+  Poco::Net::StreamSocket socket(Poco::Net::SocketAddress::UNIX_LOCAL);
+  socket.setSendTimeout(limit);
+  socket.setReceiveTimeout(limit);
+  socket.connect(Poco::Net::SocketAddress(Poco::Net::SocketAddress::UNIX_LOCAL, path.string()));
+  return socket;
+}
+
+std::string state_text(char state) {
+  switch (state) {
+    case 'T':
+    case 't':
+      return "is stopped; `kill -CONT` lets it go on";
+    case 'D':
+      return "waits for a disk or a device";
+    case 'Z':
+    case 'X':
+      return "has ended";
+    default:
+      return "runs, but does not answer";
+  }
+}
+
+// Who listens at the other end, as the kernel knows it.
+std::string describe(int pid) {
+  const auto process = read_process(pid);
+  if (!process) return fmt::format("pid {}, which made the socket, has ended", pid);
+  return fmt::format("{} (pid {}) {}", process->name, pid, state_text(process->state));
+}
+
+bool is_timeout(const Poco::Exception& exception) {
+  return dynamic_cast<const Poco::TimeoutException*>(&exception) != nullptr ||
+         exception.code() == EAGAIN || exception.code() == ETIMEDOUT;
 }
 
 }  // namespace
 
+Error AdminClient::why_unavailable(const Poco::Exception& exception,
+                                   std::optional<int> peer) const {
+  if (exception.code() == EACCES)
+    return Error(ErrorCode::AdminNotPermitted,
+                 fmt::format("{}: {}: you are not in the group of {}",
+                             socket_.string(),
+                             errno_text(EACCES),
+                             socket_.filename().string()));
+  const double seconds = std::chrono::duration<double>(timeout_).count();
+  if (is_timeout(exception) && peer)
+    return Error(ErrorCode::AdminUnavailable,
+                 fmt::format("{}: connected, but no answer for {:g} s: {}",
+                             socket_.string(),
+                             seconds,
+                             describe(*peer)));
+  if (is_timeout(exception))
+    return Error(ErrorCode::AdminUnavailable,
+                 fmt::format("{}: cannot connect within {:g} s: its queue of connections is full",
+                             socket_.string(),
+                             seconds));
+  // Poco keeps errno in code(); its own texts for sockets say less.
+  const std::string reason =
+      exception.code() != 0 ? errno_text(exception.code()) : exception.displayText();
+  return Error(ErrorCode::AdminUnavailable, fmt::format("{}: {}", socket_.string(), reason));
+}
+
 Result<std::string> AdminClient::exchange(const std::string& method,
                                           const std::string& path,
                                           const std::string& body) const {
+  std::optional<int> peer;
   try {
-    const Poco::Timespan timeout(std::chrono::microseconds(timeout_).count());
-    Poco::Net::StreamSocket socket;
-    socket.connect(Poco::Net::SocketAddress(Poco::Net::SocketAddress::UNIX_LOCAL, socket_.string()),
-                   timeout);
+    const Poco::Net::StreamSocket socket = connect_within(socket_, timeout_);
+    peer = peer_process(socket.impl()->sockfd()).value_or(0);
     Poco::Net::HTTPClientSession session(socket);
-    session.setTimeout(timeout);
     Poco::Net::HTTPRequest request(method, path, Poco::Net::HTTPMessage::HTTP_1_1);
     request.setHost("linesignd");
     request.setKeepAlive(false);
@@ -63,12 +114,15 @@ Result<std::string> AdminClient::exchange(const std::string& method,
     request.setContentLength(static_cast<std::streamsize>(body.size()));
     session.sendRequest(request) << body << std::flush;
     Poco::Net::HTTPResponse response;
-    LS_TRY(std::string answer, read_all(session.receiveResponse(response)));
+    auto answer = read_all(session.receiveResponse(response));
+    // A stream keeps to itself why it ended.
+    if (session.networkException() != nullptr) session.networkException()->rethrow();
+    if (!answer.has_value()) return answer;
     if (response.getStatus() == Poco::Net::HTTPResponse::HTTP_OK) return answer;
-    LS_TRY(Error error, error_from_json(answer));
+    LS_TRY(Error error, error_from_json(*answer));
     return fail(std::move(error));
   } catch (const Poco::Exception& exception) {
-    return fail(unavailable(socket_, exception));
+    return fail(why_unavailable(exception, peer));
   } catch (const std::exception& exception) {
     return fail(ErrorCode::AdminUnavailable,
                 fmt::format("{}: {}", socket_.string(), exception.what()));

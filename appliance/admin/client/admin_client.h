@@ -1,13 +1,18 @@
 // AdminClient: asks linesignd over its admin socket.
 //
-// Errors   AdminUnavailable when nobody answers; AdminNotPermitted; otherwise the error that
-//          linesignd gave
+// Errors   AdminUnavailable when nobody answers, with what was seen: whether somebody listens, who,
+// and
+//          whether it is stopped; AdminNotPermitted; otherwise the error that linesignd gave
+// Limits   each call waits for `timeout` to connect and for each part of the exchange, so that a
+// long
+//          answer may take longer as long as it comes
 // Threads  one call at a time; each call has a connection of its own
 #ifndef LINESIGN_APPLIANCE_ADMIN_CLIENT_ADMIN_CLIENT_H_
 #define LINESIGN_APPLIANCE_ADMIN_CLIENT_ADMIN_CLIENT_H_
 
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,14 +20,21 @@
 #include "appliance/admin/api/admin_service.h"
 #include "protocol/base/result.h"
 
+namespace Poco {
+class Exception;
+}
+
 namespace linesign {
 
 class CloudClient;
 
 class AdminClient final {
  public:
-  explicit AdminClient(std::filesystem::path socket,
-                       std::chrono::milliseconds timeout = std::chrono::seconds(15))
+  static constexpr std::chrono::milliseconds kTimeout{5000};
+  // For what may make linesignd count or move many rows: longer than linesignd itself waits.
+  static constexpr std::chrono::milliseconds kCloudTimeout{15000};
+
+  explicit AdminClient(std::filesystem::path socket, std::chrono::milliseconds timeout = kTimeout)
       : socket_(std::move(socket)), timeout_(timeout) {}
 
   Result<ApplianceStatus> status() const;
@@ -41,6 +53,9 @@ class AdminClient final {
                                const std::string& body) const;
 
  private:
+  // `peer`: the process at the other end, once there is a connection.
+  Error why_unavailable(const Poco::Exception& exception, std::optional<int> peer) const;
+
   std::filesystem::path socket_;
   std::chrono::milliseconds timeout_;
 };

@@ -1,5 +1,7 @@
 #include "appliance/admin/client/cloud_client.h"
 
+#include <algorithm>
+
 #include "appliance/admin/api/cloud_json.h"
 
 namespace linesign {
@@ -14,7 +16,9 @@ Result<T> CloudClient::post(const std::string& path, const Request& request) con
   }
 }
 
-CloudClient AdminClient::cloud() const { return CloudClient(*this); }
+CloudClient AdminClient::cloud() const {
+  return CloudClient(AdminClient(socket_, std::max(timeout_, kCloudTimeout)));
+}
 
 Result<void> CloudClient::set_plan(const CloudPlan& plan) const {
   return post<void>("/v1/cloud/targets", plan);

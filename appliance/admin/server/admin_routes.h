@@ -1,9 +1,10 @@
 // AdminRoutes: which call an HTTP request is, and how its answer is made.
 //
-// Threads  HTTP threads; a route's function waits for the event loop
+// Threads  a route's function runs on a thread of AdminWorkers and waits for the event loop
 #ifndef LINESIGN_APPLIANCE_ADMIN_SERVER_ADMIN_ROUTES_H_
 #define LINESIGN_APPLIANCE_ADMIN_SERVER_ADMIN_ROUTES_H_
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@ namespace linesign {
 struct Answer {
   Poco::Net::HTTPResponse::HTTPStatus status = Poco::Net::HTTPResponse::HTTP_OK;
   std::string body;
+  std::string allow = {};  // the methods that the path has, if the method is the fault
 };
 
 Answer refusal(Poco::Net::HTTPResponse::HTTPStatus status, const Error& error);
@@ -42,11 +44,19 @@ struct Route {
   std::string_view after;   // what stands after the name; empty: there is no name
   Answer (*run)(LoopBridge& bridge, const Call& call);
   size_t max_bytes = AdminServer::kMaxRequestBytes;  // of the body
+  bool is_urgent = false;  // has a thread of its own, and the calls of its user do not count
 };
 
 // Of appliances and stations; of /v1/cloud and /v1/ledger.
 std::span<const Route> appliance_routes();
 std::span<const Route> cloud_routes();
+
+struct Target {
+  const Route* route = nullptr;
+  std::string name;  // of the station in the path
+};
+// The refusal says what is wrong with method or path.
+tl::expected<Target, Answer> find_target(std::string_view method, std::string_view path);
 
 }  // namespace linesign
 

@@ -1,125 +1,210 @@
 #include "appliance/admin/server/admin_server.h"
 
-#include <fcntl.h>
+#include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <list>
 #include <optional>
+#include <utility>
 
-#include <Poco/Exception.h>
-#include <Poco/Net/HTTPServer.h>
-#include <Poco/Net/HTTPServerParams.h>
-#include <Poco/Net/ServerSocket.h>
-#include <Poco/Net/SocketAddress.h>
-#include <Poco/Net/TCPServer.h>
-#include <Poco/ThreadPool.h>
 #include <fmt/format.h>
 
-#include "appliance/admin/server/admin_handler.h"
+#include "appliance/admin/server/admin_connection.h"
+#include "appliance/admin/server/admin_workers.h"
 #include "appliance/admin/server/loop_bridge.h"
 #include "appliance/admin/server/unix_socket.h"
 #include "protocol/base/file.h"
+#include "protocol/base/process.h"
 
 namespace linesign {
 namespace {
 
 constexpr mode_t kSocketMode = 0660;  // the service's user and the operators' group
+constexpr int kBacklog = 128;
+constexpr int kAcceptsPerTurn = 8;
+constexpr std::chrono::milliseconds kAcceptPause{200};
 
-// Poco makes its sockets without SOCK_CLOEXEC.
-void close_on_exec(const Poco::Net::Socket& socket) {
-  static_cast<void>(::fcntl(socket.impl()->sockfd(), F_SETFD, FD_CLOEXEC));  // never fails
-}
-
-// Sees each connection before it is served.
-class CloseOnExec final : public Poco::Net::TCPServerConnectionFilter {
- public:
-  bool accept(const Poco::Net::StreamSocket& socket) override {
-    close_on_exec(socket);
-    return true;
-  }
+// An answer on its way from a worker to its connection.
+struct Pending {
+  std::weak_ptr<AdminConnection> connection;
+  std::string text;
 };
-
-Poco::Timespan to_timespan(std::chrono::milliseconds duration) {
-  return Poco::Timespan(std::chrono::microseconds(duration).count());
-}
-
-Poco::Net::HTTPServerParams::Ptr make_parameters(const AdminServerSettings& settings) {
-  Poco::Net::HTTPServerParams::Ptr parameters = Poco::makeAuto<Poco::Net::HTTPServerParams>();
-  parameters->setMaxThreads(settings.threads);
-  parameters->setMaxQueued(settings.max_waiting);
-  parameters->setTimeout(to_timespan(settings.io_timeout));
-  parameters->setKeepAlive(false);
-  return parameters;
-}
-
-std::string why(const Poco::Exception& exception) {
-  switch (exception.code()) {
-    case EACCES:
-    case EPERM:
-      return "this user may not create files in its folder";
-    case ENOENT:
-      return "its folder does not exist";
-    case EADDRINUSE:
-      return "another program has just made it";
-    default:
-      return exception.code() > 0 ? errno_text(exception.code()) : exception.displayText();
-  }
-}
 
 }  // namespace
 
 class AdminServer::Implementation final {
  public:
   Implementation(EventLoop& loop, AdminService& service, const AdminServerSettings& settings)
-      : settings_(settings),
+      : loop_(loop),
+        settings_(settings),
         bridge_(loop, service, settings.reply_timeout),
-        threads_("admin", 1, settings.threads) {}
+        host_{.loop = loop,
+              .settings = settings_,
+              .on_call = [this](AdminConnection& connection,
+                                const Route& route,
+                                Call call) { start_call(connection, route, std::move(call)); },
+              .on_ended =
+                  [this](AdminConnection& connection) {
+                    connections_.remove_if(
+                        [&](const auto& each) { return each.get() == &connection; });
+                  }},
+        accept_timer_(
+            loop.make_timer([this] { accept_watch_->wait_for({.read = true, .write = false}); })),
+        workers_(std::make_unique<AdminWorkers>(settings.threads)) {}
   Implementation(const Implementation&) = delete;
   Implementation& operator=(const Implementation&) = delete;
-
-  ~Implementation() {
-    bridge_.close();
-    if (server_.has_value()) stop(*server_);
-  }
+  ~Implementation() { stop(); }
 
   Result<void> start() {
     LS_CHECK(remove_stale_socket(settings_.socket));
-    try {
-      Poco::Net::ServerSocket socket;
-      socket.bind(Poco::Net::SocketAddress(Poco::Net::SocketAddress::UNIX_LOCAL,
-                                           settings_.socket.string()));
-      close_on_exec(socket);
-      // Nobody can connect between bind() and listen(), so the mode is right from the first moment.
-      LS_TRY(SocketFile file, SocketFile::take(settings_.socket, kSocketMode));
-      file_.emplace(std::move(file));
-      socket.listen(settings_.max_waiting);
-      auto& server = server_.emplace(
-          make_admin_handlers(bridge_), threads_, socket, make_parameters(settings_));
-      server.setConnectionFilter(std::make_unique<CloseOnExec>().release());  // it counts
-      server.start();
-    } catch (const Poco::Exception& exception) {
+    LS_TRY(socket_, bind_unix_socket(settings_.socket));
+    // Nobody can connect before listen(), so the mode is right from the first moment.
+    LS_TRY(SocketFile file, SocketFile::take(settings_.socket, kSocketMode));
+    file_.emplace(std::move(file));
+    if (::listen(socket_.get(), kBacklog) != 0)
       return fail(
           ErrorCode::ListenFailed,
-          fmt::format("cannot listen on {}: {}", settings_.socket.string(), why(exception)));
-    }
+          fmt::format("cannot listen on {}: {}", settings_.socket.string(), errno_text(errno)));
+    accept_watch_ = loop_.watch(socket_.get(),
+                                {.read = true, .write = false},
+                                [this](Readiness /*ready*/) { accept_some(); });
     return {};
   }
 
  private:
-  void stop(Poco::Net::HTTPServer& server) {
-    try {
-      server.stopAll(true);
-      threads_.joinAll();
-    } catch (const Poco::Exception&) {
-      // A connection that is gone already; the threads end with the pool at the latest.
-    }
-  }
+  using ConnectionPointer = std::shared_ptr<AdminConnection>;
 
+  void accept_some();
+  void admit(UniqueFd socket);
+  template <typename Predicate>
+  size_t count(Predicate is_meant) const;
+  size_t count_of(const std::optional<uid_t>& user) const;
+  bool make_room(const std::optional<uid_t>& user);
+  std::optional<uid_t> user_with_most() const;
+  void start_call(AdminConnection& connection, const Route& route, Call call);
+  bool is_busy(const AdminConnection& connection) const;
+  void deliver(Pending& pending);
+  void stop();
+
+  EventLoop& loop_;
   AdminServerSettings settings_;
   LoopBridge bridge_;
-  Poco::ThreadPool threads_;
+  AdminConnectionHost host_;
+  UniqueFd socket_;
   std::optional<SocketFile> file_;
-  std::optional<Poco::Net::HTTPServer> server_;
+  std::list<ConnectionPointer> connections_;  // the oldest first
+  std::list<std::shared_ptr<Pending>> calls_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for work that was posted
+  std::unique_ptr<Timer> accept_timer_;
+  std::unique_ptr<Watch> accept_watch_;
+  std::unique_ptr<AdminWorkers> workers_;
 };
+
+void AdminServer::Implementation::accept_some() {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    UniqueFd socket = accept_unix_socket(socket_.get());
+    if (socket) {
+      admit(std::move(socket));
+      continue;
+    }
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+    // Without descriptors the waiting connection stays ready: without a pause the loop would spin.
+    accept_watch_->wait_for({});
+    return accept_timer_->start(kAcceptPause);
+  }
+}
+
+void AdminServer::Implementation::admit(UniqueFd socket) {
+  const std::optional<uid_t> user = peer_user(socket.get());
+  const bool has_room = count_of(user) >= settings_.max_connections_per_user ? make_room(user)
+                        : connections_.size() >= settings_.max_connections
+                            ? make_room(user_with_most())
+                            : true;
+  if (!has_room) return;  // closes the socket
+  const auto connection = std::make_shared<AdminConnection>(host_, std::move(socket), user);
+  connections_.push_back(connection);
+  connection->start();
+}
+
+template <typename Predicate>
+size_t AdminServer::Implementation::count(Predicate is_meant) const {
+  return static_cast<size_t>(std::count_if(connections_.begin(), connections_.end(), is_meant));
+}
+
+size_t AdminServer::Implementation::count_of(const std::optional<uid_t>& user) const {
+  return count([&](const ConnectionPointer& each) { return each->user() == user; });
+}
+
+// The oldest that waits for its client gives way. There is one while the limits of calls are below
+// those of connections.
+bool AdminServer::Implementation::make_room(const std::optional<uid_t>& user) {
+  const auto found = std::find_if(connections_.begin(), connections_.end(), [&](const auto& each) {
+    return each->user() == user && !each->is_calling();
+  });
+  if (found == connections_.end()) return false;
+  const ConnectionPointer oldest = *found;
+  oldest->end();
+  return true;
+}
+
+std::optional<uid_t> AdminServer::Implementation::user_with_most() const {
+  return (*std::max_element(connections_.begin(),
+                            connections_.end(),
+                            [this](const auto& a, const auto& b) {
+                              return count_of(a->user()) < count_of(b->user());
+                            }))
+      ->user();
+}
+
+bool AdminServer::Implementation::is_busy(const AdminConnection& connection) const {
+  const size_t limit =
+      connection.is_urgent() ? settings_.max_urgent_calls_per_user : settings_.max_calls_per_user;
+  // The connection itself is one of them.
+  return count([&](const ConnectionPointer& each) {
+           return each->user() == connection.user() && each->is_calling() &&
+                  each->is_urgent() == connection.is_urgent();
+         }) > limit;
+}
+
+void AdminServer::Implementation::start_call(AdminConnection& connection,
+                                             const Route& route,
+                                             Call call) {
+  if (is_busy(connection)) {
+    connection.reply(to_http(refusal(Error(ErrorCode::AdminBusy))));
+    return;
+  }
+  auto pending = std::make_shared<Pending>(Pending{connection.weak_from_this(), {}});
+  calls_.push_back(pending);
+  workers_->run(
+      [this, &route, pending, call = std::move(call), alive = std::weak_ptr<bool>(alive_)] {
+        pending->text = to_http(route.run(bridge_, call));
+        loop_.post([this, pending, alive] {
+          if (!alive.expired()) deliver(*pending);
+        });
+      },
+      route.is_urgent);
+}
+
+void AdminServer::Implementation::deliver(Pending& pending) {
+  calls_.remove_if([&](const auto& each) { return each.get() == &pending; });
+  if (const auto connection = pending.connection.lock()) connection->reply(std::move(pending.text));
+}
+
+// What was asked is answered: with what there is, or that linesignd ends.
+void AdminServer::Implementation::stop() {
+  accept_watch_.reset();
+  alive_.reset();
+  bridge_.close();
+  workers_.reset();
+  const auto calls = std::move(calls_);
+  for (const auto& call : calls) {
+    if (call->text.empty()) call->text = to_http(refusal(LoopBridge::closed_error()));
+    deliver(*call);
+  }
+  const auto connections = connections_;
+  for (const auto& connection : connections) connection->end();
+}
 
 Result<std::unique_ptr<AdminServer>> AdminServer::start(EventLoop& loop,
                                                         AdminService& service,

@@ -8,10 +8,13 @@
 //          what linesign-uploader asks (/v1/cloud/..., /v1/ledger/...) is in cloud_routes.cpp
 //          all shapes are in admin_json.h and cloud_json.h; a failure is {"error": error} with a
 //          fitting HTTP status
-// Limits   AdminServerSettings; kMaxRequestBytes in a body, kMaxBookingBytes in a booking's
-// Errors   AdminSocketInUse, Io
+// Limits   AdminServerSettings; kMaxRequestBytes in a body, kMaxBookingBytes in a booking's. At a
+//          limit of connections the oldest that waits for its client gives way: half a request, or
+//          an answer that nobody reads. A user with too many calls in progress is answered
+//          AdminBusy; to revoke a station has a thread and a bound of its own
+// Errors   AdminSocketInUse, ListenFailed, Io
 // Threads  start() and the destructor on the event loop's thread, or when the loop does not run;
-//          HTTP has threads of its own, which never touch the service
+//          answers are made by threads of its own, which never touch the service
 #ifndef LINESIGN_APPLIANCE_ADMIN_SERVER_ADMIN_SERVER_H_
 #define LINESIGN_APPLIANCE_ADMIN_SERVER_ADMIN_SERVER_H_
 
@@ -27,10 +30,14 @@ namespace linesign {
 
 struct AdminServerSettings {
   std::filesystem::path socket;
-  std::chrono::milliseconds reply_timeout = std::chrono::seconds(10);  // of the event loop
-  std::chrono::milliseconds io_timeout = std::chrono::seconds(10);     // of a client
+  std::chrono::milliseconds reply_timeout = std::chrono::seconds(10);   // of the event loop
+  std::chrono::milliseconds request_timeout = std::chrono::seconds(2);  // for a client's request
+  std::chrono::milliseconds io_timeout = std::chrono::seconds(10);      // to read its answer
   int threads = 4;
-  int max_waiting = 64;  // connections that no thread serves yet
+  size_t max_connections = 64;
+  size_t max_connections_per_user = 32;
+  size_t max_calls_per_user = 24;        // in progress
+  size_t max_urgent_calls_per_user = 4;  // the same, of revoke
 };
 
 class AdminServer final {
@@ -45,7 +52,7 @@ class AdminServer final {
                                                     const AdminServerSettings& settings);
   AdminServer(const AdminServer&) = delete;
   AdminServer& operator=(const AdminServer&) = delete;
-  // Ends every call, joins the threads and removes the socket.
+  // Ends every call with an answer, joins the threads and removes the socket.
   ~AdminServer();
 
  private:

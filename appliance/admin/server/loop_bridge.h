@@ -54,6 +54,8 @@ class LoopBridge final {
     return fail(is_done ? closed_error() : timeout_error());
   }
 
+  static Error closed_error();
+
   // From now on nothing reaches the service, and every waiting call returns.
   void close();
 
@@ -68,7 +70,6 @@ class LoopBridge final {
   };
 
   bool is_closed() const;
-  static Error closed_error();
   Error timeout_error() const;
 
   EventLoop& loop_;

@@ -36,17 +36,37 @@ struct Attempt {
   int error_number = 0;  // or why not
 };
 
-Attempt try_connect(const std::filesystem::path& path) {
+std::optional<sockaddr_un> address_of(const std::filesystem::path& path) {
   const std::string name = path.string();
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  if (name.size() >= sizeof address.sun_path) return {{}, ENAMETOOLONG};
+  if (name.size() >= sizeof address.sun_path) return std::nullopt;
   std::copy(name.begin(), name.end(), address.sun_path);
+  return address;
+}
+
+Attempt try_connect(const std::filesystem::path& path) {
+  const auto address = address_of(path);
+  if (!address) return {{}, ENAMETOOLONG};
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd) return {{}, errno};
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0)
     return {{}, errno};
   return {std::move(fd), 0};
+}
+
+std::string why_not_bound(int error_number) {
+  switch (error_number) {
+    case EACCES:
+    case EPERM:
+      return "this user may not create files in its folder";
+    case ENOENT:
+      return "its folder does not exist";
+    case EADDRINUSE:
+      return "another program has just made it";
+    default:
+      return errno_text(error_number);
+  }
 }
 
 // Who called listen(), whoever has the socket now: an orphan may have inherited it.
@@ -84,6 +104,25 @@ Result<void> remove_stale_socket(const std::filesystem::path& path) {
     return io_failure(path, errno_text(attempt.error_number));
   if (::unlink(path.c_str()) != 0 && errno != ENOENT) return io_failure(path, errno_text(errno));
   return {};
+}
+
+Result<UniqueFd> bind_unix_socket(const std::filesystem::path& path) {
+  const auto address = address_of(path);
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!address) errno = ENAMETOOLONG;
+  const bool is_bound =
+      address && fd &&
+      ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0;
+  if (is_bound) return fd;
+  return fail(ErrorCode::ListenFailed,
+              fmt::format("cannot listen on {}: {}", path.string(), why_not_bound(errno)));
+}
+
+UniqueFd accept_unix_socket(int listening_fd) {
+  for (;;) {
+    UniqueFd fd(::accept4(listening_fd, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (fd || (errno != EINTR && errno != ECONNABORTED)) return fd;
+  }
 }
 
 Result<SocketFile> SocketFile::take(const std::filesystem::path& path, mode_t mode) {

@@ -1,6 +1,6 @@
 // UnixSocket: the file of a listening socket: who owns it, and when it may be replaced.
 //
-// Errors   AdminSocketInUse, Io
+// Errors   AdminSocketInUse, ListenFailed, Io
 // Threads  no state, safe anywhere
 #ifndef LINESIGN_APPLIANCE_ADMIN_SERVER_UNIX_SOCKET_H_
 #define LINESIGN_APPLIANCE_ADMIN_SERVER_UNIX_SOCKET_H_
@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "protocol/base/result.h"
+#include "protocol/base/unique_fd.h"
 
 namespace linesign {
 
@@ -17,6 +18,12 @@ namespace linesign {
 // owner, who is gone. Nothing there is fine; a live owner is AdminSocketInUse, after a second in
 // which it could have let go; anything that is not a socket is left alone: Io.
 Result<void> remove_stale_socket(const std::filesystem::path& path);
+
+// Binds, does not listen: nobody can connect yet. ListenFailed, with what is in the way.
+Result<UniqueFd> bind_unix_socket(const std::filesystem::path& path);
+
+// Empty with EAGAIN in errno: nobody waits.
+UniqueFd accept_unix_socket(int listening_fd);
 
 // The socket file as this process made it. Removes it at the end, unless somebody has put another
 // one in its place meanwhile.

@@ -1,5 +1,6 @@
 #include "appliance/admin/server/admin_server.h"
 
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -16,6 +17,7 @@
 #include <gtest/gtest.h>
 
 #include "appliance/admin/client/admin_client.h"
+#include "appliance/admin/server/unix_socket.h"
 #include "protocol/base/unique_fd.h"
 #include "tests/support/fake_admin_service.h"
 #include "tests/support/loop_thread.h"
@@ -243,6 +245,97 @@ TEST_F(AdminServerTest, SurvivesAClientThatGoesBeforeItsAnswer) {
   EXPECT_TRUE(client().status().has_value());
 }
 
+// Half a request that its client never completes.
+constexpr std::string_view kHalf = "GET /v1/status HTTP/1.1\r\nHo";
+
+TEST_F(AdminServerTest, HalfRequestsKeepNobodyOut) {
+  settings_.request_timeout = std::chrono::minutes(5);
+  ASSERT_TRUE(start().has_value());
+  std::vector<UniqueFd> half;
+  for (int i = 0; i < 100; ++i) {
+    half.push_back(connect());
+    ASSERT_TRUE(half.back());
+    ::send(half.back().get(), kHalf.data(), kHalf.size(), MSG_NOSIGNAL);
+    if (i % 10 == 0) {
+      ASSERT_TRUE(client().status().has_value()) << i;
+    }
+  }
+  ASSERT_TRUE(client().add_station("jig-1").has_value());
+  EXPECT_TRUE(client().revoke_station("jig-1").has_value());
+}
+
+TEST_F(AdminServerTest, HalfARequestIsToldThatItsTimeIsOver) {
+  settings_.request_timeout = std::chrono::milliseconds(50);
+  ASSERT_TRUE(start().has_value());
+  EXPECT_THAT(raw(kHalf), StartsWith("HTTP/1.1 408"));
+  EXPECT_THAT(raw("POST /v1/stations HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf"),
+              HasSubstr("not complete within 50 ms"));
+}
+
+TEST_F(AdminServerTest, AClientThatDoesNotReadItsAnswerIsClosed) {
+  settings_.io_timeout = std::chrono::milliseconds(50);
+  loop_.on_loop([this] { service_.present_status.token = std::string(4 * 1024 * 1024, 't'); });
+  ASSERT_TRUE(start().has_value());
+  const UniqueFd slow = connect();
+  constexpr std::string_view kRequest = "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n";
+  ::send(slow.get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL);
+  pollfd hung_up{.fd = slow.get(), .events = POLLRDHUP, .revents = 0};
+  EXPECT_EQ(::poll(&hung_up, 1, 20'000), 1);
+}
+
+TEST_F(AdminServerTest, TooManyCallsOfAUserAreAnsweredBusyAndRevokeStillGetsThrough) {
+  settings_.reply_timeout = std::chrono::minutes(5);
+  settings_.max_calls_per_user = 6;
+  std::promise<void> kept;
+  loop_.on_loop([&] {
+    service_.names.push_back("jig-1");
+    service_.is_silent = true;
+    // As many as there are threads: the rest waits behind them.
+    service_.on_kept = [&] {
+      if (service_.kept_replies.size() == 4) kept.set_value();
+    };
+  });
+  ASSERT_TRUE(start().has_value());
+  std::vector<std::future<Result<ApplianceStatus>>> calls;
+  for (int i = 0; i < 6; ++i)
+    calls.push_back(std::async(std::launch::async, [this] { return client().status(); }));
+  kept.get_future().wait();
+  std::optional<Error> error;
+  while (!error) {  // until the last of them is there
+    auto busy = AdminClient(settings_.socket, std::chrono::milliseconds(200)).status();
+    ASSERT_FALSE(busy.has_value());
+    if (busy.error().code() == ErrorCode::AdminBusy) error = busy.error();
+  }
+  EXPECT_EQ(error->exit_code(), 75);
+  EXPECT_EQ(client().revoke_station("jig-1")->state, StationState::Revoked);
+  loop_.on_loop([this] {
+    service_.is_silent = false;
+    for (auto& reply : service_.kept_replies) reply(service_.present_status);
+  });
+  for (auto& call : calls) EXPECT_TRUE(call.get().has_value());
+}
+
+TEST_F(AdminServerTest, SaysWhoIsSilentWhenNobodyAnswers) {
+  settings_.reply_timeout = std::chrono::minutes(5);
+  loop_.on_loop([this] { service_.is_silent = true; });
+  ASSERT_TRUE(start().has_value());
+  const auto status = AdminClient(settings_.socket, std::chrono::milliseconds(200)).status();
+  ASSERT_FALSE(status.has_value());
+  EXPECT_EQ(status.error().code(), ErrorCode::AdminUnavailable);
+  EXPECT_THAT(status.error().detail(), HasSubstr("connected, but no answer for 0.2 s: "));
+  EXPECT_THAT(status.error().detail(), HasSubstr(fmt::format("(pid {})", ::getpid())));
+}
+
+TEST_F(AdminServerTest, SaysThatTheQueueIsFullWhenNobodyAccepts) {
+  UniqueFd deaf = bind_unix_socket(settings_.socket).value();
+  ASSERT_EQ(::listen(deaf.get(), 0), 0);
+  std::vector<UniqueFd> waiting;
+  waiting.push_back(connect());
+  const auto status = AdminClient(settings_.socket, std::chrono::milliseconds(200)).status();
+  ASSERT_FALSE(status.has_value());
+  EXPECT_THAT(status.error().detail(), HasSubstr("cannot connect within 0.2 s"));
+}
+
 struct RawCase {
   const char* name;
   std::string request;
@@ -297,6 +390,18 @@ INSTANTIATE_TEST_SUITE_P(
                 http("POST", "/v1/stations/none/revoke", ""),
                 "404",
                 "\"name\":\"StationNotFound\""},
+        RawCase{"Chunks",
+                "POST /v1/stations HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                "400",
+                "chunks are not supported"},
+        RawCase{"HeadTooLong",
+                "GET /v1/status HTTP/1.1\r\nX: " + std::string(20'000, 'x') + "\r\n\r\n",
+                "400",
+                "too long"},
+        RawCase{"NegativeLength",
+                "POST /v1/stations HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+                "400",
+                "\"code\":903"},
         RawCase{"NotHttp", "hello\r\n\r\n", "400", ""}),
     [](const auto& row) { return std::string(row.param.name); });
 
