@@ -68,6 +68,9 @@ Result<ListenerSettings> read_listener(const SettingsTable& table) {
   LS_TRY(listener.window, read_count(table, "window", {1, 65536}, listener.window));
   LS_TRY(listener.max_sessions,
          read_count(table, "max_sessions", {1, 100000}, listener.max_sessions));
+  LS_TRY(
+      listener.max_sessions_per_station,
+      read_count(table, "max_sessions_per_station", {1, 1000}, listener.max_sessions_per_station));
   LS_TRY(listener.handshake_timeout,
          table.duration("handshake_timeout", timeouts, listener.handshake_timeout));
   LS_TRY(listener.hello_timeout, table.duration("hello_timeout", timeouts, listener.hello_timeout));

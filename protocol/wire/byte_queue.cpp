@@ -4,7 +4,7 @@ namespace linesign {
 namespace {
 
 constexpr size_t kKeepBytes = 4096;            // capacity that an empty queue may hold on to
-constexpr size_t kCompactBytes = 1024 * 1024;  // dead bytes at the front worth a move
+constexpr size_t kCompactBytes = 64 * 1024;  // dead bytes at the front worth a move
 
 }  // namespace
 
@@ -15,7 +15,8 @@ void ByteQueue::drop(size_t count) {
   if (start_ == bytes_.size()) {
     clear();
   } else if (start_ > kCompactBytes && start_ > bytes_.size() / 2) {
-    bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(start_));
+    // Into memory of its own size: a queue that is never empty gives back what a burst needed, too.
+    bytes_ = Bytes(bytes_.begin() + static_cast<std::ptrdiff_t>(start_), bytes_.end());
     start_ = 0;
   }
 }

@@ -11,6 +11,12 @@ std::chrono::milliseconds Backoff::next() {
   return half + std::chrono::milliseconds(extra(random_));
 }
 
+std::chrono::milliseconds Backoff::next_after(const Error& why) {
+  const auto delay = next();
+  const bool is_full = why.code() == ErrorCode::SessionLimit || why.code() == ErrorCode::Busy;
+  return is_full ? std::max(delay, scatter(kLongest)) : delay;
+}
+
 std::chrono::milliseconds Backoff::scatter(std::chrono::milliseconds time) {
   std::uniform_int_distribution<int64_t> extra(0, time.count() / 4);
   return time + std::chrono::milliseconds(extra(random_));

@@ -17,6 +17,8 @@ class Backoff final {
   static constexpr std::chrono::milliseconds kFirst{100};
   static constexpr std::chrono::milliseconds kLongest{5000};
 
+  // The same, but longer after an error that says that there are too many connections.
+  std::chrono::milliseconds next_after(const Error& why);
   // Between half and all of the present step; the next step is twice as long.
   std::chrono::milliseconds next();
   void reset() { step_ = kFirst; }

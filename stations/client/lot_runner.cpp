@@ -115,7 +115,7 @@ void LotRunner::lose_connection(Error error) {
     wait_with(std::move(request), std::chrono::milliseconds(0));
   in_flight_.clear();
   if (!is_worth_reconnecting(error)) return stop(std::move(error));
-  const auto delay = backoff_.next();
+  const auto delay = backoff_.next_after(error);
   connect_at_ = steady_now() + delay;
   observer_.on_note(fmt::format(
       "{} Next try in {:.1f} s.", error.to_string(), std::chrono::duration<double>(delay).count()));

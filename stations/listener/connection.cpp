@@ -22,10 +22,10 @@ SteadyTime steady_now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
-Connection::Connection(ConnectionHost& host, UniqueFd socket, std::unique_ptr<TlsEngine> tls)
+Connection::Connection(ConnectionHost& host, UniqueFd socket, uint64_t number)
     : host_(host),
       socket_(std::move(socket)),
-      tls_(std::move(tls)),
+      number_(number),
       phase_since_(steady_now()),
       last_frame_(phase_since_),
       output_moved_(phase_since_) {}
@@ -35,6 +35,8 @@ void Connection::start() {
     const auto keep = shared_from_this();
     on_ready(ready);
   });
+  // Most have sent their first bytes by now, and then are not the first to give way.
+  on_ready({.read = true, .write = false});
 }
 
 void Connection::on_ready(Readiness ready) {
@@ -62,6 +64,12 @@ void Connection::read_some() {
 }
 
 void Connection::take(ByteView ciphertext) {
+  if (tls_ == nullptr) {
+    auto made = TlsEngine::create(host_.tls);
+    if (!made) return end();
+    tls_ = std::move(*made);
+    host_.on_heard(*this);
+  }
   const uint64_t frames_before = session_ == nullptr ? 0 : session_->frames_received();
   host_.plaintext.clear();
   const auto received = tls_->receive(ciphertext, host_.plaintext);
@@ -90,12 +98,14 @@ void Connection::open_session() {
     return;
   }
   auto station = host_.sessions.service.identify(tls_->peer_certificate_hash());
-  if (station) {
+  if (!station) {
+    ++host_.refused_handshakes;
+    session_ = Session::for_goodbye(host_.sessions, {station.error(), {}}, on_output);
+  } else if (const auto admitted = host_.admit(*this, *station); !admitted) {
+    session_ = Session::for_goodbye(host_.sessions, admitted.error(), on_output);
+  } else {
     session_ = Session::for_station(host_.sessions, std::move(*station), on_output);
-    return;
   }
-  ++host_.refused_handshakes;
-  session_ = Session::for_goodbye(host_.sessions, station.error(), on_output);
 }
 
 // A frame must be complete within frame_timeout from its first byte, in whatever portions it comes.
@@ -111,6 +121,7 @@ void Connection::note_progress(uint64_t frames_before) {
 }
 
 size_t Connection::backlog() const {
+  if (tls_ == nullptr) return 0;
   const bool can_send = session_ != nullptr && !tls_failed_;
   return tls_->output().size() + (can_send ? session_->output().size() : 0);
 }
@@ -129,11 +140,12 @@ void Connection::flush() {
   if (backlog() > host_.settings.max_output_bytes && phase_ == Phase::Talking)
     close(Error(ErrorCode::OutputStalled));
   update_interest();
+  if (host_.waiting_bytes > host_.settings.max_output_sum) host_.on_overfull();
 }
 
 // False: the connection is broken.
 bool Connection::write_some() {
-  for (;;) {
+  while (tls_ != nullptr) {
     if (tls_->output().empty() && !refill_output()) return true;
     const Transfer transfer = write_socket(socket_.get(), tls_->output());
     if (transfer.state == SocketState::Closed) return false;
@@ -141,6 +153,7 @@ bool Connection::write_some() {
     output_moved_ = steady_now();
     tls_->drop_output(transfer.bytes);
   }
+  return true;
 }
 
 // Encrypts the next portion; false: there is none.
@@ -159,7 +172,8 @@ bool Connection::refill_output() {
   return !tls_->output().empty();
 }
 
-void Connection::close(const Error& reason) {
+void Connection::close(const Refusal& reason) {
+  if (phase_ == Phase::Handshake) return end();
   if (phase_ != Phase::Talking) return;
   session_->close(reason);
   begin_closing();
@@ -169,6 +183,7 @@ void Connection::begin_closing() {
   if (phase_ >= Phase::Closing) return;
   phase_ = Phase::Closing;
   phase_since_ = steady_now();
+  host_.on_closing(*this);
 }
 
 void Connection::finish_closing() {
@@ -181,6 +196,7 @@ void Connection::finish_closing() {
 void Connection::end() {
   if (phase_ == Phase::Ended) return;
   phase_ = Phase::Ended;
+  count_waiting(0);
   watch_.reset();
   rest_.reset();
   socket_.reset();
@@ -189,6 +205,7 @@ void Connection::end() {
 
 void Connection::update_interest() {
   const size_t waiting = backlog();
+  count_waiting(waiting);
   const bool was_paused = reading_paused_;
   if (waiting > kHighWaterBytes) is_stalled_ = true;
   if (waiting < kHighWaterBytes / 2) is_stalled_ = false;
@@ -198,7 +215,13 @@ void Connection::update_interest() {
     last_frame_ = steady_now();
     if (part_since_) part_since_ = last_frame_;
   }
-  watch_->wait_for({.read = !reading_paused_, .write = !tls_->output().empty()});
+  const bool has_output = tls_ != nullptr && !tls_->output().empty();
+  watch_->wait_for({.read = !reading_paused_, .write = has_output});
+}
+
+void Connection::count_waiting(size_t bytes) {
+  host_.waiting_bytes += bytes - counted_bytes_;
+  counted_bytes_ = bytes;
 }
 
 bool Connection::is_resting() {

@@ -131,7 +131,7 @@ std::shared_ptr<Session> Session::for_enrollment(SessionHost& host,
 }
 
 std::shared_ptr<Session> Session::for_goodbye(SessionHost& host,
-                                              const Error& reason,
+                                              const Refusal& reason,
                                               std::function<void()> on_output) {
   std::shared_ptr<Session> session(new Session(host, State::WaitHello, {}, std::move(on_output)));
   session->close(reason);
@@ -406,11 +406,11 @@ std::optional<SteadyTime> Session::rests_until(SteadyTime now) {
   return returns_.top();
 }
 
-void Session::close(const Error& reason) {
+void Session::close(const Refusal& reason) {
   if (is_closing()) return;
   state_ = State::Closing;
   ToStation goodbye;
-  fill_failure(*goodbye.mutable_goodbye()->mutable_reason(), reason, {});
+  fill_failure(*goodbye.mutable_goodbye()->mutable_reason(), reason.error, reason.retry_after);
   send(goodbye);
 }
 

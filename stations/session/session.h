@@ -71,9 +71,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   static std::shared_ptr<Session> for_enrollment(SessionHost& host,
                                                  std::string peer_host,
                                                  std::function<void()> on_output);
-  // Only says Goodbye: for a station that TLS knows and the service does not want.
+  // Only says Goodbye: for a station that TLS knows and that gets no session.
   static std::shared_ptr<Session> for_goodbye(SessionHost& host,
-                                              const Error& reason,
+                                              const Refusal& reason,
                                               std::function<void()> on_output);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -83,7 +83,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   void receive(ByteView plaintext);
 
   // Says Goodbye with the reason; nothing is received or answered afterwards.
-  void close(const Error& reason);
+  void close(const Refusal& reason);
+  void close(const Error& reason) { close(Refusal{reason, {}}); }
 
   ByteQueue& output() { return output_; }
   // The connection ends when output() is written.

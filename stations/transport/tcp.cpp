@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include <Poco/Exception.h>
 #include <Poco/Net/NetException.h>
@@ -18,7 +19,9 @@
 namespace linesign {
 namespace {
 
-constexpr int kBacklog = 1024;
+// For a hall that comes back at once, also while a flood fills the queue; the kernel may allow
+// less.
+constexpr int kBacklog = 4096;
 // A station whose cable was pulled is found after about two minutes.
 constexpr int kKeepIdleSeconds = 60;
 constexpr int kKeepIntervalSeconds = 15;
@@ -140,6 +143,22 @@ std::string peer_host(int fd) {
   } catch (const Poco::Exception&) {
     return "unknown";  // of a family that it does not know
   }
+}
+
+SourceAddress peer_source(int fd) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  SourceAddress source{};
+  if (::getpeername(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return source;
+  if (address.ss_family == AF_INET) {
+    const in_addr& v4 = reinterpret_cast<const sockaddr_in*>(&address)->sin_addr;
+    std::memcpy(source.data(), &v4, sizeof v4);
+    return source;
+  }
+  const in6_addr& v6 = reinterpret_cast<const sockaddr_in6*>(&address)->sin6_addr;
+  const bool is_v4 = IN6_IS_ADDR_V4MAPPED(&v6) != 0;
+  std::memcpy(source.data(), &v6.s6_addr[is_v4 ? 12 : 0], is_v4 ? 4 : source.size());
+  return source;
 }
 
 bool is_hung_up(int fd) {

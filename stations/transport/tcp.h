@@ -8,6 +8,7 @@
 #ifndef LINESIGN_STATIONS_TRANSPORT_TCP_H_
 #define LINESIGN_STATIONS_TRANSPORT_TCP_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -42,6 +43,11 @@ Transfer write_socket(int fd, ByteView from);  // never raises SIGPIPE
 
 // The other side's host without its port; "unknown" if it is gone.
 std::string peer_host(int fd);
+
+// Whom connections are counted for: an IPv4 address, or the first half of an IPv6 address, because
+// one host may have all that begin so. Of one that is gone: zeros.
+using SourceAddress = std::array<uint8_t, 8>;
+SourceAddress peer_source(int fd);
 
 // The other side has closed or reset the connection, also behind bytes that were not read yet.
 bool is_hung_up(int fd);

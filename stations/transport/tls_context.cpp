@@ -23,6 +23,9 @@ constexpr const char* kCipherSuites =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
 constexpr const char* kGroups = "X25519:P-256:P-384";
 
+// What the other side may send of certificates, before it is known: ours have less than 2 KiB each.
+constexpr long kMaxCertificatesBytes = 16 * 1024;
+
 // A PEM file that is encrypted is an error, not a question on the terminal.
 int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) { return -1; }
 
@@ -152,6 +155,7 @@ Result<ContextPointer> new_context(const SSL_METHOD* method) {
   // 1,000 idle stations must not hold 32 KiB of record buffers each.
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
+  SSL_CTX_set_max_cert_list(raw, kMaxCertificatesBytes);
   SSL_CTX_set_verify_depth(raw, 0);  // no CA between the certificate and the one we trust
   const bool ok = SSL_CTX_set_min_proto_version(raw, TLS1_3_VERSION) == 1 &&
                   SSL_CTX_set_max_proto_version(raw, TLS1_3_VERSION) == 1 &&

@@ -89,9 +89,10 @@ class Closed(Exception):
 class RawStation:
     """One connection. `credential` is a folder as `linesign-station enroll` makes it."""
 
-    def __init__(self, address, context, timeout=20):
+    def __init__(self, address, context, timeout=20, source=None):
         host, port = address.rsplit(":", 1)
-        self.plain = socket.create_connection((host, int(port)), timeout=timeout)
+        self.plain = socket.create_connection((host, int(port)), timeout=timeout,
+                                              source_address=(source, 0) if source else None)
         self.plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self.tls = context.wrap_socket(self.plain, server_hostname=SERVER_NAME)

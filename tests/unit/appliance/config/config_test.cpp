@@ -92,6 +92,7 @@ TEST(Config, ReadsEveryKeyOfTheAppliance) {
       "credential_dir = \"/var/lib/linesign/station-ca\"\n"
       "window = 64\n"
       "max_sessions = 10\n"
+      "max_sessions_per_station = 2\n"
       "handshake_timeout = \"1s\"\n"
       "hello_timeout = \"2s\"\n"
       "frame_timeout = \"3s\"\n"
@@ -123,6 +124,7 @@ TEST(Config, ReadsEveryKeyOfTheAppliance) {
   EXPECT_EQ(listener.address, "[::1]:0");
   EXPECT_EQ(listener.window, 64U);
   EXPECT_EQ(listener.max_sessions, 10U);
+  EXPECT_EQ(listener.max_sessions_per_station, 2U);
   EXPECT_EQ(listener.handshake_timeout, 1s);
   EXPECT_EQ(listener.hello_timeout, 2s);
   EXPECT_EQ(listener.frame_timeout, 3s);

@@ -179,6 +179,7 @@ std::string in_words(const Config& config) {
   add(signer.threads_per_signer);
   add(listener.window);
   add(listener.max_sessions);
+  add(listener.max_sessions_per_station);
   add(config.issuance.max_in_flight);
   add(config.issuance.min_free_bytes);
   add(config.aws.state_dir.string());

@@ -126,20 +126,130 @@ TEST_F(LimitTest, AStationThatLeavesWhileItIsNotReadGivesItsSessionBack) {
   EXPECT_TRUE(eventually([&] { return listener_->counters().sessions == 0; }));
 }
 
-TEST_F(LimitTest, AConnectionOverMaxSessionsIsClosedAtOnce) {
+TEST_F(LimitTest, ASessionOverMaxSessionsIsToldBusy) {
   settings_.max_sessions = 2;
   start();
   const TlsContext own = context();
+  const TlsContext other = context(second_station_);
   auto first = std::make_unique<TestStation>(port_, &own);
   TestStation second(port_, &own);
   ASSERT_TRUE(first->greet() && second.greet());
-  TestStation third(port_, &own);
-  EXPECT_FALSE(third.greet());
+  TestStation third(port_, &other);
+  expect_goodbye(third, ErrorCode::Busy, true);
   EXPECT_EQ(counters().sessions, 2U);
+  EXPECT_EQ(counters().sessions_full, 1U);
   first.reset();
   ASSERT_TRUE(eventually([&] { return listener_->counters().sessions == 1; }));
-  TestStation fourth(port_, &own);
+  TestStation fourth(port_, &other);
   EXPECT_TRUE(fourth.greet());
+}
+
+TEST_F(LimitTest, AStationWithTooManySessionsIsToldSessionLimitAndOthersNoticeNothing) {
+  settings_.max_sessions_per_station = 2;
+  start();
+  const TlsContext own = context();
+  const TlsContext other = context(second_station_);
+  TestStation first(port_, &own);
+  TestStation second(port_, &own);
+  ASSERT_TRUE(first.greet() && second.greet());
+  EXPECT_EQ(counters().stations_at_limit, 1U);
+  for (int i = 0; i < 3; ++i) {
+    TestStation more(port_, &own);
+    expect_goodbye(more, ErrorCode::SessionLimit, true);
+  }
+  EXPECT_EQ(counters().session_limit, 3U);
+  EXPECT_EQ(on_loop([&] { return listener_->sessions_of(1); }), 2U);
+  TestStation neighbour(port_, &other);
+  EXPECT_TRUE(neighbour.greet());
+  first.send(ping(1));
+  EXPECT_TRUE(first.receive()->has_pong()) << "sessions that work stay";
+}
+
+TEST_F(LimitTest, TheSessionThatWasSilentForLongestGivesWayToANewOne) {
+  settings_.max_sessions_per_station = 2;
+  settings_.replace_after = std::chrono::milliseconds(50);
+  start();
+  const TlsContext own = context();
+  TestStation silent(port_, &own);
+  TestStation lively(port_, &own);
+  ASSERT_TRUE(silent.greet() && lively.greet());
+  // Longer than replace_after, seen from the loop's clock.
+  const auto greeted = std::chrono::steady_clock::now();
+  ASSERT_TRUE(eventually(
+      [&] { return std::chrono::steady_clock::now() - greeted > std::chrono::milliseconds(100); }));
+  lively.send(issue(1));  // waits for its answer, so it is not silent
+  ASSERT_TRUE(eventually([&] { return service_.replies.size() == 1; }));
+  TestStation back(port_, &own);
+  EXPECT_TRUE(back.greet());
+  expect_goodbye(silent, ErrorCode::SessionLimit);
+  EXPECT_EQ(counters().replaced_sessions, 1U);
+  on_loop([&] { service_.answer(ByteView(Bytes{0x30, 0x00})); });
+  EXPECT_EQ(lively.receive()->issue().status(), station::v1::STATUS_OK);
+}
+
+TEST_F(LimitTest, SilentConnectionsDoNotKeepStationsOut) {
+  settings_.max_sessions = 4;
+  settings_.max_pending = 16;
+  settings_.max_pending_per_source = 8;
+  start();
+  const TlsContext own = context();
+  std::vector<std::unique_ptr<TestStation>> silent;
+  for (int i = 0; i < 100; ++i) silent.push_back(std::make_unique<TestStation>(port_));
+  TestStation station(port_, &own);
+  EXPECT_TRUE(station.greet());
+  ASSERT_TRUE(eventually([&] { return listener_->counters().accepted == 101; }));
+  EXPECT_EQ(counters().pending, 7U) << "and the station has left them";
+  EXPECT_EQ(counters().dropped_handshakes, 93U);
+}
+
+TEST_F(LimitTest, EnrollmentsThatSayNothingDoNotKeepStationsOut) {
+  settings_.max_sessions = 1;
+  settings_.max_pending_per_source = 4;
+  start();
+  const TlsContext joining = TlsContext::for_enrollment(ca_.fingerprint()).value();
+  std::vector<std::unique_ptr<TestStation>> silent;
+  for (int i = 0; i < 3; ++i) {
+    silent.push_back(std::make_unique<TestStation>(port_, &joining));
+    ASSERT_TRUE(silent.back()->shake_hands());
+  }
+  EXPECT_EQ(counters().pending, 3U);
+  EXPECT_EQ(counters().sessions, 0U);
+  const TlsContext own = context();
+  TestStation station(port_, &own);
+  EXPECT_TRUE(station.greet());
+}
+
+TEST_F(LimitTest, WhatWaitsForAllStationsIsBounded) {
+  settings_.max_output_sum = 2 * 1024 * 1024;
+  settings_.max_sessions_per_station = 32;
+  start();
+  service_.immediate = Bytes(60'000, 0x30);
+  const TlsContext own = context();
+  const TlsContext other = context(second_station_);
+  TestStation reader(port_, &other);
+  ASSERT_TRUE(reader.greet());
+  // Each less than one session may leave, and more than the sockets take.
+  std::vector<std::unique_ptr<TestStation>> deaf;
+  for (int i = 0; i < 12; ++i) {
+    deaf.push_back(std::make_unique<TestStation>(port_, &own));
+    ASSERT_TRUE(deaf.back()->greet());
+    for (uint32_t j = 0; j < 120; ++j) deaf.back()->send(issue(j));
+  }
+  EXPECT_TRUE(eventually([&] { return listener_->counters().dropped_stalled > 0; }));
+  reader.send(issue(1));
+  EXPECT_EQ(reader.receive()->issue().status(), station::v1::STATUS_OK);
+}
+
+TEST_F(LimitTest, ConnectionsThatOnlyEndAreBounded) {
+  settings_.max_closing = 4;
+  start();
+  const TlsContext unknown = context(ca_.issue({.common_name = "nobody"}));
+  std::vector<std::unique_ptr<TestStation>> staying;
+  for (int i = 0; i < 12; ++i) {
+    staying.push_back(std::make_unique<TestStation>(port_, &unknown));
+    expect_goodbye(*staying.back(), ErrorCode::StationUnknown);
+  }
+  EXPECT_LE(counters().connections, 4U);
 }
 
 TEST_F(LimitTest, AnswersOfOneTurnShareTlsRecords) {
@@ -168,6 +278,7 @@ TEST_F(LimitTest, AcceptingGoesOnAfterDescriptorsRanOut) {
   TestStation station(port_, &own);
   EXPECT_FALSE(station.wait_readable(std::chrono::milliseconds(100)));
   EXPECT_EQ(counters().accepted, 0U);
+  EXPECT_LT(counters().out_of_descriptors, 10U) << "the loop spins";
   descriptors_ran_out = false;
   EXPECT_TRUE(station.greet());
 }

@@ -81,10 +81,16 @@ class ListenerFixture : public testing::Test {
   TlsContext context() const { return context(station_); }
 
   // The one Goodbye that a session ends with.
-  static void expect_goodbye(TestStation& station, ErrorCode code) {
+  static void expect_goodbye(TestStation& station, ErrorCode code, bool may_return = false) {
+    if (!station.tls().is_open()) {
+      ASSERT_TRUE(station.shake_hands());
+    }
     const auto messages = station.receive_until_closed();
     ASSERT_FALSE(messages.empty());
     EXPECT_EQ(goodbye_code(messages.back()), code);
+    if (may_return) {
+      EXPECT_GT(messages.back().goodbye().reason().retry_after_ms(), 0U);
+    }
   }
 
   TlsTestCa ca_;

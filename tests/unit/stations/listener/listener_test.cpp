@@ -117,7 +117,32 @@ TEST_F(ListenerTest, DrainingAnswersWhatIsOpenAndTakesNothingNew) {
   EXPECT_EQ(station->receive()->issue().status(), station::v1::STATUS_OK);
 }
 
+TEST_F(ListenerTest, DrainingClosesUnfinishedHandshakesAndSaysGoodbyeToTheRest) {
+  const auto station = start_and_ask(1);
+  ASSERT_TRUE(station);
+  TestStation half(port_);
+  ASSERT_TRUE(eventually([&] { return listener_->counters().pending == 1; }));
+  on_loop([&] { listener_->begin_drain(); });
+  EXPECT_TRUE(half.wait_readable(TestStation::kPatience));
+  on_loop([&] { service_.answer(ByteView(kCertificate)); });
+  ASSERT_TRUE(eventually([&] { return listener_->is_drained(); }));
+  // Requests that nobody reads any more must not reset the connection under the Goodbye.
+  Bytes stream;
+  for (uint32_t i = 0; i < 1000; ++i) append_frame(stream, ping(i));
+  on_loop([&] { listener_->close_all(); });
+  station->send_plaintext(stream);
+  EXPECT_EQ(station->receive()->issue().status(), station::v1::STATUS_OK);
+  const auto rest = station->receive_until_closed();
+  ASSERT_FALSE(rest.empty());
+  EXPECT_EQ(goodbye_code(rest.back()), ErrorCode::Draining);
+  EXPECT_GT(rest.back().goodbye().reason().retry_after_ms(), 0U);
+  EXPECT_TRUE(station->tls().is_peer_closed()) << "close_notify";
+  station->disconnect();
+  EXPECT_TRUE(eventually([&] { return listener_->is_empty(); }));
+}
+
 TEST_F(ListenerTest, ServesManyStationsAtOnce) {
+  settings_.max_sessions_per_station = 100;
   start();
   service_.immediate = kCertificate;
   const TlsContext own = context();

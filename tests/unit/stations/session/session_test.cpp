@@ -394,7 +394,7 @@ TEST_F(SessionTest, WhileDrainingRefusesNewRequestsAndAnswersOldOnes) {
 }
 
 TEST_F(SessionTest, GoodbyeSessionSaysOnlyThat) {
-  session_ = Session::for_goodbye(host_, Error(ErrorCode::StationUnknown), [] {});
+  session_ = Session::for_goodbye(host_, {Error(ErrorCode::StationUnknown), {}}, [] {});
   send(hello());
   expect_goodbye(ErrorCode::StationUnknown);
 }
