@@ -118,6 +118,11 @@ constexpr std::array kAdvice = {
            "Check that linesignd runs, and that --config names its file."},
     Advice{ErrorCode::AdminNotPermitted,
            "Have this user put into the group of admin.sock (`ls -l` shows it), and log in again."},
+    Advice{ErrorCode::AdminBusy,
+           "Wait for the other calls of this user, or end the programs that make them."},
+    Advice{ErrorCode::DescriptorLimit,
+           "Raise LimitNOFILE of the service (or the hard limit, `ulimit -Hn`), or lower "
+           "max_sessions in [stations], and restart linesignd."},
 };
 
 constexpr std::string_view by_kind(ErrorKind kind) {

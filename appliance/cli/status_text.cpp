@@ -1,7 +1,10 @@
 #include "appliance/cli/status_text.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -37,6 +40,24 @@ std::string obstacle_lines(const Obstacle& obstacle, UnixTime now) {
                      obstacle.error.detail().empty() ? error_info(code).sentence
                                                      : std::string_view(obstacle.error.detail()),
                      advice_for(code));
+}
+
+// Empty while there is nothing unusual.
+std::string connections_value(const ConnectionFigures& figures) {
+  const std::array<std::pair<uint64_t, std::string_view>, 7> counts = {{
+      {figures.stations_at_limit, "stations with as many sessions as allowed"},
+      {figures.session_limit, "sessions refused (too many of one station)"},
+      {figures.sessions_full, "sessions refused (too many in all)"},
+      {figures.replaced_sessions, "silent sessions replaced"},
+      {figures.dropped_stalled, "sessions closed because their station did not read"},
+      {figures.dropped_handshakes, "handshakes dropped in a flood of connections"},
+      {figures.out_of_descriptors, "pauses because all descriptors were in use"},
+  }};
+  std::vector<std::string> parts;
+  for (const auto& [count, what] : counts) {
+    if (count > 0) parts.push_back(fmt::format("{} {}", count_text(count), what));
+  }
+  return fmt::format("{}", fmt::join(parts, ", "));
 }
 
 std::string signers_value(const std::vector<SignerStatus>& signers) {
@@ -165,6 +186,8 @@ std::string status_text(const ApplianceStatus& status, UnixTime now) {
                            count_text(status.sessions),
                            status.station_port,
                            count_text(status.in_flight)));
+  const std::string connections = connections_value(status.connections);
+  if (!connections.empty()) text += line("connections", connections);
   text += line("signers", signers_value(status.signers));
   for (const std::string& each : status.missing_protections) text += line("note", each);
   text += quarantine_lines(status.signers);

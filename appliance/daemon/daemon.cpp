@@ -11,6 +11,7 @@
 
 #include "appliance/admin/server/admin_server.h"
 #include "appliance/daemon/cloud_desk.h"
+#include "appliance/daemon/descriptor_limit.h"
 #include "appliance/daemon/environment_watch.h"
 #include "appliance/daemon/operator_desk.h"
 #include "appliance/daemon/station_desk.h"
@@ -30,6 +31,8 @@ namespace {
 // A last signer that is replaced at once is no news: stations notice nothing.
 constexpr std::chrono::milliseconds kSignerGrace(1000);
 constexpr std::chrono::milliseconds kDrainPoll(20);
+// For stations to read their Goodbye and close.
+constexpr std::chrono::milliseconds kGoodbyeTime(1500);
 
 // What the ledger knew when it was opened.
 struct LedgerStart {
@@ -103,6 +106,15 @@ std::string advertised_address(const StationsSettings& settings, uint16_t port) 
     host = name.data();
   }
   return host + ":" + std::to_string(port);
+}
+
+Result<void> divide_descriptors(Config& config) {
+  LS_TRY(const DescriptorPlan plan, plan_descriptors(raise_descriptor_limit(), config));
+  if (plan.warning) spdlog::warn("fewer sessions than configured error={}", *plan.warning);
+  config.stations.listener.max_sessions = plan.max_sessions;
+  config.stations.listener.max_pending = plan.max_pending;
+  config.stations.listener.max_closing = plan.max_closing;
+  return {};
 }
 
 }  // namespace
@@ -323,8 +335,12 @@ class Daemon::Implementation final {
     }
   }
 
+  // The second signal hurries: first those who wait for answers, then those who do not close.
   void begin_drain() {
-    if (draining_) return;
+    if (draining_) {
+      (is_saying_goodbye_ ? goodbye_until_ : drain_until_) = clock_.steady();
+      return drain_step();
+    }
     draining_ = true;
     drain_until_ = clock_.steady() + config_.daemon.drain_timeout;
     spdlog::info("draining in_flight={}", issuance_.in_flight());
@@ -334,15 +350,19 @@ class Daemon::Implementation final {
   }
 
   void drain_step() {
-    const bool is_done = issuance_.is_idle() && listener_->is_drained();
-    if (!is_done && clock_.steady() < drain_until_) {
-      drain_timer_->start(kDrainPoll);
-      return;
+    if (!is_saying_goodbye_) {
+      const bool is_done = issuance_.is_idle() && listener_->is_drained();
+      if (!is_done && clock_.steady() < drain_until_) return drain_timer_->start(kDrainPoll);
+      if (!is_done)
+        spdlog::warn("drain cut short in_flight={}; the next start finishes them",
+                     issuance_.in_flight());
+      issuance_.write_deliveries();
+      is_saying_goodbye_ = true;
+      goodbye_until_ = clock_.steady() + kGoodbyeTime;
+      listener_->close_all();
     }
-    if (!is_done)
-      spdlog::warn("drain cut short in_flight={}; the next start finishes them",
-                   issuance_.in_flight());
-    issuance_.write_deliveries();
+    if (!listener_->is_empty() && clock_.steady() < goodbye_until_)
+      return drain_timer_->start(kDrainPoll);
     loop_->stop();
   }
 
@@ -372,11 +392,14 @@ class Daemon::Implementation final {
   std::optional<Error> failure_;
   bool draining_ = false;
   SteadyTime drain_until_;
+  bool is_saying_goodbye_ = false;
+  SteadyTime goodbye_until_;
 };
 
 Result<std::unique_ptr<Daemon>> Daemon::open(Config config, SignerStart signers) {
   static_cast<void>(::signal(SIGPIPE, SIG_IGN));
   auto clock = std::make_unique<const SystemClock>();
+  LS_CHECK(divide_descriptors(config));
   LS_TRY(const CaCertificate ca, CaCertificate::load(config.signer.ca_certificate));
   LS_TRY(CertificateBuilder builder, CertificateBuilder::create(config.signer.profile, ca));
   // Before the station CA, which marks an appliance as being in use.

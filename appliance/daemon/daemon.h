@@ -29,9 +29,10 @@ class Daemon final {
   Daemon& operator=(const Daemon&) = delete;
   ~Daemon();
 
-  // Until SIGTERM or SIGINT; then drains for at most daemon.drain_timeout. Nothing that is in the
-  // ledger is lost by a longer drain being cut short. An error: it cannot go on and wants to be
-  // started again.
+  // Until SIGTERM or SIGINT; then drains for at most daemon.drain_timeout, says Goodbye to
+  // stations, and ends when they have closed, or soon after. A second signal hurries. Nothing that
+  // is in the ledger is lost by a longer drain being cut short. An error: it cannot go on and wants
+  // to be started again.
   Result<void> run();
 
  private:

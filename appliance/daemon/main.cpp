@@ -10,6 +10,7 @@
 
 #include "appliance/config/config.h"
 #include "appliance/daemon/daemon.h"
+#include "appliance/daemon/descriptor_limit.h"
 #include "appliance/daemon/rights.h"
 #include "appliance/ledger/ledger.h"
 #include "protocol/base/version.h"
@@ -36,6 +37,9 @@ int check(const std::string& file) {
   const linesign::Log log({});
   const auto config = linesign::check_config(file);
   if (!config) return stop(config.error());
+  const auto plan = linesign::plan_descriptors(linesign::raise_descriptor_limit(), *config);
+  if (!plan) return stop(plan.error());
+  if (plan->warning) std::cout << file << ": warning: " << *plan->warning << '\n';
   std::cout << file << ": ok\n";
   return kExitOk;
 }

@@ -45,6 +45,20 @@ void OperatorDesk::status(std::function<void(Result<ApplianceStatus>)> reply) {
       });
 }
 
+ConnectionFigures OperatorDesk::connection_figures() const {
+  const ListenerCounters counters = parts_.listener.counters();
+  return {.max_sessions = counters.max_sessions,
+          .handshakes = counters.pending,
+          .stations_at_limit = counters.stations_at_limit,
+          .failed_handshakes = counters.refused_handshakes,
+          .dropped_handshakes = counters.dropped_handshakes,
+          .session_limit = counters.session_limit,
+          .sessions_full = counters.sessions_full,
+          .replaced_sessions = counters.replaced_sessions,
+          .dropped_stalled = counters.dropped_stalled,
+          .out_of_descriptors = counters.out_of_descriptors};
+}
+
 ApplianceStatus OperatorDesk::status_without_ledger() const {
   ApplianceStatus status;
   status.version = kVersion;
@@ -60,6 +74,7 @@ ApplianceStatus OperatorDesk::status_without_ledger() const {
   status.station_port = parts_.listener.port();
   const ListenerCounters counters = parts_.listener.counters();
   status.sessions = counters.sessions;
+  status.connections = connection_figures();
   status.in_flight = parts_.issuance.in_flight();
   status.commits = parts_.ledger.counters();
   status.issued = parts_.issuance.counters().issued;

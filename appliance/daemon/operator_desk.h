@@ -54,6 +54,7 @@ class OperatorDesk final : public AdminService {
   CloudService& cloud() override { return cloud_; }
 
  private:
+  ConnectionFigures connection_figures() const;
   ApplianceStatus status_without_ledger() const;
 
   Parts parts_;

@@ -73,6 +73,21 @@ Object::Ptr ledger_object(const LedgerSummary& ledger) {
   return object;
 }
 
+Object::Ptr connections_object(const ConnectionFigures& connections) {
+  Object::Ptr object = make_object();
+  object->set("max_sessions", connections.max_sessions);
+  object->set("handshakes", connections.handshakes);
+  object->set("stations_at_limit", connections.stations_at_limit);
+  object->set("failed_handshakes", connections.failed_handshakes);
+  object->set("dropped_handshakes", connections.dropped_handshakes);
+  object->set("session_limit", connections.session_limit);
+  object->set("sessions_full", connections.sessions_full);
+  object->set("replaced_sessions", connections.replaced_sessions);
+  object->set("dropped_stalled", connections.dropped_stalled);
+  object->set("out_of_descriptors", connections.out_of_descriptors);
+  return object;
+}
+
 Poco::Dynamic::Var backlog_or_null(const std::optional<CloudBacklog>& backlog) {
   if (!backlog.has_value()) return {};
   Object::Ptr object = make_object();
@@ -114,6 +129,21 @@ LedgerSummary read_ledger(const Object& object) {
   return ledger;
 }
 
+ConnectionFigures read_connections(const Object& object) {
+  ConnectionFigures connections;
+  connections.max_sessions = number_of<uint32_t>(object, "max_sessions");
+  connections.handshakes = number_of<uint32_t>(object, "handshakes");
+  connections.stations_at_limit = number_of<uint32_t>(object, "stations_at_limit");
+  connections.failed_handshakes = number_of<uint64_t>(object, "failed_handshakes");
+  connections.dropped_handshakes = number_of<uint64_t>(object, "dropped_handshakes");
+  connections.session_limit = number_of<uint64_t>(object, "session_limit");
+  connections.sessions_full = number_of<uint64_t>(object, "sessions_full");
+  connections.replaced_sessions = number_of<uint64_t>(object, "replaced_sessions");
+  connections.dropped_stalled = number_of<uint64_t>(object, "dropped_stalled");
+  connections.out_of_descriptors = number_of<uint64_t>(object, "out_of_descriptors");
+  return connections;
+}
+
 // Absent also where an older linesignd does not know the member.
 std::optional<CloudBacklog> read_backlog(const Object& object) {
   if (object.isNull("cloud")) return std::nullopt;
@@ -142,6 +172,8 @@ ApplianceStatus read_status(const Object& object) {
   status.pin_warning = text_of(object, "pin_warning");
   status.station_port = number_of<uint16_t>(object, "station_port");
   status.sessions = number_of<uint32_t>(object, "sessions");
+  if (!object.isNull("connections"))
+    status.connections = read_connections(*object_of(object, "connections"));
   status.in_flight = number_of<uint32_t>(object, "in_flight");
   status.ledger = read_ledger(*object_of(object, "ledger"));
   const Object::Ptr commits = object_of(object, "commits");
@@ -204,6 +236,7 @@ std::string status_to_json(const ApplianceStatus& status) {
   object->set("pin_warning", status.pin_warning);
   object->set("station_port", status.station_port);
   object->set("sessions", status.sessions);
+  object->set("connections", connections_object(status.connections));
   object->set("in_flight", status.in_flight);
   object->set("ledger", ledger_object(status.ledger));
   Object::Ptr commits = make_object();

@@ -35,6 +35,22 @@ struct SignerStatus {
   std::optional<UnixTime> quarantined_since{};  // two of them within an hour
 };
 
+// Of the station port.
+struct ConnectionFigures {
+  uint32_t max_sessions = 0;
+  uint32_t handshakes = 0;          // in progress
+  uint32_t stations_at_limit = 0;   // with as many sessions as allowed
+  uint64_t failed_handshakes = 0;   // since start, like all that follows
+  uint64_t dropped_handshakes = 0;  // gave way to others: a flood
+  uint64_t session_limit = 0;       // refused: the station has as many sessions as allowed
+  uint64_t sessions_full = 0;       // refused: all stations together have
+  uint64_t replaced_sessions = 0;   // silent for long, gave way to a new one of their station
+  uint64_t dropped_stalled = 0;     // stations that do not read
+  uint64_t out_of_descriptors = 0;  // pauses of accepting
+
+  friend bool operator==(const ConnectionFigures&, const ConnectionFigures&) = default;
+};
+
 struct ApplianceStatus {
   std::string version;
   UnixTime started_at{};
@@ -47,6 +63,7 @@ struct ApplianceStatus {
   std::string pin_warning;  // what the token said of PIN tries; empty: nothing
   uint16_t station_port = 0;
   uint32_t sessions = 0;
+  ConnectionFigures connections;
   uint32_t in_flight = 0;
   LedgerSummary ledger;
   GroupCommitCounters commits;

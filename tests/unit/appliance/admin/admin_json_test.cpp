@@ -23,6 +23,16 @@ ApplianceStatus full_status() {
   status.token = "line-1";
   status.station_port = 65535;
   status.sessions = 4294967295;
+  status.connections = {.max_sessions = 1,
+                        .handshakes = 2,
+                        .stations_at_limit = 3,
+                        .failed_handshakes = 4,
+                        .dropped_handshakes = 5,
+                        .session_limit = 6,
+                        .sessions_full = 7,
+                        .replaced_sessions = 8,
+                        .dropped_stalled = 9,
+                        .out_of_descriptors = 10};
   status.in_flight = 7;
   status.ledger = {
       .intents = 1, .certificates = 18446744073709551615ULL, .voids = 3, .newest_at = at(1)};
@@ -59,6 +69,7 @@ void expect_equal(const ApplianceStatus& a, const ApplianceStatus& b) {
   EXPECT_EQ(a.pin_warning, b.pin_warning);
   EXPECT_EQ(a.station_port, b.station_port);
   EXPECT_EQ(a.sessions, b.sessions);
+  EXPECT_EQ(a.connections, b.connections);
   EXPECT_EQ(a.in_flight, b.in_flight);
   EXPECT_EQ(a.ledger.intents, b.ledger.intents);
   EXPECT_EQ(a.ledger.certificates, b.ledger.certificates);

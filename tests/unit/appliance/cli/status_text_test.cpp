@@ -74,6 +74,17 @@ TEST(StatusText, TellsWhatTheTokenSaysOfPinTries) {
               HasSubstr("token       line; before the login: a wrong PIN was entered\n"));
 }
 
+TEST(StatusText, ShowsWhatConnectionsWereRefusedOnceThereAreSome) {
+  ApplianceStatus status = producing();
+  status.connections.failed_handshakes = 3;
+  EXPECT_THAT(status_text(status, at(1700001000)), Not(HasSubstr("connections")));
+  status.connections.session_limit = 1234;
+  status.connections.dropped_handshakes = 5;
+  EXPECT_THAT(status_text(status, at(1700001000)),
+              HasSubstr("\nconnections 1,234 sessions refused (too many of one station), 5 "
+                        "handshakes dropped in a flood of connections\n"));
+}
+
 TEST(StatusText, ShowsTheBacklogOfTheCloudWhereThereAreTargets) {
   ApplianceStatus status = producing();
   EXPECT_THAT(status_text(status, at(1700001000)), Not(HasSubstr("cloud")));

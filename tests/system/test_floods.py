@@ -1,0 +1,257 @@
+"""Floods of connections, half requests and stations that hold what they get: others go on, and what
+was refused is told and counted. Sources are addresses of the loopback network."""
+
+import contextlib
+import os
+import resource
+import selectors
+import signal
+import socket
+import threading
+import time
+
+from support import csr
+from support.appliance import EX_CONFIG, EX_UNAVAILABLE, program, wait_until
+from support.raw_station import Closed, RawStation, fetch, issue, messages, ping
+
+
+@contextlib.contextmanager
+def flood(address, count, sources, family=socket.AF_INET, first_bytes=b""):
+    """So many connections that send `first_bytes` and nothing more, opened again when they are
+    closed."""
+    selector, stop = selectors.DefaultSelector(), threading.Event()
+
+    def open_one(number):
+        client = socket.socket(family)
+        client.setblocking(False)
+        if family == socket.AF_INET:
+            client.bind((sources[number % len(sources)], 0))
+        with contextlib.suppress(BlockingIOError, OSError):
+            client.connect(address)
+            client.send(first_bytes)
+        selector.register(client, selectors.EVENT_READ, number)
+
+    def run():
+        for number in range(count):
+            open_one(number)
+        while not stop.is_set():
+            for key, _ in selector.select(0.05):
+                selector.unregister(key.fileobj)
+                key.fileobj.close()
+                open_one(key.data)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+        for key in list(selector.get_map().values()):
+            key.fileobj.close()
+        selector.close()
+
+
+def port_of(appliance):
+    host, port = appliance.address.split(":")
+    return host, int(port)
+
+
+def connection_counts(appliance):
+    return appliance.status()["connections"]
+
+
+def is_welcome(appliance, folder, **options):
+    try:
+        with RawStation.open(folder, appliance.address, **options) as station:
+            return station.ask(ping(7)).pong.nonce == 7
+    except (OSError, Closed):
+        return False
+
+
+# --- the station port ---------------------------------------------------------------------------
+
+
+def test_silent_connections_of_one_source_keep_no_station_out(appliance, long_run):
+    folder = appliance.station()
+    with flood(port_of(appliance), 2300 if long_run else 400, ["127.0.0.2"]):
+        wait_until(lambda: connection_counts(appliance)["dropped_handshakes"] > 0, "the flood runs")
+        for _ in range(200 if long_run else 10):
+            assert is_welcome(appliance, folder), "another source"
+        tries = 40 if long_run else 8
+        got_in = sum(is_welcome(appliance, folder, source="127.0.0.2") for _ in range(tries))
+        assert got_in > tries / 2, "the source of the flood"
+        status = appliance.status()
+    assert status["producing"]
+    assert status["connections"]["handshakes"] <= 128
+    assert status["connections"]["failed_handshakes"] < 400, "they gave way, they did not fail"
+    assert "handshakes dropped in a flood" in appliance.cli("status").stdout
+
+
+def test_silent_connections_of_many_sources_keep_no_station_out(appliance, long_run):
+    folder = appliance.station()
+    sources = [f"127.0.1.{number}" for number in range(1, 101)]
+    with flood(port_of(appliance), 2300 if long_run else 700, sources):
+        wait_until(lambda: connection_counts(appliance)["dropped_handshakes"] > 0, "the flood runs")
+        for _ in range(200 if long_run else 10):
+            assert is_welcome(appliance, folder)
+
+
+def test_one_station_cannot_take_the_sessions_of_others(appliance):
+    with contextlib.ExitStack() as stack:
+        for _ in range(4):
+            stack.enter_context(appliance.open_station())
+        for _ in range(2):
+            refused = stack.enter_context(appliance.open_station(say_hello=False))
+            reason = refused.receive().goodbye.reason
+            assert (reason.name, reason.code) == ("SessionLimit", 118)
+            assert reason.retry_after_ms > 0
+        assert is_welcome(appliance, appliance.station("line2"))
+        counts = connection_counts(appliance)
+        assert (counts["stations_at_limit"], counts["session_limit"]) == (1, 2)
+    wait_until(lambda: connection_counts(appliance)["stations_at_limit"] == 0, "they have left")
+    assert is_welcome(appliance, appliance.station())
+
+
+def test_a_full_appliance_says_busy_and_not_nothing(make_appliance):
+    appliance = make_appliance(config={"stations": {"max_sessions": 1}}).start()
+    with appliance.open_station(), appliance.open_station("line2", say_hello=False) as refused:
+        reason = refused.receive().goodbye.reason
+        assert reason.name == "Busy" and reason.retry_after_ms > 0
+    assert connection_counts(appliance)["sessions_full"] == 1
+
+
+def test_all_descriptors_of_stations_leave_enough_for_the_rest(make_appliance):
+    limit = 256
+
+    def lower():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, limit))
+
+    appliance = make_appliance().start(preexec=lower)
+    appliance.request("--generate", "5")
+    assert "DescriptorLimit" in appliance.log_text() and "max_sessions = 2048" in appliance.log_text()
+    assert connection_counts(appliance)["max_sessions"] < limit
+    sources = [f"127.0.2.{number}" for number in range(1, 41)]
+    with flood(port_of(appliance), 2 * limit, sources), contextlib.ExitStack() as stack:
+        for number in range(8):  # and stations, as many as there may be
+            for _ in range(4):
+                stack.enter_context(appliance.open_station(f"line{number + 2}"))
+        wait_until(lambda: connection_counts(appliance)["dropped_handshakes"] > 0, "the flood runs")
+        before = appliance.status()
+        for signer in before["signers"]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(signer["pid"], signal.SIGKILL)
+        appliance.wait_status(
+            lambda status: all(each["state"] == "ready" and each["restarts"] > 0
+                               for each in status["signers"]), "every signer is replaced")
+        appliance.request("--generate", "5")
+        assert connection_counts(appliance)["out_of_descriptors"] == 0
+
+
+def test_check_config_warns_of_the_limit_of_open_files(make_appliance):
+    appliance = make_appliance(config={"stations": {"max_sessions": 100000}})
+    run = appliance.run(
+        program("linesignd"), "--config", str(appliance.config_file), "--check-config",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (512, 512)))
+    assert "warning" in run.stdout and "max_sessions = 100000" in run.stdout
+    run = appliance.run(
+        program("linesignd"), "--config", str(appliance.config_file), "--check-config", check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100)))
+    assert run.returncode == EX_CONFIG and "DescriptorLimit" in run.stderr
+
+
+def resident_mebibytes(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        line = next(line for line in status if line.startswith("VmRSS:"))
+    return int(line.split()[1]) / 1024
+
+
+def test_sessions_that_read_nothing_cost_bounded_memory(make_appliance, long_run):
+    appliance = make_appliance(config={"stations": {"max_sessions_per_station": 1000}}).start()
+    with contextlib.ExitStack() as stack:
+        station = stack.enter_context(appliance.open_station())
+        assert station.issue("SN-1", csr.make("SN-1", csr.new_key())).status == messages.STATUS_OK
+        for number in range(1500 if long_run else 40):
+            deaf = stack.enter_context(
+                appliance.open_station(f"line{number // 750 + 2}", timeout=60))
+            deaf.tls.setblocking(False)
+            with contextlib.suppress(OSError):
+                for _ in range(3000):
+                    deaf.send(fetch("SN-1"))
+        assert station.ask(ping(1)).pong.nonce == 1
+        assert resident_mebibytes(appliance.daemon.pid) < 300
+
+
+# --- the admin socket ---------------------------------------------------------------------------
+
+
+def test_half_requests_do_not_hold_the_admin_socket(appliance):
+    appliance.station()
+    socket_path = str(appliance.folder / "admin.sock")
+    with flood(socket_path, 65, [], socket.AF_UNIX, b"GET /v1/status HTTP/1.1\r\nHo"):
+        for _ in range(5):
+            appliance.cli("status", timeout=20)
+        appliance.cli("station", "revoke", "line1", timeout=20)
+
+
+def test_a_stopped_linesignd_is_named_after_5_seconds(appliance):
+    appliance.daemon.send_signal(signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        run = appliance.cli("status", check=False, timeout=60)
+        elapsed = time.monotonic() - started
+    finally:
+        appliance.daemon.send_signal(signal.SIGCONT)
+    assert run.returncode == EX_UNAVAILABLE
+    assert f"linesignd (pid {appliance.daemon.pid}) is stopped" in run.stderr
+    assert "connected, but no answer for 5 s" in run.stderr
+    assert 4.5 < elapsed < 30
+    appliance.wait_producing()
+
+
+# --- an orderly stop ----------------------------------------------------------------------------
+
+
+def hold_signers(appliance):
+    for pid in appliance.signer_pids():
+        os.kill(pid, signal.SIGSTOP)
+
+
+def test_an_orderly_stop_answers_what_is_open_and_says_goodbye(make_appliance, check_ledger):
+    appliance = make_appliance().start()
+    with appliance.open_station() as station, appliance.open_station("line2") as idle, \
+            socket.create_connection(port_of(appliance)) as half:
+        hold_signers(appliance)  # until sign_timeout replaces them
+        request = issue("SN-1", csr.make("SN-1", csr.new_key()))
+        station.send(request)
+        wait_until(lambda: appliance.status()["in_flight"] == 1, "the request is in progress")
+        appliance.daemon.send_signal(signal.SIGTERM)
+        status = appliance.wait_status(lambda each: not each["producing"], "it drains")
+        assert "Draining" in [each["error"]["name"] for each in status["obstacles"]]
+        assert half.recv(1) == b"", "a half-done handshake is closed"
+        late = idle.ask(issue("SN-2", csr.make("SN-2", csr.new_key()))).issue
+        assert late.failure.name == "Draining" and late.failure.retry_after_ms > 0
+        reply = station.receive().issue
+        assert reply.status == messages.STATUS_OK
+        idle.send_raw(b"".join([b"\x00\x00\x00\x04\x2a\x02\x08\x01"] * 1000))  # pings
+        assert station.goodbye() == "Draining"
+        assert idle.goodbye() == "Draining"
+    assert appliance.daemon.wait(20) == 0
+    appliance.daemon = None
+    appliance.certs.mkdir()
+    check_ledger(appliance)
+
+
+def test_a_second_sigterm_hurries(make_appliance):
+    appliance = make_appliance(config={"hsm": {"sign_timeout": "60s"},
+                                       "daemon": {"drain_timeout": "10m"}}).start()
+    with appliance.open_station() as station:
+        hold_signers(appliance)
+        station.send(issue("SN-1", csr.make("SN-1", csr.new_key())))
+        wait_until(lambda: appliance.status()["in_flight"] == 1, "the request is in progress")
+        appliance.daemon.send_signal(signal.SIGTERM)
+        appliance.wait_status(lambda each: not each["producing"], "it drains")
+        appliance.daemon.send_signal(signal.SIGTERM)
+        assert station.goodbye() == "Draining"
+    assert appliance.daemon.wait(30) == 0
+    appliance.daemon = None
