@@ -11,6 +11,8 @@ namespace {
 
 // Reading stops while more than this waits for the station, and goes on below half of it.
 constexpr size_t kHighWaterBytes = 256 * 1024;
+// The same while half of what may wait for all stations waits for them.
+constexpr size_t kTightWaterBytes = 16 * 1024;
 // Plaintext encrypted at a time: four full records for one write to the socket.
 constexpr size_t kChunkBytes = 64 * 1024;
 constexpr size_t kMaxThrownAwayBytes = 1024 * 1024;
@@ -207,8 +209,10 @@ void Connection::update_interest() {
   const size_t waiting = backlog();
   count_waiting(waiting);
   const bool was_paused = reading_paused_;
-  if (waiting > kHighWaterBytes) is_stalled_ = true;
-  if (waiting < kHighWaterBytes / 2) is_stalled_ = false;
+  const bool is_tight = host_.waiting_bytes > host_.settings.max_output_sum / 2;
+  const size_t high_water = is_tight ? kTightWaterBytes : kHighWaterBytes;
+  if (waiting > high_water) is_stalled_ = true;
+  if (waiting < high_water / 2) is_stalled_ = false;
   reading_paused_ = phase_ == Phase::Talking && (is_stalled_ || is_resting());
   // What could not arrive while we did not read is not late.
   if (was_paused && !reading_paused_) {

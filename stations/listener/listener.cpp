@@ -282,6 +282,7 @@ ListenerCounters Listener::Implementation::counters() const {
       std::count_if(sessions_of_.begin(), sessions_of_.end(), [&](const auto& entry) {
         return entry.second.size() >= settings_.max_sessions_per_station;
       }));
+  counters.waiting_bytes = host_.waiting_bytes;
   counters.refused_handshakes = host_.refused_handshakes;
   counters.requests = sessions_.requests;
   counters.busy = sessions_.busy;

@@ -57,6 +57,7 @@ struct ListenerCounters {
   uint32_t max_sessions = 0;       // as configured
   uint32_t pending = 0;            // of these: that have not shown whose they are
   uint32_t stations_at_limit = 0;  // that have as many sessions as allowed, now
+  size_t waiting_bytes = 0;        // for stations to read, now
   uint64_t accepted = 0;
   uint64_t refused_handshakes = 0;  // that failed, or took too long
   uint64_t dropped_handshakes = 0;  // that gave way to others

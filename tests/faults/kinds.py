@@ -547,7 +547,7 @@ SYSTEM = (
     Kind("station-disk-full", "the disk of linesign-station is full in the middle of a lot",
          fill_station_disk, is_alone=True, prepare=enrolled("killed")),
     Kind("no-descriptors", "no descriptor is left for connections and new signers", no_descriptors,
-         clear_system, (LOST,), status=("DescriptorLimit", "Internal", "HsmUnavailable")),
+         clear_system, (LOST,), status=("AdminUnavailable", "Internal", "HsmUnavailable")),
     Kind("clock-back", "the clock is set back by an hour, then right", clock("-1h"), right_clock,
          (UNAVAILABLE,), status=("ClockInDoubt",), is_clock_false=True),
     Kind("clock-ahead", "the clock is set ahead by ten years, then right", clock("+3650d"),
