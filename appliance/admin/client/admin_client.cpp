@@ -99,9 +99,12 @@ Error AdminClient::why_unavailable(const Poco::Exception& exception,
   return Error(ErrorCode::AdminUnavailable, fmt::format("{}: {}", socket_.string(), reason));
 }
 
-Result<std::string> AdminClient::exchange(const std::string& method,
-                                          const std::string& path,
-                                          const std::string& body) const {
+// Once. `is_unread` is set if linesignd closed before it had read the request: in a flood of its
+// socket this connection gave way.
+Result<std::string> AdminClient::try_exchange(const std::string& method,
+                                              const std::string& path,
+                                              const std::string& body,
+                                              bool& is_unread) const {
   std::optional<int> peer;
   try {
     const Poco::Net::StreamSocket socket = connect_within(socket_, timeout_);
@@ -122,10 +125,22 @@ Result<std::string> AdminClient::exchange(const std::string& method,
     LS_TRY(Error error, error_from_json(*answer));
     return fail(std::move(error));
   } catch (const Poco::Exception& exception) {
+    is_unread = exception.code() == EPIPE || exception.code() == ECONNRESET;
     return fail(why_unavailable(exception, peer));
   } catch (const std::exception& exception) {
     return fail(ErrorCode::AdminUnavailable,
                 fmt::format("{}: {}", socket_.string(), exception.what()));
+  }
+}
+
+Result<std::string> AdminClient::exchange(const std::string& method,
+                                          const std::string& path,
+                                          const std::string& body) const {
+  const auto deadline = std::chrono::steady_clock::now() + timeout_;
+  for (;;) {
+    bool is_unread = false;
+    auto answer = try_exchange(method, path, body, is_unread);
+    if (!is_unread || std::chrono::steady_clock::now() >= deadline) return answer;
   }
 }
 

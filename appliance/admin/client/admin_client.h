@@ -53,6 +53,10 @@ class AdminClient final {
                                const std::string& body) const;
 
  private:
+  Result<std::string> try_exchange(const std::string& method,
+                                   const std::string& path,
+                                   const std::string& body,
+                                   bool& is_unread) const;
   // `peer`: the process at the other end, once there is a connection.
   Error why_unavailable(const Poco::Exception& exception, std::optional<int> peer) const;
 

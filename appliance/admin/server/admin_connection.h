@@ -22,6 +22,7 @@
 
 #include "appliance/admin/server/admin_routes.h"
 #include "appliance/admin/server/http_text.h"
+#include "protocol/base/clock.h"
 #include "protocol/base/unique_fd.h"
 #include "protocol/event/event_loop.h"
 
@@ -52,6 +53,7 @@ class AdminConnection final : public std::enable_shared_from_this<AdminConnectio
   void end();
 
   std::optional<uid_t> user() const { return user_; }
+  SteadyTime since() const { return since_; }
   // A call of it is in progress: it does not wait for its client.
   bool is_calling() const { return state_ == State::Calling; }
   bool is_urgent() const { return route_ != nullptr && route_->is_urgent; }
@@ -71,6 +73,7 @@ class AdminConnection final : public std::enable_shared_from_this<AdminConnectio
   AdminConnectionHost& host_;
   UniqueFd socket_;
   std::optional<uid_t> user_;
+  SteadyTime since_ = SteadyTime::clock::now();
   State state_ = State::Reading;
   std::string received_;
   std::optional<HttpHead> head_;

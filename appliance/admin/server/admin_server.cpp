@@ -23,7 +23,9 @@ namespace {
 constexpr mode_t kSocketMode = 0660;  // the service's user and the operators' group
 constexpr int kBacklog = 128;
 constexpr int kAcceptsPerTurn = 8;
-constexpr std::chrono::milliseconds kAcceptPause{200};
+constexpr std::chrono::milliseconds kAcceptPause{50};
+// For a client to send its request, before it may have to give way.
+constexpr std::chrono::milliseconds kGrace{100};
 
 // An answer on its way from a worker to its connection.
 struct Pending {
@@ -49,8 +51,10 @@ class AdminServer::Implementation final {
                     connections_.remove_if(
                         [&](const auto& each) { return each.get() == &connection; });
                   }},
-        accept_timer_(
-            loop.make_timer([this] { accept_watch_->wait_for({.read = true, .write = false}); })),
+        accept_timer_(loop.make_timer([this] {
+          accept_watch_->wait_for({.read = true, .write = false});
+          accept_some();
+        })),
         workers_(std::make_unique<AdminWorkers>(settings.threads)) {}
   Implementation(const Implementation&) = delete;
   Implementation& operator=(const Implementation&) = delete;
@@ -76,7 +80,8 @@ class AdminServer::Implementation final {
   using ConnectionPointer = std::shared_ptr<AdminConnection>;
 
   void accept_some();
-  void admit(UniqueFd socket);
+  bool admit(UniqueFd& socket);
+  void pause_accepting();
   template <typename Predicate>
   size_t count(Predicate is_meant) const;
   size_t count_of(const std::optional<uid_t>& user) const;
@@ -92,6 +97,7 @@ class AdminServer::Implementation final {
   LoopBridge bridge_;
   AdminConnectionHost host_;
   UniqueFd socket_;
+  UniqueFd waiting_;  // accepted while there was no room yet
   std::optional<SocketFile> file_;
   std::list<ConnectionPointer> connections_;  // the oldest first
   std::list<std::shared_ptr<Pending>> calls_;
@@ -103,28 +109,33 @@ class AdminServer::Implementation final {
 
 void AdminServer::Implementation::accept_some() {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
-    UniqueFd socket = accept_unix_socket(socket_.get());
-    if (socket) {
-      admit(std::move(socket));
-      continue;
-    }
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return;
-    // Without descriptors the waiting connection stays ready: without a pause the loop would spin.
-    accept_watch_->wait_for({});
-    return accept_timer_->start(kAcceptPause);
+    if (!waiting_) waiting_ = accept_unix_socket(socket_.get());
+    if (waiting_ && admit(waiting_)) continue;
+    const bool nobody_waits = !waiting_ && (errno == EAGAIN || errno == EWOULDBLOCK);
+    if (!nobody_waits) pause_accepting();
+    return;
   }
 }
 
-void AdminServer::Implementation::admit(UniqueFd socket) {
+// Until there is room, or a descriptor: the waiting connection keeps the socket ready, and without
+// a pause the loop would spin. Whoever connects meanwhile waits in the kernel's queue.
+void AdminServer::Implementation::pause_accepting() {
+  accept_watch_->wait_for({});
+  accept_timer_->start(kAcceptPause);
+}
+
+// False: there is no room yet.
+bool AdminServer::Implementation::admit(UniqueFd& socket) {
   const std::optional<uid_t> user = peer_user(socket.get());
   const bool has_room = count_of(user) >= settings_.max_connections_per_user ? make_room(user)
                         : connections_.size() >= settings_.max_connections
                             ? make_room(user_with_most())
                             : true;
-  if (!has_room) return;  // closes the socket
+  if (!has_room) return false;
   const auto connection = std::make_shared<AdminConnection>(host_, std::move(socket), user);
   connections_.push_back(connection);
   connection->start();
+  return true;
 }
 
 template <typename Predicate>
@@ -136,13 +147,14 @@ size_t AdminServer::Implementation::count_of(const std::optional<uid_t>& user) c
   return count([&](const ConnectionPointer& each) { return each->user() == user; });
 }
 
-// The oldest that waits for its client gives way. There is one while the limits of calls are below
-// those of connections.
+// The oldest that waits for its client gives way, unless it is very young. There is one sooner or
+// later, while the limits of calls are below those of connections.
 bool AdminServer::Implementation::make_room(const std::optional<uid_t>& user) {
   const auto found = std::find_if(connections_.begin(), connections_.end(), [&](const auto& each) {
     return each->user() == user && !each->is_calling();
   });
   if (found == connections_.end()) return false;
+  if (SteadyTime::clock::now() - (*found)->since() < kGrace) return false;
   const ConnectionPointer oldest = *found;
   oldest->end();
   return true;
