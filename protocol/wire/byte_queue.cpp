@@ -3,7 +3,7 @@
 namespace linesign {
 namespace {
 
-constexpr size_t kKeepBytes = 4096;            // capacity that an empty queue may hold on to
+constexpr size_t kKeepBytes = 4096;          // capacity that an empty queue may hold on to
 constexpr size_t kCompactBytes = 64 * 1024;  // dead bytes at the front worth a move
 
 }  // namespace
