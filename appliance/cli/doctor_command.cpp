@@ -1,11 +1,14 @@
 // linesign doctor: what is in the HSM, what is wrong with it, and the lines for linesign.toml.
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <vector>
 
 #include "appliance/cli/invocation.h"
 #include "appliance/cli/report_json.h"
 #include "appliance/config/config.h"
+#include "appliance/startup/start_check.h"
 #include "hsm/ceremony/doctor.h"
 
 namespace linesign {
@@ -45,6 +48,16 @@ DoctorRequest request_from(const SignerSettings& settings) {
           .pin_memory = settings.pin_memory};
 }
 
+// What the configuration needs beside the HSM, unless the HSM's findings say it.
+void add(DoctorReport& report, const StartFinding& finding) {
+  const auto is_same = [&](const DoctorFinding& each) { return each.code == finding.error.code(); };
+  if (std::any_of(report.findings.begin(), report.findings.end(), is_same)) return;
+  const bool is_warning = finding.gravity == StartGravity::Warning;
+  report.findings.push_back({is_warning ? Severity::Warning : Severity::Problem,
+                             is_warning ? finding.error.detail() : finding.error.to_string(),
+                             is_warning ? std::nullopt : std::optional(finding.error.code())});
+}
+
 int exit_code_of(const DoctorReport& report) {
   if (report.worst() != Severity::Problem) return 0;
   for (const DoctorFinding& finding : report.findings) {
@@ -56,13 +69,16 @@ int exit_code_of(const DoctorReport& report) {
 
 Result<int> run_doctor(const Invocation& invocation, const DoctorOptions& options) {
   DoctorRequest request = request_from(options);
+  std::vector<StartFinding> findings;
   if (options.module.empty()) {
     LS_TRY(const Config config, load_config(invocation.config));
     request = request_from(config.signer);
+    findings = check_start(config, SystemClock().now());
   }
   if (options.no_login) request.pin_file.clear();
   request.is_try_ordered = options.try_pin;
-  const DoctorReport report = examine(request);
+  DoctorReport report = examine(request);
+  for (const StartFinding& finding : findings) add(report, finding);
   if (options.json) {
     std::cout << to_json(report) << '\n';
   } else {

@@ -44,7 +44,7 @@ Result<int> list_stations(const Invocation& invocation, const ListOptions& optio
   if (options.json) {
     std::cout << stations_to_json(stations) << '\n';
   } else {
-    std::cout << stations_text(stations);
+    std::cout << stations_text(stations, SystemClock().now());
   }
   return 0;
 }

@@ -11,6 +11,7 @@
 
 #include "appliance/admin/api/admin_json.h"
 #include "appliance/cli/advice.h"
+#include "protocol/base/expiry.h"
 
 namespace linesign {
 namespace {
@@ -139,12 +140,16 @@ std::string when(const std::optional<UnixTime>& time) {
 }
 
 // What a person wants to know about a station of this state.
-std::string station_note(const StationRecord& station) {
+std::string station_note(const StationListEntry& entry, UnixTime now) {
+  const StationRecord& station = entry.record;
   switch (station.state) {
     case StationState::Invited:
       return "token good until " + when(station.token_expires_at);
     case StationState::Active:
-      return "enrolled " + when(station.enrolled_at);
+      return "enrolled " + when(station.enrolled_at) +
+             (entry.certificate_not_after.has_value()
+                  ? "; certificate " + expiry_text(*entry.certificate_not_after, now)
+                  : "");
     case StationState::Revoked:
       return "revoked " + when(station.revoked_at);
   }
@@ -178,8 +183,10 @@ std::string status_text(const ApplianceStatus& status, UnixTime now) {
                            status.version,
                            to_iso8601(status.started_at),
                            elapsed_text(now - status.started_at)));
-  text += line(
-      "CA", fmt::format("{}, valid until {}", status.ca_subject, to_iso8601(status.ca_not_after)));
+  text +=
+      line("CA", fmt::format("{}, {}", status.ca_subject, expiry_text(status.ca_not_after, now)));
+  for (const ExpiryWarning& warning : expiry_warnings(status.expiry, now))
+    text += line("warning", warning.sentence);
   text += line("token", token_value(status));
   text += line("stations",
                fmt::format("{} connected on port {}; {} requests under way",
@@ -197,7 +204,7 @@ std::string status_text(const ApplianceStatus& status, UnixTime now) {
   return text;
 }
 
-std::string stations_text(const std::vector<StationListEntry>& stations) {
+std::string stations_text(const std::vector<StationListEntry>& stations, UnixTime now) {
   if (stations.empty()) return "no stations; `linesign station add NAME` invites one\n";
   size_t width = 7;
   for (const StationListEntry& entry : stations) width = std::max(width, entry.record.name.size());
@@ -208,7 +215,7 @@ std::string stations_text(const std::vector<StationListEntry>& stations) {
                         width,
                         to_string(entry.record.state),
                         entry.sessions,
-                        station_note(entry.record));
+                        station_note(entry, now));
   }
   return text;
 }

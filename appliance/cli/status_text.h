@@ -17,7 +17,7 @@ namespace linesign {
 std::string status_text(const ApplianceStatus& status, UnixTime now);
 
 // One line per station under a head line. Ends with a newline.
-std::string stations_text(const std::vector<StationListEntry>& stations);
+std::string stations_text(const std::vector<StationListEntry>& stations, UnixTime now);
 
 // "35 s", "12 min", "3 h 5 min", "2 d 4 h". A negative duration is "0 s".
 std::string elapsed_text(std::chrono::seconds elapsed);

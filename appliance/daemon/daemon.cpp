@@ -13,6 +13,7 @@
 #include "appliance/daemon/cloud_desk.h"
 #include "appliance/daemon/descriptor_limit.h"
 #include "appliance/daemon/environment_watch.h"
+#include "appliance/daemon/expiry_watch.h"
 #include "appliance/daemon/operator_desk.h"
 #include "appliance/daemon/station_desk.h"
 #include "appliance/daemon/station_registry.h"
@@ -186,6 +187,12 @@ class Daemon::Implementation final {
                    int64_t station_id,
                    Priority priority) { signers_.sign(std::move(intent), station_id, priority); }),
         environment_(*loop_, clock_guard_, health_, config_.issuance, config_.ledger.directory),
+        expiry_(*loop_,
+                {.clock = clock_,
+                 .ca = ca_,
+                 .profile = config_.signer.profile,
+                 .station_ca = *station_ca_,
+                 .registry = registry_}),
         desk_(clock_,
               *ledger_,
               issuance_,
@@ -201,6 +208,7 @@ class Daemon::Implementation final {
       launcher_watch_ = loop_->watch(signer_start_.launcher->fd(),
                                      {.read = true, .write = false},
                                      [this](Readiness /*ready*/) { on_launcher_lost(); });
+    expiry_.start();
     health_.set(Cause::Signers, Error(ErrorCode::Unavailable, "the signers are starting"));
     signer_grace_->start(kSignerGrace);
     issuance_.recover(std::move(ledger.open_intents));
@@ -228,6 +236,7 @@ class Daemon::Implementation final {
                             .listener = *listener_,
                             .station_ca = *station_ca_,
                             .ca = ca_,
+                            .expiry = expiry_,
                             .device_ids = device_ids_},
         OperatorDesk::Settings{.advertise = advertised_address(config_.stations, listener_->port()),
                                .token_lifetime = config_.stations.token_lifetime});
@@ -382,6 +391,7 @@ class Daemon::Implementation final {
   DeviceIdRules device_ids_;
   Issuance issuance_;
   EnvironmentWatch environment_;
+  ExpiryWatch expiry_;
   StationDesk desk_;
   std::unique_ptr<Timer> signer_grace_;
   std::unique_ptr<Timer> drain_timer_;

@@ -1,19 +1,13 @@
 #include "appliance/daemon/environment_watch.h"
 
-#include <sys/statvfs.h>
-
-#include <cerrno>
 #include <utility>
 
-#include <fmt/format.h>
-
-#include "protocol/base/file.h"
+#include "appliance/startup/start_check.h"
 
 namespace linesign {
 namespace {
 
 constexpr std::chrono::milliseconds kPeriod(250);
-constexpr uint64_t kMebibyte = 1024ULL * 1024;
 
 }  // namespace
 
@@ -37,24 +31,10 @@ void EnvironmentWatch::look() {
 }
 
 void EnvironmentWatch::look_at_disk() {
-  struct statvfs disk {};
-  if (::statvfs(ledger_directory_.c_str(), &disk) != 0) {
-    health_.set(
-        Cause::Disk,
-        Error(ErrorCode::LedgerUnavailable, ledger_directory_.string() + ": " + errno_text(errno)));
-    return;
-  }
-  const uint64_t free_bytes = static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
-  if (free_bytes >= settings_.min_free_bytes) {
+  if (const auto room = check_disk(ledger_directory_, settings_.min_free_bytes); !room.has_value())
+    health_.set(Cause::Disk, room.error());
+  else
     health_.clear(Cause::Disk);
-    return;
-  }
-  health_.set(Cause::Disk,
-              Error(ErrorCode::LedgerDiskFull,
-                    fmt::format("{}: {} MiB free, issuance.min_free is {} MiB",
-                                ledger_directory_.string(),
-                                free_bytes / kMebibyte,
-                                settings_.min_free_bytes / kMebibyte)));
 }
 
 }  // namespace linesign

@@ -13,6 +13,8 @@
 #include "appliance/daemon/descriptor_limit.h"
 #include "appliance/daemon/rights.h"
 #include "appliance/ledger/ledger.h"
+#include "appliance/startup/start_check.h"
+#include "protocol/base/clock.h"
 #include "protocol/base/version.h"
 #include "protocol/log/log.h"
 #include "protocol/usage/usage_text.h"
@@ -20,6 +22,7 @@
 namespace {
 
 constexpr int kExitOk = 0;
+constexpr int kExitConfig = 78;
 
 int stop(const linesign::Error& error) {
   spdlog::error("linesignd cannot run error={}", error.to_string());
@@ -33,15 +36,46 @@ std::filesystem::path signer_program() {
   return self.parent_path() / "linesign-signer";
 }
 
+// Says everything that is to be said, not only the first.
 int check(const std::string& file) {
+  const auto descriptors = linesign::raise_descriptor_limit();
+  const auto config = linesign::load_config(file);
+  // What linesignd may read and write is to be told, not what root may.
+  const auto ready = config ? linesign::become_daemon_user(*config) : linesign::Result<void>();
   const linesign::Log log({});
-  const auto config = linesign::check_config(file);
   if (!config) return stop(config.error());
-  const auto plan = linesign::plan_descriptors(linesign::raise_descriptor_limit(), *config);
-  if (!plan) return stop(plan.error());
-  if (plan->warning) std::cout << file << ": warning: " << *plan->warning << '\n';
-  std::cout << file << ": ok\n";
-  return kExitOk;
+  if (!ready) return stop(ready.error());
+  auto findings = linesign::check_start(*config, linesign::SystemClock().now());
+  const auto plan = linesign::plan_descriptors(descriptors, *config);
+  if (!plan)
+    findings.push_back({linesign::StartGravity::Fatal, plan.error()});
+  else if (plan->warning)
+    findings.push_back({linesign::StartGravity::Warning,
+                        linesign::Error(linesign::ErrorCode::DescriptorLimit, *plan->warning)});
+  if (const auto files = linesign::check_config(file); !files.has_value())
+    findings.push_back({linesign::StartGravity::Obstacle, files.error()});
+  bool is_good = true;
+  for (const linesign::StartFinding& finding : findings) {
+    const bool is_warning = finding.gravity == linesign::StartGravity::Warning;
+    is_good = is_good && is_warning;
+    std::cout << file << ": "
+              << (is_warning ? "warning: " + finding.error.detail()
+                             : "error: " + finding.error.to_string())
+              << '\n';
+  }
+  if (is_good) std::cout << file << ": ok\n";
+  return is_good ? kExitOk : kExitConfig;
+}
+
+// What `status` tells later does not keep it from starting.
+int check_before_start(const linesign::Config& config) {
+  int exit_code = kExitOk;
+  for (const auto& finding : linesign::check_start(config, linesign::SystemClock().now())) {
+    if (finding.gravity != linesign::StartGravity::Fatal) continue;
+    const int its_code = stop(finding.error);
+    if (exit_code == kExitOk) exit_code = its_code;
+  }
+  return exit_code;
 }
 
 int serve(const std::string& file) {
@@ -57,6 +91,7 @@ int serve(const std::string& file) {
   const linesign::Log log({});
   if (!config) return stop(config.error());
   if (!ready) return stop(ready.error());
+  if (const int exit_code = check_before_start(*config); exit_code != kExitOk) return exit_code;
   spdlog::set_level(spdlog::level::from_str(config->daemon.log_level));
   auto daemon = linesign::Daemon::open(std::move(*config), std::move(signers));
   if (!daemon) return stop(daemon.error());

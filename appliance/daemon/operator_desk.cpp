@@ -7,6 +7,7 @@
 
 #include "appliance/daemon/rights.h"
 #include "appliance/ledger/ledger_cloud.h"
+#include "hsm/x509/certificate_facts.h"
 #include "hsm/x509/csr.h"
 #include "protocol/base/version.h"
 #include "protocol/wire/join_token.h"
@@ -69,6 +70,7 @@ ApplianceStatus OperatorDesk::status_without_ledger() const {
     status.obstacles.push_back({each.error, each.since});
   status.ca_subject = parts_.ca.subject_text();
   status.ca_not_after = parts_.ca.not_after();
+  status.expiry = parts_.expiry.figures();
   status.token = parts_.signers.token();
   status.pin_warning = parts_.signers.pin_warning();
   status.station_port = parts_.listener.port();
@@ -136,7 +138,10 @@ void OperatorDesk::list_stations(std::function<void(Result<std::vector<StationLi
         entries.reserve(records->size());
         for (StationRecord& record : *records) {
           const uint32_t sessions = parts_.listener.sessions_of(record.id);
-          entries.push_back({std::move(record), sessions});
+          const auto facts = read_certificate_facts(record.certificate_der);
+          entries.push_back({std::move(record),
+                             sessions,
+                             facts.has_value() ? std::optional(facts->not_after) : std::nullopt});
         }
         reply(std::move(entries));
       });

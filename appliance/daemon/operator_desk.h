@@ -10,6 +10,7 @@
 
 #include "appliance/admin/api/admin_service.h"
 #include "appliance/daemon/cloud_desk.h"
+#include "appliance/daemon/expiry_watch.h"
 #include "appliance/daemon/station_registry.h"
 #include "appliance/enrollment/station_ca.h"
 #include "appliance/issuance/clock_guard.h"
@@ -36,6 +37,7 @@ class OperatorDesk final : public AdminService {
     Listener& listener;
     const StationCa& station_ca;
     const CaCertificate& ca;
+    const ExpiryWatch& expiry;
     DeviceIdRules& device_ids;
   };
   struct Settings {

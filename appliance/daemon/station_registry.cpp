@@ -1,5 +1,7 @@
 #include "appliance/daemon/station_registry.h"
 
+#include "hsm/x509/certificate_facts.h"
+
 namespace linesign {
 
 StationRegistry::StationRegistry(const std::vector<StationRecord>& stations) {
@@ -8,9 +10,17 @@ StationRegistry::StationRegistry(const std::vector<StationRecord>& stations) {
 
 void StationRegistry::update(const StationRecord& station) {
   if (!station.certificate_hash) return;
+  const auto facts = read_certificate_facts(station.certificate_der);
   by_certificate_[*station.certificate_hash] = {
       .identity = {.id = station.id, .name = station.name},
-      .revoked = station.state == StationState::Revoked};
+      .revoked = station.state == StationState::Revoked,
+      .not_after = facts.has_value() ? facts->not_after : UnixTime{}};
+}
+
+void StationRegistry::for_each_active(
+    const std::function<void(const std::string& name, UnixTime not_after)>& visit) const {
+  for (const auto& [hash, entry] : by_certificate_)
+    if (!entry.revoked) visit(entry.identity.name, entry.not_after);
 }
 
 Result<StationIdentity> StationRegistry::identify(const Sha256& certificate_hash) const {

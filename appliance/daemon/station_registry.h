@@ -5,7 +5,9 @@
 #ifndef LINESIGN_APPLIANCE_DAEMON_STATION_REGISTRY_H_
 #define LINESIGN_APPLIANCE_DAEMON_STATION_REGISTRY_H_
 
+#include <functional>
 #include <map>
+#include <string>
 #include <vector>
 
 #include "appliance/ledger/ledger.h"
@@ -23,10 +25,15 @@ class StationRegistry final {
   // StationUnknown, StationRevoked.
   Result<StationIdentity> identify(const Sha256& certificate_hash) const;
 
+  // Each station that is not revoked, and the end of its certificate.
+  void for_each_active(
+      const std::function<void(const std::string& name, UnixTime not_after)>& visit) const;
+
  private:
   struct Entry {
     StationIdentity identity;
     bool revoked = false;
+    UnixTime not_after{};
   };
   std::map<Sha256, Entry> by_certificate_;
 };

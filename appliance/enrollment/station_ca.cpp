@@ -138,21 +138,29 @@ Result<Credential> make_ca(UnixTime now) {
   return made;
 }
 
-Result<Credential> open_ca(const std::filesystem::path& directory, UnixTime now) {
-  const auto key_file = directory / kCaKeyName;
-  const auto certificate_file = directory / kCaCertificateName;
+// Nothing where the first start makes it.
+Result<std::optional<Credential>> find_ca(const std::filesystem::path& directory) {
   std::error_code ignored;
   const auto exists = [&](const char* name) {
     return std::filesystem::exists(directory / name, ignored);
   };
   const bool has_both = exists(kCaKeyName) && exists(kCaCertificateName);
-  if (has_both) return load(key_file, certificate_file);
+  if (has_both) {
+    LS_TRY(Credential loaded, load(directory / kCaKeyName, directory / kCaCertificateName));
+    return std::optional(std::move(loaded));
+  }
   // The server's certificate is made last, so without it the first start did not come to its end
   // and nobody has seen this CA. With it the CA was in use, and a new one would lock stations out.
   if (exists(kServerCertificateName))
     return fail(ErrorCode::Io, directory.string() + ": a file of the station CA is missing");
+  return std::optional<Credential>();
+}
+
+Result<Credential> open_ca(const std::filesystem::path& directory, UnixTime now) {
+  LS_TRY(std::optional<Credential> found, find_ca(directory));
+  if (found.has_value()) return std::move(*found);
   LS_TRY(Credential made, make_ca(now));
-  LS_CHECK(save(key_file, certificate_file, made));
+  LS_CHECK(save(directory / kCaKeyName, directory / kCaCertificateName, made));
   return made;
 }
 
@@ -214,6 +222,7 @@ struct StationCa::State {
   const Clock* clock;
   Credential ca;
   UnixTime not_after;
+  UnixTime server_not_after;
   Bytes der;
   Sha256 fingerprint{};
   std::string ca_pem;
@@ -237,12 +246,22 @@ Result<std::unique_ptr<StationCa>> StationCa::open(const std::filesystem::path& 
   state->fingerprint = sha256(state->der);
   LS_TRY(state->ca_pem, certificate_text(state->ca.certificate.get()));
   LS_TRY(const Credential server, open_server(directory, state->ca, now, *not_after));
+  state->server_not_after =
+      time_of(X509_get0_notAfter(server.certificate.get())).value_or(UnixTime{});
   LS_TRY(const std::string own, certificate_text(server.certificate.get()));
   state->server_pem = own + state->ca_pem;
   LS_TRY(state->server_key_pem, key_pem(server.key.get()));
   return std::unique_ptr<StationCa>(new StationCa(std::move(state)));
 }
 
+Result<std::optional<UnixTime>> StationCa::examine(const std::filesystem::path& directory) {
+  LS_TRY(const std::optional<Credential> found, find_ca(directory));
+  if (!found.has_value()) return std::optional<UnixTime>();
+  return time_of(X509_get0_notAfter(found->certificate.get()));
+}
+
+UnixTime StationCa::not_after() const { return state_->not_after; }
+UnixTime StationCa::server_not_after() const { return state_->server_not_after; }
 Bytes StationCa::certificate_der() const { return state_->der; }
 Sha256 StationCa::fingerprint() const { return state_->fingerprint; }
 const std::string& StationCa::ca_pem() const { return state_->ca_pem; }

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "protocol/base/bytes.h"
@@ -26,6 +27,8 @@ class StationCa final {
   // Loads, or makes what is missing. A server certificate close to its end is renewed.
   static Result<std::unique_ptr<StationCa>> open(const std::filesystem::path& directory,
                                                  const Clock& clock);
+  // Looks at what open() would load, and makes nothing. The CA's end; nothing: there is none yet.
+  static Result<std::optional<UnixTime>> examine(const std::filesystem::path& directory);
   StationCa(const StationCa&) = delete;
   StationCa& operator=(const StationCa&) = delete;
   ~StationCa();
@@ -35,6 +38,8 @@ class StationCa final {
   const std::string& ca_pem() const;
   const std::string& server_certificate_pem() const;  // the server's, then the CA's
   const std::string& server_key_pem() const;
+  UnixTime not_after() const;         // of the CA
+  UnixTime server_not_after() const;  // of the appliance's TLS certificate
 
   // A station's certificate for the key in its CSR; the CSR's subject is ignored, its proof of
   // possession is not. P-256, P-384 or RSA-2048 and up.

@@ -22,7 +22,6 @@ namespace {
 
 using namespace Poco::Data::Keywords;  // NOLINT(google-build-using-namespace): Poco's own idiom
 
-constexpr const char* kFileName = "ledger.sqlite";
 constexpr const char* kLockName = "ledger.lock";
 // Long enough for somebody's quick look with sqlite3(1), short enough for a start.
 constexpr int kBusyMilliseconds = 2000;
@@ -112,7 +111,7 @@ Result<std::unique_ptr<Database>> Database::open(const LedgerSettings& settings,
   if (auto made = make_directories(directory, 0700); !made.has_value())
     return fail(ErrorCode::LedgerUnavailable, made.error().detail());
   LS_TRY(UniqueFd lock, take_lock(directory / kLockName));
-  const std::filesystem::path file = directory / kFileName;
+  const std::filesystem::path file = directory / kLedgerFileName;
   LS_CHECK(write_again(file.string() + "-wal"));
   LS_CHECK(make_private_file(file));
   auto database =

@@ -22,8 +22,6 @@
 
 namespace linesign {
 
-constexpr int kLedgerApplicationId = 0x4c534c31;  // "LSL1", in the file's header
-
 class Database final {
  public:
   // A ledger whose schema is below `oldest_schema` is LedgerUnknown, and stays as it is.

@@ -510,7 +510,9 @@ void GroupCommit::Implementation::reopen() {
   next_try_ = std::chrono::steady_clock::now() + kReopenInterval;
   const Error& error = intents.error();
   is_beyond_repair_ = takes_a_person(error.code());
-  if (lost_.has_value() && lost_->code() == error.code()) return;
+  const bool is_known =
+      lost_.has_value() && lost_->code() == error.code() && lost_->detail() == error.detail();
+  if (is_known) return;
   lost_ = error;
   News news;
   news.lost = error;

@@ -9,6 +9,9 @@
 
 namespace linesign {
 
+constexpr int kLedgerApplicationId = 0x4c534c31;  // "LSL1", in the file's header
+constexpr const char* kLedgerFileName = "ledger.sqlite";
+
 struct LedgerSettings {
   std::filesystem::path directory;  // made if absent, 0700
   std::string vfs = {};             // SQLite's file layer by name; empty outside of tests

@@ -15,6 +15,7 @@
 #include "hsm/pkcs11/pin_file.h"
 #include "hsm/pkcs11/signing_token.h"
 #include "hsm/x509/certificate_builder.h"
+#include "protocol/base/expiry.h"
 #include "protocol/base/file.h"
 
 namespace linesign {
@@ -118,6 +119,9 @@ void describe_certificate(CeremonyReport& report, const CaCertificate& certifica
   report.subject = certificate.subject_text();
   report.not_before = to_iso8601(certificate.not_before());
   report.not_after = to_iso8601(certificate.not_after());
+  if (expiry_warning(certificate.not_after(), now()).has_value())
+    report.notes.push_back("The CA certificate " + expiry_text(certificate.not_after(), now()) +
+                           ".");
 }
 
 std::string plan_subject(const CeremonyPlan& plan) {
@@ -266,8 +270,6 @@ Result<CeremonyReport> show_ca(const CeremonyPlan& plan) {
   LS_TRY(const auto key, token_key.make_signing_key());
   LS_CHECK(prove_key(*key, certificate));
   describe_certificate(ceremony.report, certificate);
-  if (certificate.not_after() < now())
-    ceremony.report.notes.emplace_back("The CA certificate has expired.");
   return std::move(ceremony.report);
 }
 

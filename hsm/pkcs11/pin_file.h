@@ -1,7 +1,7 @@
 // PIN file: where the PIN of the token comes from, always.
 //
 // Limits   1 to 255 bytes; one newline at the end is cut off
-// Errors   HsmPinFile: cannot be read, empty, too long, or readable by everyone
+// Errors   HsmPinFile: cannot be read, a link, empty, too long, or readable by everyone
 #ifndef LINESIGN_HSM_PKCS11_PIN_FILE_H_
 #define LINESIGN_HSM_PKCS11_PIN_FILE_H_
 

@@ -76,6 +76,7 @@ Result<CertificateFacts> read_certificate_facts(ByteView der) {
   facts.subject_text = name_text(X509_get_subject_name(certificate.get()));
   facts.common_name = common_name_of(X509_get_subject_name(certificate.get()));
   facts.not_before = time_of(X509_get0_notBefore(certificate.get()));
+  facts.not_after = time_of(X509_get0_notAfter(certificate.get()));
   clear_openssl_errors();
   return facts;
 }

@@ -23,6 +23,7 @@ struct CertificateFacts {
   std::string subject_text;  // RFC 2253, for people
   std::string common_name;   // UTF-8, the last one; empty: none
   UnixTime not_before{};     // 1970 where it cannot be read
+  UnixTime not_after{};
 };
 
 Result<CertificateFacts> read_certificate_facts(ByteView der);

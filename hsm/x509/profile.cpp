@@ -11,6 +11,8 @@
 namespace linesign {
 namespace {
 
+// A shorter one is meant otherwise: "20m" are minutes.
+constexpr std::chrono::seconds kMinConfigured = std::chrono::days(1);
 constexpr std::array<std::string_view, 1> kPresets = {"aws-iot-device"};
 constexpr std::array<std::string_view, 2> kSubjectSources = {"device-id", "csr"};  // as the enum
 constexpr std::array<std::string_view, 2> kCommonNameRules = {"must-match",
@@ -74,7 +76,7 @@ Result<void> read_validity(const SettingsTable& table, Profile& profile) {
   profile.no_expiry = text == kNoExpiry;
   if (profile.no_expiry) return {};
   LS_TRY(profile.validity,
-         whole_seconds(table, "validity", {kMinValidity, kMaxValidity}, profile.validity));
+         whole_seconds(table, "validity", {kMinConfigured, kMaxValidity}, profile.validity));
   return {};
 }
 

@@ -64,6 +64,76 @@ def test_a_good_configuration_is_said_to_be_good(make_appliance):
     assert not (appliance.folder / "ledger").exists()  # checking makes nothing
 
 
+def not_a_ca(folder):
+    """A certificate that the CA signed for a device."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null", "-subj", "/CN=unit",
+                    "-addext", "basicConstraints=critical,CA:FALSE", "-out",
+                    str(folder / "ca.pem")], check=True, capture_output=True)
+
+
+def symlink_pin(folder):
+    (folder / "pin").rename(folder / "other-pin")
+    (folder / "pin").symlink_to("other-pin")
+
+
+BAD_FILES = [
+    ("an empty CA file", lambda folder: (folder / "ca.pem").write_text(""), "ca.pem"),
+    ("no CA certificate", not_a_ca, "CaCertificateInvalid"),
+    ("a CA file that is missing", lambda folder: (folder / "ca.pem").unlink(), "ca.pem"),
+    ("a PIN file that is missing", lambda folder: (folder / "pin").unlink(), "HsmPinFile"),
+    ("a PIN that everybody may read", lambda folder: (folder / "pin").chmod(0o444), "HsmPinFile"),
+    ("a PIN behind a link", symlink_pin, "HsmPinFile"),
+    ("a ledger that is a file", lambda folder: (folder / "ledger").write_text(""),
+     "LedgerUnavailable"),
+    ("a station CA without its key", lambda folder: (
+        (folder / "station-ca").mkdir(), (folder / "station-ca/server.pem").write_text("")),
+     "station CA is missing"),
+]
+
+
+@pytest.mark.parametrize("damage, said", [pytest.param(*row[1:], id=row[0]) for row in BAD_FILES])
+def test_the_check_opens_what_a_start_opens(make_appliance, damage, said):
+    appliance = make_appliance()
+    damage(appliance.folder)
+    run = appliance.run(program("linesignd"), "--config", str(appliance.config_file),
+                        "--check-config", check=False)
+    assert run.returncode == EX_CONFIG, run.stdout
+    assert said in run.stdout and ": ok" not in run.stdout, run.stdout
+
+
+def test_the_check_says_everything_at_once(make_appliance):
+    appliance = make_appliance()
+    (appliance.folder / "ca.pem").write_text("")
+    (appliance.folder / "pin").chmod(0o444)
+    (appliance.folder / "ledger").write_text("")
+    run = appliance.run(program("linesignd"), "--config", str(appliance.config_file),
+                        "--check-config", check=False)
+    for key in ("[ca] certificate", "[hsm] pin_file", "[ledger] directory"):
+        assert key in run.stdout, run.stdout
+
+
+def test_a_validity_of_minutes_is_refused(make_appliance):
+    appliance = make_appliance(config={"profile": {"validity": "20m"}})
+    run = appliance.run(program("linesignd"), "--config", str(appliance.config_file),
+                        "--check-config", check=False)
+    assert run.returncode == EX_CONFIG and "profile.validity" in run.stdout + run.stderr
+
+
+def test_a_ca_that_ended_is_named_as_such(make_appliance):
+    appliance = make_appliance()
+    at_its_end = ["faketime", "-m", "-f", "+10951d"]
+    run = appliance.run(*at_its_end, program("linesignd"), "--config", str(appliance.config_file),
+                        "--check-config", check=False)
+    assert run.returncode == EX_CONFIG and "CaExpired" in run.stdout
+    run = appliance.run("faketime", "-m", "-f", "+10945d", program("linesignd"), "--config",
+                        str(appliance.config_file), "--check-config")
+    assert "warning: [ca] certificate" in run.stdout and "days left" in run.stdout
+    run = appliance.run("faketime", "-m", "-f", "+10945d", program("linesign"), "ca", "show",
+                        str(appliance.folder / "ceremony.toml"))
+    assert re.search(r"The CA certificate is valid until \S+ \(\d days left\)", run.stdout), run.stdout
+
+
 # --- status and reasons -------------------------------------------------------------------------
 
 

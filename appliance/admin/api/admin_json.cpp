@@ -88,6 +88,25 @@ Object::Ptr connections_object(const ConnectionFigures& connections) {
   return object;
 }
 
+Object::Ptr end_object(const CertificateEnd& end) {
+  Object::Ptr object = make_object();
+  object->set("name", end.name);
+  object->set("not_after", to_iso8601(end.not_after));
+  object->set("days_left", end.days_left);
+  return object;
+}
+
+Object::Ptr expiry_object(const ExpiryFigures& expiry) {
+  Object::Ptr object = make_object();
+  object->set("certificates", list_of(expiry.certificates, end_object));
+  object->set("devices_cut_at", time_or_null(expiry.devices_cut_at));
+  object->set("stations_ending", expiry.stations_ending);
+  object->set("stations_ended", expiry.stations_ended);
+  const auto& next = expiry.next_station;
+  object->set("next_station", next ? Poco::Dynamic::Var(end_object(*next)) : Poco::Dynamic::Var());
+  return object;
+}
+
 Poco::Dynamic::Var backlog_or_null(const std::optional<CloudBacklog>& backlog) {
   if (!backlog.has_value()) return {};
   Object::Ptr object = make_object();
@@ -144,6 +163,28 @@ ConnectionFigures read_connections(const Object& object) {
   return connections;
 }
 
+CertificateEnd read_end(const Object& object) {
+  return {text_of(object, "name"),
+          time_of(object, "not_after"),
+          number_of<int64_t>(object, "days_left")};
+}
+
+// Absent where an older linesignd does not know the member.
+ExpiryFigures read_expiry(const Object& object) {
+  ExpiryFigures expiry;
+  if (object.isNull("expiry")) return expiry;
+  const Object::Ptr member = object_of(object, "expiry");
+  for_each_object(*member, "certificates", [&](const Object& each) {
+    expiry.certificates.push_back(read_end(each));
+  });
+  expiry.devices_cut_at = optional_time_of(*member, "devices_cut_at");
+  expiry.stations_ending = number_of<uint32_t>(*member, "stations_ending");
+  expiry.stations_ended = number_of<uint32_t>(*member, "stations_ended");
+  if (!member->isNull("next_station"))
+    expiry.next_station = read_end(*object_of(*member, "next_station"));
+  return expiry;
+}
+
 // Absent also where an older linesignd does not know the member.
 std::optional<CloudBacklog> read_backlog(const Object& object) {
   if (object.isNull("cloud")) return std::nullopt;
@@ -168,6 +209,7 @@ ApplianceStatus read_status(const Object& object) {
   const Object::Ptr ca = object_of(object, "ca");
   status.ca_subject = text_of(*ca, "subject");
   status.ca_not_after = time_of(*ca, "not_after");
+  status.expiry = read_expiry(object);
   status.token = text_of(object, "token");
   status.pin_warning = text_of(object, "pin_warning");
   status.station_port = number_of<uint16_t>(object, "station_port");
@@ -232,6 +274,7 @@ std::string status_to_json(const ApplianceStatus& status) {
   ca->set("subject", status.ca_subject);
   ca->set("not_after", to_iso8601(status.ca_not_after));
   object->set("ca", ca);
+  object->set("expiry", expiry_object(status.expiry));
   object->set("token", status.token);
   object->set("pin_warning", status.pin_warning);
   object->set("station_port", status.station_port);
@@ -262,6 +305,7 @@ std::string stations_to_json(const std::vector<StationListEntry>& stations) {
   for (const StationListEntry& entry : stations) {
     Object::Ptr row = station_object(entry.record);
     row->set("sessions", entry.sessions);
+    row->set("certificate_not_after", time_or_null(entry.certificate_not_after));
     list->add(row);
   }
   Object::Ptr object = make_object();
@@ -273,7 +317,11 @@ Result<std::vector<StationListEntry>> stations_from_json(std::string_view json) 
   return parse_as<std::vector<StationListEntry>>(json, [](const Object& object) {
     std::vector<StationListEntry> stations;
     for_each_object(object, "stations", [&](const Object& row) {
-      stations.push_back({read_station(row), number_of<uint32_t>(row, "sessions")});
+      stations.push_back({read_station(row),
+                          number_of<uint32_t>(row, "sessions"),
+                          row.isNull("certificate_not_after")
+                              ? std::nullopt
+                              : optional_time_of(row, "certificate_not_after")});
     });
     return stations;
   });

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "appliance/admin/api/cloud_service.h"
+#include "appliance/records/certificate_expiry.h"
 #include "appliance/records/clock_event.h"
 #include "appliance/records/ledger_figures.h"
 #include "appliance/records/station_record.h"
@@ -59,6 +60,7 @@ struct ApplianceStatus {
   std::vector<Obstacle> obstacles;  // empty while producing
   std::string ca_subject;
   UnixTime ca_not_after{};
+  ExpiryFigures expiry;
   std::string token;
   std::string pin_warning;  // what the token said of PIN tries; empty: nothing
   uint16_t station_port = 0;
@@ -78,6 +80,7 @@ struct ApplianceStatus {
 struct StationListEntry {
   StationRecord record;
   uint32_t sessions = 0;
+  std::optional<UnixTime> certificate_not_after = {};  // absent while invited
 };
 
 class AdminService {

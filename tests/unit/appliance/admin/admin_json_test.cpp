@@ -20,6 +20,11 @@ ApplianceStatus full_status() {
                       {Error(ErrorCode::LedgerDiskFull), at(1700000200)}};
   status.ca_subject = "CN=Line \"A\",O=Ex\xc3\xa4mple";
   status.ca_not_after = at(253402300799);  // 9999-12-31T23:59:59Z
+  status.expiry.certificates = {{"CA", at(253402300799), 2932896}, {"station CA", at(1), -19676}};
+  status.expiry.devices_cut_at = at(2000000000);
+  status.expiry.stations_ending = 2;
+  status.expiry.stations_ended = 1;
+  status.expiry.next_station = CertificateEnd{"jig-1", at(1700000000), 0};
   status.token = "line-1";
   status.station_port = 65535;
   status.sessions = 4294967295;
@@ -64,6 +69,18 @@ void expect_equal(const ApplianceStatus& a, const ApplianceStatus& b) {
   }
   EXPECT_EQ(a.ca_subject, b.ca_subject);
   EXPECT_EQ(a.ca_not_after, b.ca_not_after);
+  ASSERT_EQ(a.expiry.certificates.size(), b.expiry.certificates.size());
+  for (size_t i = 0; i < a.expiry.certificates.size(); ++i) {
+    EXPECT_EQ(a.expiry.certificates[i].name, b.expiry.certificates[i].name);
+    EXPECT_EQ(a.expiry.certificates[i].not_after, b.expiry.certificates[i].not_after);
+    EXPECT_EQ(a.expiry.certificates[i].days_left, b.expiry.certificates[i].days_left);
+  }
+  EXPECT_EQ(a.expiry.devices_cut_at, b.expiry.devices_cut_at);
+  EXPECT_EQ(a.expiry.stations_ending, b.expiry.stations_ending);
+  EXPECT_EQ(a.expiry.stations_ended, b.expiry.stations_ended);
+  ASSERT_EQ(a.expiry.next_station.has_value(), b.expiry.next_station.has_value());
+  if (a.expiry.next_station.has_value())
+    EXPECT_EQ(a.expiry.next_station->name, b.expiry.next_station->name);
   EXPECT_EQ(a.token, b.token);
   EXPECT_EQ(a.missing_protections, b.missing_protections);
   EXPECT_EQ(a.pin_warning, b.pin_warning);
@@ -143,11 +160,14 @@ TEST(AdminJson, BringsStationsOver) {
   StationRecord invited;
   invited.id = 1;
   invited.name = "jig-2";
-  const auto received = stations_from_json(stations_to_json({{full_station(), 3}, {invited, 0}}));
+  const auto received =
+      stations_from_json(stations_to_json({{full_station(), 3, at(500)}, {invited, 0}}));
   ASSERT_TRUE(received.has_value()) << received.error().to_string();
   ASSERT_EQ(received->size(), 2U);
   const StationRecord& first = received->front().record;
   EXPECT_EQ(received->front().sessions, 3U);
+  EXPECT_EQ(received->front().certificate_not_after, at(500));
+  EXPECT_FALSE(received->back().certificate_not_after.has_value());
   EXPECT_EQ(first.id, 17);
   EXPECT_EQ(first.name, "jig-1");
   EXPECT_EQ(first.state, StationState::Revoked);

@@ -36,7 +36,7 @@ TEST(StatusText, SaysThatItProducesAndTheFigures) {
   EXPECT_EQ(status_text(producing(), at(1700001000)),
             "producing since 2023-11-14T22:13:30Z (16 min)\n"
             "version     0.1.0, started 2023-11-14T22:13:20Z (16 min)\n"
-            "CA          CN=Device CA, valid until 2027-01-15T08:00:00Z\n"
+            "CA          CN=Device CA, is valid until 2027-01-15T08:00:00Z (1157 days left)\n"
             "token       line\n"
             "stations    2 connected on port 7443; 17 requests under way\n"
             "signers     2 ready, 1 starting; 5,000 signatures, 0 wrong, 1 restarts\n"
@@ -83,6 +83,23 @@ TEST(StatusText, ShowsWhatConnectionsWereRefusedOnceThereAreSome) {
   EXPECT_THAT(status_text(status, at(1700001000)),
               HasSubstr("\nconnections 1,234 sessions refused (too many of one station), 5 "
                         "handshakes dropped in a flood of connections\n"));
+}
+
+TEST(StatusText, WarnsOfCertificatesThatEnd) {
+  ApplianceStatus status = producing();
+  const UnixTime now = status.ca_not_after - std::chrono::days(30);
+  status.expiry.certificates = {{"CA", status.ca_not_after, 30}};
+  status.expiry.devices_cut_at = status.ca_not_after;
+  status.expiry.stations_ending = 2;
+  status.expiry.next_station = CertificateEnd{"jig-1", now + std::chrono::days(1), 1};
+  status.expiry.stations_ended = 3;
+  const std::string text = status_text(status, now);
+  EXPECT_THAT(text, HasSubstr("\nwarning     the CA is valid until 2027-01-15T08:00:00Z (30 days"));
+  EXPECT_THAT(text, HasSubstr("\nwarning     device certificates end with the CA"));
+  EXPECT_THAT(text, HasSubstr("\nwarning     2 station certificates end soon"));
+  EXPECT_THAT(text, HasSubstr("jig-1"));
+  EXPECT_THAT(text, HasSubstr("\nwarning     3 station certificates have ended"));
+  EXPECT_THAT(status_text(producing(), now), Not(HasSubstr("warning")));
 }
 
 TEST(StatusText, ShowsTheBacklogOfTheCloudWhereThereAreTargets) {
@@ -133,15 +150,17 @@ TEST(StatusText, ListsStationsInColumns) {
   StationListEntry revoked;
   revoked.record.name = "old";
   revoked.record.state = StationState::Revoked;
-  EXPECT_EQ(stations_text({invited, active, revoked}),
+  active.certificate_not_after = at(86400 * 8);
+  EXPECT_EQ(stations_text({invited, active, revoked}, at(86400)),
             "STATION               STATE     SESSIONS\n"
             "jig-1                 invited          0  token good until 1970-01-02T00:00:00Z\n"
-            "programmer-in-hall-2  active           3  enrolled 1970-01-01T00:00:00Z\n"
+            "programmer-in-hall-2  active           3  enrolled 1970-01-01T00:00:00Z; "
+            "certificate is valid until 1970-01-09T00:00:00Z (7 days left)\n"
             "old                   revoked          0  revoked -\n");
 }
 
 TEST(StatusText, SaysHowToBeginWhenThereIsNoStation) {
-  EXPECT_THAT(stations_text({}), HasSubstr("linesign station add NAME"));
+  EXPECT_THAT(stations_text({}, at(0)), HasSubstr("linesign station add NAME"));
 }
 
 TEST(StatusText, RoundsTimesForPeople) {

@@ -1,5 +1,7 @@
 #include "appliance/ledger/group_commit.h"
 
+#include <filesystem>
+#include <fstream>
 #include <future>
 
 #include "tests/support/fault_vfs.h"
@@ -23,16 +25,19 @@ class GroupCommitTest : public testing::LedgerTest {
     ASSERT_TRUE(loop.has_value());
     loop_ = std::move(*loop);
     poll_ = loop_->make_timer([this] { poll(); });
-    group_ = GroupCommit::start(
-        *loop_,
-        settings(),
-        std::move(ledger_),
-        {.on_lost = [this](const Error& error) { lost_.push_back(error.code()); },
-         .on_recovered =
-             [this](std::vector<RecordedIntent> intents) {
-               ++recoveries_;
-               recovered_ = std::move(intents);
-             }});
+    group_ = GroupCommit::start(*loop_,
+                                settings(),
+                                std::move(ledger_),
+                                {.on_lost =
+                                     [this](const Error& error) {
+                                       lost_.push_back(error.code());
+                                       lost_detail_ = error.detail();
+                                     },
+                                 .on_recovered =
+                                     [this](std::vector<RecordedIntent> intents) {
+                                       ++recoveries_;
+                                       recovered_ = std::move(intents);
+                                     }});
   }
   void TearDown() override {
     FaultVfs::heal();
@@ -113,6 +118,7 @@ class GroupCommitTest : public testing::LedgerTest {
   std::chrono::steady_clock::time_point deadline_;
   std::unique_ptr<GroupCommit> group_;
   std::vector<ErrorCode> lost_;
+  std::string lost_detail_;  // the last one
   int recoveries_ = 0;
   std::vector<RecordedIntent> recovered_;
   std::vector<std::pair<uint64_t, std::optional<ErrorCode>>> told_;
@@ -237,6 +243,17 @@ TEST_F(GroupCommitTest, TriesUntilTheDiskIsBack) {
     ++done;
   });
   run_until([&] { return done == 2; });
+}
+
+TEST_F(GroupCommitTest, TellsAnotherReasonOfTheSameNumber) {
+  FaultVfs::fail(FaultAt::Write, 0, SQLITE_IOERR);
+  write_intent(1, [](const Result<IntentOutcome>&) {});
+  run_until([&] { return !lost_.empty(); });
+  const auto folder = settings().directory;
+  std::filesystem::rename(folder, folder.string() + ".away");
+  std::ofstream(folder) << "a file";
+  run_until([&] { return lost_detail_.find("Not a directory") != std::string::npos; });
+  EXPECT_EQ(lost_.back(), ErrorCode::LedgerUnavailable);
 }
 
 TEST_F(GroupCommitTest, EndsTheTransactionWhenOneWorkFails) {

@@ -42,6 +42,11 @@ TEST_F(PinFile, MayBeReadByAGroup) { EXPECT_TRUE(read_pin_file(write("1234", 064
 
 TEST_F(PinFile, IsRefusedWhenEveryoneMayReadIt) { expect_refused(write("1234", 0644)); }
 
+TEST_F(PinFile, IsRefusedWhenItIsALink) {
+  std::filesystem::create_symlink(write("1234"), folder() / "link");
+  expect_refused(folder() / "link");
+}
+
 TEST_F(PinFile, IsRefusedWhenEmpty) {
   expect_refused(write(""));
   expect_refused(write("\n"));
