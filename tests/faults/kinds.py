@@ -130,6 +130,22 @@ def change_pin(scene):
     scene.kill_signers(signers_of(scene))
 
 
+def last_try(scene):
+    scene.hsm.set("final-try=yes")
+    scene.kill_signers(signers_of(scene))
+
+
+def try_pin(scene):
+    """The operator's command; the token says nothing of a last try after it."""
+    scene.hsm.clear()
+    scene.appliance.cli("doctor", "--try-pin")
+
+
+def trust_hsm(scene):
+    scene.hsm.clear()
+    scene.appliance.cli("hsm", "trust")
+
+
 def right_pin(scene):
     (scene.folder / "pin").write_text(PIN + "\n")
 
@@ -418,7 +434,7 @@ def many_sessions(scene):
     credential = scene.appliance.station("greedy")
     for _ in range(40):
         with contextlib.suppress(Exception):
-            scene.kept.append(RawStation.open(credential, scene.address, timeout=2))
+            scene.kept.append(RawStation.open(credential, scene.address, timeout=0.5))
 
 
 def invite(scene):
@@ -427,8 +443,8 @@ def invite(scene):
 
 def wrong_secrets(scene):
     request = csr.make("x", csr.new_key())
-    for number in range(100):
-        with contextlib.suppress(Exception):
+    with contextlib.suppress(OSError, Closed):  # in a pair nobody may be there
+        for number in range(100):
             enroll(scene.join_token, request, secret=b"guess %d" % number)
 
 
@@ -441,6 +457,17 @@ def wrong_proofs(scene):
         for number in range(200):
             device = f"bad-{scene.random.randrange(10**9)}-{number}"
             station.ask(issue(device, csr.make(device, key, spki=spki)))
+
+
+def half_requests(scene):
+    """At admin.sock; `status` must answer all the same."""
+    for _ in range(100):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(2)
+        with contextlib.suppress(OSError):
+            connection.connect(str(scene.folder / "admin.sock"))
+            connection.sendall(b"GET /v1/sta")
+        scene.kept.append(connection)
 
 
 def unread_log(scene):
@@ -485,6 +512,10 @@ HSM = (
     Kind("hsm-slow", "each signature takes 400 ms", hsm("C_Sign=slow400"), clear_hsm),
     Kind("wrong-signature", "the HSM returns one wrong signature", hsm_once("C_Sign:1=flip"),
          is_alone=True, is_fresh=True),
+    Kind("hsm-lies", "every signature is wrong, then `linesign hsm trust`", hsm("C_Sign=flip"),
+         trust_hsm, (UNAVAILABLE,), status=("HsmNotTrusted",), is_alone=True, is_fresh=True),
+    Kind("last-try", "the token allows one last PIN try, then `linesign doctor --try-pin`", last_try,
+         try_pin, (UNAVAILABLE,), status=("HsmPinFinalTry",), is_alone=True, is_fresh=True),
     Kind("token-away", "the token is taken out and put back", take_token, put_token_back,
          (UNAVAILABLE,), status=("HsmTokenNotFound",)),
     Kind("pin-changed", "the PIN file holds another PIN, then the right one", change_pin, right_pin,
@@ -566,6 +597,7 @@ NETWORK = (
     Kind("wrong-secrets", "100 enrolments with wrong secrets", wrong_secrets, prepare=invite),
     Kind("wrong-proofs", "200 CSRs of another station with wrong proofs", wrong_proofs,
          prepare=enrolled("careless")),
+    Kind("half-requests", "100 half requests at `admin.sock`", half_requests, close_all),
     Kind("unread-log", "nobody reads linesignd's log", unread_log, close_all, (LOST,), is_alone=True,
          prepare=invite),
 )

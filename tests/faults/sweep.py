@@ -35,7 +35,7 @@ DOCUMENT = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- faults begin -->", "<!-- faults end -->"
 LONG_PAIRS = 500
 SHORT_PAIRS = 4
-CASES_PER_SCENE = 50
+CASES_PER_SCENE = 25
 SLOWEST_ALLOWED = 30.0  # seconds; with --long
 WHATEVER = {LOST, SILENT, "Unavailable", "Busy", "Draining", "Goodbye"}
 

@@ -23,14 +23,15 @@ struct FaultPlan::Page {
   std::array<Counters, 16> counters;
 };
 
-// Not by open(): that may be a call that is broken.
+// Not by open() and ftruncate(): those may be calls that are broken.
 FaultPlan::Page* FaultPlan::map(const char* file, bool is_new) {
   static_assert(sizeof(Page) == 4096);
   const int flags = O_RDWR | O_CLOEXEC | (is_new ? O_CREAT : 0);
   const int fd = static_cast<int>(::syscall(SYS_openat, AT_FDCWD, file, flags, 0600));
   if (fd < 0) return nullptr;
   void* page = MAP_FAILED;
-  if (!is_new || ::ftruncate(fd, sizeof(Page)) == 0)
+  if (is_new ? ::syscall(SYS_ftruncate, fd, sizeof(Page)) == 0
+             : ::lseek(fd, 0, SEEK_END) >= static_cast<off_t>(sizeof(Page)))
     page = ::mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   ::close(fd);
   return page == MAP_FAILED ? nullptr : static_cast<Page*>(page);
