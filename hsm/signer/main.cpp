@@ -5,10 +5,15 @@
 // says Ready over the socket and then answers batches until the socket closes. It ends with _exit
 // as soon as something is wrong that a new process would not have: threads may be inside the
 // PKCS#11 module.
+#include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <climits>
 #include <filesystem>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -19,7 +24,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/spdlog.h>
 #include <sysexits.h>
 
@@ -215,9 +220,25 @@ Result<void> launch_signers(const std::filesystem::path& config, int fd) {
   return run_launcher(socket, self, config, user.uid);
 }
 
+// A line that nobody reads (a full pipe, a stopped journal) is dropped: a signer waits for no
+// reader, and has no thread that could, because confine() comes before threads of our own.
+class SignerLogSink final : public spdlog::sinks::base_sink<std::mutex> {
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t line;
+    formatter_->format(message, line);
+    pollfd reader{.fd = STDERR_FILENO, .events = POLLOUT, .revents = 0};
+    if (::poll(&reader, 1, 0) != 1) return;
+    // A pipe that is ready takes so many bytes at once.
+    const size_t size = std::min<size_t>(line.size(), PIPE_BUF);
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), size);
+  }
+  void flush_() override {}
+};
+
 // As linesignd writes it: both share one standard error.
 void set_up_log() {
-  auto logger = spdlog::stderr_logger_mt("signer");
+  auto logger = std::make_shared<spdlog::logger>("linesign", std::make_shared<SignerLogSink>());
   logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %v pid=%P", spdlog::pattern_time_type::utc);
   spdlog::set_default_logger(std::move(logger));
 }

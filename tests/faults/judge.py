@@ -67,17 +67,12 @@ def read_signed(log):
 
 
 def unnamed(signed, digests):
-    """What was signed and no row names. Each process may sign one thing before the first that a row
-    names: the proof of the key at its start."""
-    proofs, found = set(), []
-    for process, digest in signed:
-        if digest in digests:
-            proofs.add(process)
-        elif process in proofs:
-            found.append(f"process {process} signed {digest}, and no row names it")
-        else:
-            proofs.add(process)
-    return found
+    """What was signed and no row names, but for the proof of the key: it names its process."""
+    def proof(process):
+        return hashlib.sha256(f"linesign key proof, pid {process}".encode()).hexdigest()
+
+    return [f"process {process} signed {digest}, and no row names it" for process, digest in signed
+            if digest not in digests and digest != proof(process)]
 
 
 def judge(folder, received, sign_log):
