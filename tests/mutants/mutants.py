@@ -134,8 +134,8 @@ MUTANTS = (
            "", "stations_client_test"),
     # --- when in doubt, no
     Mutant("disk-full", "with less room than min_free nothing is signed",
-           "appliance/daemon/environment_watch.cpp",
-           "if (free_bytes >= settings_.min_free_bytes) {", "if (true) {", "daemon_test"),
+           "appliance/startup/start_check.cpp",
+           "if (free_bytes >= min_free_bytes) return {};", "return {};", "daemon_test"),
 )
 
 
