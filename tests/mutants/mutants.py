@@ -70,7 +70,8 @@ MUTANTS = (
            "hsm/signer/signing_worker.cpp", "LS_CHECK(proof_.verify(csr));", "", "hsm_signer_test"),
     Mutant("other-bytes", "the HSM sees only what a durable intent names",
            "hsm/signer/signing_worker.cpp",
-           "if (!equal(sha256(tbs), as_bytes(item.tbs_sha256())))", "if (false)", "hsm_signer_test"),
+           "return fail(ErrorCode::IntentMismatch, fmt::format(\"device '{}'\", item.device_id()));",
+           "static_cast<void>(0);", "hsm_signer_test"),
     # --- the ledger
     Mutant("two-identities", "a device has one identity in an order",
            "appliance/ledger/migrations/0001_initial.sql", "  UNIQUE (order_id, device_id),\n", "",
