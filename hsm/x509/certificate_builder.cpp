@@ -135,7 +135,7 @@ Result<void> CertificateBuilder::check(const Csr& csr, std::string_view device_i
     return fail(ErrorCode::CsrKeyNotAllowed, std::string(to_string(csr.key_type)));
   }
   if (equal(csr.spki, state_->ca.spki())) {
-    return fail(ErrorCode::KeyExists, "it is the key of the CA itself");
+    return fail(ErrorCode::CsrKeyReserved, "it is the key of the device CA");
   }
   LS_CHECK(state_->check_subject(csr, device_id));
   for (const AltNameTemplate& name : state_->alt_names) {

@@ -4,7 +4,8 @@
 // so that linesignd can name their hash in an intent before a signer builds and signs them.
 //
 // Shape    Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue }
-// Errors   CsrKeyNotAllowed, CsrSubjectMismatch, KeyExists (the CA's own key); CsrSubjectInvalid
+// Errors   CsrKeyNotAllowed, CsrSubjectMismatch, CsrKeyReserved (the CA's own key);
+// CsrSubjectInvalid
 //          and CsrMalformed for a subject that the profile uses; DeviceIdInvalid when it cannot
 //          stand in a name of the profile; ClockInDoubt when the issue time is outside the CA's
 //          validity

@@ -88,7 +88,7 @@ Result<void> check_rsa_modulus(ByteView modulus) {
       if (prime < kRocaPrimeLimit && !kTables.roca[prime].is_power(residue)) roca = false;
     }
   }
-  if (roca) return fail(ErrorCode::CsrKeyInvalid, "the key has the ROCA fault (CVE-2017-15361)");
+  if (roca) return fail(ErrorCode::CsrKeyWeak, "the key has the ROCA fault (CVE-2017-15361)");
   return {};
 }
 

@@ -7,8 +7,10 @@
 #include <source_location>
 
 #include <openssl/conf.h>
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/param_build.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
@@ -78,6 +80,32 @@ EvpKey make_rsa_key(unsigned bits, unsigned exponent) {
   require(EVP_PKEY_CTX_set1_rsa_keygen_pubexp(context.get(), e.get()) == 1);
   EVP_PKEY* key = nullptr;
   require(EVP_PKEY_generate(context.get(), &key) == 1);
+  return EvpKey(key);
+}
+
+EvpKey make_rsa_key_of(const BIGNUM* p, const BIGNUM* q) {
+  BN_CTX* context = BN_CTX_new();
+  const BigNumber n{BN_new()};
+  const BigNumber e{BN_new()};
+  const BigNumber d{BN_new()};
+  const BigNumber less{BN_dup(p)};
+  const BigNumber order{BN_dup(q)};
+  require(BN_mul(n.get(), p, q, context) == 1 && BN_set_word(e.get(), 65537) == 1);
+  require(BN_sub_word(less.get(), 1) == 1 && BN_sub_word(order.get(), 1) == 1);
+  require(BN_mul(order.get(), order.get(), less.get(), context) == 1);
+  require(BN_mod_inverse(d.get(), e.get(), order.get(), context) != nullptr);
+  BN_CTX_free(context);
+  OSSL_PARAM_BLD* builder = OSSL_PARAM_BLD_new();
+  require(OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, n.get()) == 1 &&
+          OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, e.get()) == 1 &&
+          OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_D, d.get()) == 1);
+  OSSL_PARAM* params = OSSL_PARAM_BLD_to_param(builder);
+  const EvpKeyContext maker{EVP_PKEY_CTX_new_from_name(nullptr, "RSA", nullptr)};
+  EVP_PKEY* key = nullptr;
+  require(EVP_PKEY_fromdata_init(maker.get()) == 1 &&
+          EVP_PKEY_fromdata(maker.get(), &key, EVP_PKEY_KEYPAIR, params) == 1);
+  OSSL_PARAM_free(params);
+  OSSL_PARAM_BLD_free(builder);
   return EvpKey(key);
 }
 

@@ -30,6 +30,8 @@ EvpKey make_key(KeyType type);
 EVP_PKEY* shared_key(KeyType type);
 EvpKey make_ec_key(const std::string& group);
 EvpKey make_rsa_key(unsigned bits, unsigned exponent);
+// With these primes, however weak that is; the exponent is 65537.
+EvpKey make_rsa_key_of(const BIGNUM* p, const BIGNUM* q);
 
 std::string private_key_pem(EVP_PKEY* key);
 

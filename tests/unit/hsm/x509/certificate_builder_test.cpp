@@ -486,7 +486,7 @@ TEST_F(Builder, RefusesTheKeyOfTheCa) {
   ASSERT_TRUE(csr);
   const auto checked = make(Profile{}).check(*csr, "dev-1");
   ASSERT_FALSE(checked);
-  EXPECT_EQ(checked.error().code(), ErrorCode::KeyExists);
+  EXPECT_EQ(checked.error().code(), ErrorCode::CsrKeyReserved);
   EXPECT_FALSE(checked.error().detail().empty());
 }
 
