@@ -135,6 +135,16 @@ std::string rates_value(const ApplianceStatus& status, UnixTime now) {
   return value;
 }
 
+constexpr size_t kNamesInLine = 5;
+
+std::string throttled_value(const std::vector<std::string>& stations) {
+  const size_t named = std::min(stations.size(), kNamesInLine);
+  std::string value =
+      fmt::format("{}", fmt::join(stations.begin(), stations.begin() + named, ", "));
+  if (named < stations.size()) value += fmt::format(" and {} more", stations.size() - named);
+  return value + ": too many of their CSRs fail their checks";
+}
+
 std::string when(const std::optional<UnixTime>& time) {
   return time.has_value() ? to_iso8601(*time) : "-";
 }
@@ -195,6 +205,7 @@ std::string status_text(const ApplianceStatus& status, UnixTime now) {
                            count_text(status.in_flight)));
   const std::string connections = connections_value(status.connections);
   if (!connections.empty()) text += line("connections", connections);
+  if (!status.throttled.empty()) text += line("throttled", throttled_value(status.throttled));
   text += line("signers", signers_value(status.signers));
   for (const std::string& each : status.missing_protections) text += line("note", each);
   text += quarantine_lines(status.signers);
@@ -208,14 +219,19 @@ std::string stations_text(const std::vector<StationListEntry>& stations, UnixTim
   if (stations.empty()) return "no stations; `linesign station add NAME` invites one\n";
   size_t width = 7;
   for (const StationListEntry& entry : stations) width = std::max(width, entry.record.name.size());
-  std::string text = fmt::format("{:<{}}  {:<8}  {:>8}\n", "STATION", width, "STATE", "SESSIONS");
+  std::string text = fmt::format(
+      "{:<{}}  {:<8}  {:>8}  {:>7}\n", "STATION", width, "STATE", "SESSIONS", "REFUSED");
   for (const StationListEntry& entry : stations) {
-    text += fmt::format("{:<{}}  {:<8}  {:>8}  {}\n",
+    text += fmt::format("{:<{}}  {:<8}  {:>8}  {:>7}  {}{}\n",
                         entry.record.name,
                         width,
                         to_string(entry.record.state),
                         entry.sessions,
-                        station_note(entry, now));
+                        count_text(entry.refused),
+                        station_note(entry, now),
+                        entry.throttled_seconds == 0
+                            ? ""
+                            : fmt::format("; throttled for {} s", entry.throttled_seconds));
   }
   return text;
 }

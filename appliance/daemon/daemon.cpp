@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include "appliance/admin/server/admin_server.h"
@@ -24,7 +25,9 @@
 #include "appliance/ledger/group_commit.h"
 #include "appliance/ledger/ledger_cloud.h"
 #include "appliance/signers/signer_pool.h"
+#include "hsm/x509/certificate_facts.h"
 #include "protocol/base/version.h"
+#include "protocol/log/log_limit.h"
 
 namespace linesign {
 namespace {
@@ -160,7 +163,11 @@ class Daemon::Implementation final {
         signers_(*loop_,
                  clock_,
                  pool_settings(config_, signer_start_, builder.profile_hash()),
-                 {.on_signed =
+                 {.on_checked =
+                      [this](const CheckRequest& request, const Result<CheckedBy>& checked) {
+                        issuance_.on_checked(request, checked);
+                      },
+                  .on_signed =
                       [this](const RecordedIntent& intent, Result<ByteView> signature) {
                         issuance_.on_signed(intent, std::move(signature));
                       },
@@ -172,6 +179,7 @@ class Daemon::Implementation final {
                         spdlog::warn("the token said before the login: {}", warning);
                       }}),
         device_ids_(config_.aws.targets),
+        throttled_lines_(clock_),
         issuance_(
             *loop_,
             clock_guard_,
@@ -182,10 +190,22 @@ class Daemon::Implementation final {
              .check_device_id =
                  [this](std::string_view order, std::string_view device_id) {
                    return device_ids_.check(order, device_id);
-                 }},
-            [this](std::shared_ptr<const RecordedIntent> intent,
-                   int64_t station_id,
-                   Priority priority) { signers_.sign(std::move(intent), station_id, priority); }),
+                 },
+             .check_key =
+                 [this](const Sha256& key_hash) { return registry_.check_device_key(key_hash); },
+             .on_throttled =
+                 [this](const StationIdentity& station,
+                        const Error& error,
+                        std::chrono::milliseconds wait) { log_throttled(station, error, wait); }},
+            {.check = [this](std::shared_ptr<const CheckRequest> request,
+                             Priority priority) { signers_.check(std::move(request), priority); },
+             .sign =
+                 [this](std::shared_ptr<const RecordedIntent> intent,
+                        const CheckedBy& checked_by,
+                        int64_t station_id,
+                        Priority priority) {
+                   signers_.sign(std::move(intent), checked_by, station_id, priority);
+                 }}),
         environment_(*loop_, clock_guard_, health_, config_.issuance, config_.ledger.directory),
         expiry_(*loop_,
                 {.clock = clock_,
@@ -203,6 +223,7 @@ class Daemon::Implementation final {
         signer_grace_(loop_->make_timer([this] { judge_signers(); })),
         drain_timer_(loop_->make_timer([this] { drain_step(); })) {
     set_rules(device_ids_, ledger.targets);
+    reserve_keys();
     environment_.start();
     if (signer_start_.launcher)
       launcher_watch_ = loop_->watch(signer_start_.launcher->fd(),
@@ -276,6 +297,14 @@ class Daemon::Implementation final {
     }
   }
 
+  void reserve_keys() {
+    registry_.reserve_key(ca_.der(), "the device CA");
+    for (const Bytes& above : ca_.chain_der()) registry_.reserve_key(above, "a CA of its chain");
+    registry_.reserve_key(station_ca_->certificate_der(), "the station CA");
+    for (const Bytes& each : parse_certificates(station_ca_->server_certificate_pem()))
+      registry_.reserve_key(each, "the appliance");
+  }
+
   void on_lost(const Error& error) {
     health_.set(Cause::Ledger, error);
     signers_.forget_queue();
@@ -334,6 +363,20 @@ class Daemon::Implementation final {
     }
   }
 
+  // A wait that grows makes few lines; many stations do not make many.
+  void log_throttled(const StationIdentity& station,
+                     const Error& error,
+                     std::chrono::milliseconds wait) {
+    const auto left_out = throttled_lines_.admit("throttled", "");
+    if (!left_out) return;
+    spdlog::warn("station throttled station={} wait_ms={} refused={} last={}{}",
+                 station.name,
+                 wait.count(),
+                 issuance_.conduct().refused_of(station.id),
+                 error.to_string(),
+                 *left_out == 0 ? "" : fmt::format(" left_out={}", *left_out));
+  }
+
   void judge_signers() {
     if (const auto obstacle = signers_.obstacle()) {
       health_.set(Cause::Signers, *obstacle);
@@ -389,6 +432,7 @@ class Daemon::Implementation final {
   SignerStart signer_start_;
   SignerPool signers_;
   DeviceIdRules device_ids_;
+  LogLimit throttled_lines_;
   Issuance issuance_;
   EnvironmentWatch environment_;
   ExpiryWatch expiry_;

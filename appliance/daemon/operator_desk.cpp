@@ -82,6 +82,7 @@ ApplianceStatus OperatorDesk::status_without_ledger() const {
   status.issued = parts_.issuance.counters().issued;
   status.refused = parts_.issuance.counters().refused;
   status.busy = parts_.issuance.counters().busy + counters.busy;
+  status.throttled = parts_.issuance.conduct().throttled();
   for (const SignerInfo& each : parts_.signers.signers())
     status.signers.push_back({each.pid,
                               each.state,
@@ -137,11 +138,16 @@ void OperatorDesk::list_stations(std::function<void(Result<std::vector<StationLi
         std::vector<StationListEntry> entries;
         entries.reserve(records->size());
         for (StationRecord& record : *records) {
-          const uint32_t sessions = parts_.listener.sessions_of(record.id);
+          StationListEntry entry;
+          entry.sessions = parts_.listener.sessions_of(record.id);
+          entry.refused = parts_.issuance.conduct().refused_of(record.id);
+          if (const auto wait = parts_.issuance.conduct().wait_of(record.id))
+            entry.throttled_seconds =
+                static_cast<uint32_t>(std::chrono::ceil<std::chrono::seconds>(*wait).count());
           const auto facts = read_certificate_facts(record.certificate_der);
-          entries.push_back({std::move(record),
-                             sessions,
-                             facts.has_value() ? std::optional(facts->not_after) : std::nullopt});
+          if (facts.has_value()) entry.certificate_not_after = facts->not_after;
+          entry.record = std::move(record);
+          entries.push_back(std::move(entry));
         }
         reply(std::move(entries));
       });

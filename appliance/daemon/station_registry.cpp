@@ -1,6 +1,7 @@
 #include "appliance/daemon/station_registry.h"
 
 #include "hsm/x509/certificate_facts.h"
+#include "hsm/x509/csr.h"
 
 namespace linesign {
 
@@ -15,6 +16,18 @@ void StationRegistry::update(const StationRecord& station) {
       .identity = {.id = station.id, .name = station.name},
       .revoked = station.state == StationState::Revoked,
       .not_after = facts.has_value() ? facts->not_after : UnixTime{}};
+  reserve_key(station.certificate_der, "station " + station.name);
+}
+
+void StationRegistry::reserve_key(ByteView certificate_der, const std::string& owner) {
+  const auto facts = read_certificate_facts(certificate_der);
+  if (facts.has_value()) owners_.try_emplace(sha256(facts->spki), owner);
+}
+
+Result<void> StationRegistry::check_device_key(const Sha256& key_hash) const {
+  const auto found = owners_.find(key_hash);
+  if (found == owners_.end()) return {};
+  return fail(ErrorCode::CsrKeyReserved, "it is the key of " + found->second);
 }
 
 void StationRegistry::for_each_active(

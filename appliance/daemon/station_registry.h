@@ -1,5 +1,6 @@
 // StationRegistry: which station certificates are good right now. The ledger's list, in memory, so
-// that a connection can be judged at once.
+// that a connection can be judged at once; and the keys that no device may have, because a station
+// or the appliance has them.
 //
 // Threads  the event loop's thread only
 #ifndef LINESIGN_APPLIANCE_DAEMON_STATION_REGISTRY_H_
@@ -29,6 +30,11 @@ class StationRegistry final {
   void for_each_active(
       const std::function<void(const std::string& name, UnixTime not_after)>& visit) const;
 
+  // The key of this certificate, besides those of stations: "the station CA".
+  void reserve_key(ByteView certificate_der, const std::string& owner);
+  // CsrKeyReserved. `key_hash` is that of public_key_hash().
+  Result<void> check_device_key(const Sha256& key_hash) const;
+
  private:
   struct Entry {
     StationIdentity identity;
@@ -36,6 +42,7 @@ class StationRegistry final {
     UnixTime not_after{};
   };
   std::map<Sha256, Entry> by_certificate_;
+  std::map<Sha256, std::string> owners_;  // by key
 };
 
 }  // namespace linesign

@@ -13,6 +13,8 @@ namespace {
 constexpr std::chrono::seconds kReplyDeadline(10);
 constexpr std::chrono::milliseconds kSweepPeriod(500);
 constexpr std::chrono::milliseconds kUnavailableRetry(500);
+// Another request for the same identity has its end within about that time.
+constexpr std::chrono::milliseconds kInProgressRetry(100);
 // What a person has mended is found out within a second.
 constexpr std::chrono::milliseconds kOperatorRetry(1000);
 constexpr size_t kMaxWaitersPerItem = 8;
@@ -23,36 +25,34 @@ constexpr int kLatencyMemory = 64;  // requests
 
 }  // namespace
 
-// Everything that the ledger's thread needs to record an intent, in one allocation.
+// Everything that the signers need to check a request and the ledger's thread to record its intent,
+// in one allocation.
 struct Issuance::Submission {
-  StationIdentity station;
+  CheckRequest request;
   std::string order_id;
-  std::string device_id;
   RequestId request_id{};
-  SerialNumber serial{};
   Sha256 csr_hash{};
   Sha256 key_hash{};
   Sha256 profile_hash{};
-  UnixTime issued_at{};
   Bytes tbs;
-  Bytes csr;
-  CertificateReply reply;
+  CheckedBy checked_by;
+  Waiter waiter;  // no reply: it was answered, and nobody waits for it any more
   SteadyTime received_at;
   uint64_t generation = 0;
   std::optional<Error> objection;
 
   NewIntent intent() const {
-    return {.station_id = station.id,
+    return {.station_id = request.station_id,
             .order_id = order_id,
-            .device_id = device_id,
+            .device_id = request.device_id,
             .request_id = request_id,
-            .serial = serial,
+            .serial = request.serial,
             .csr_hash = csr_hash,
             .key_hash = key_hash,
             .profile_hash = profile_hash,
-            .issued_at = issued_at,
+            .issued_at = request.issued_at,
             .tbs = tbs,
-            .csr = csr,
+            .csr = request.csr,
             .objection = objection ? &*objection : nullptr};
   }
 };
@@ -63,15 +63,16 @@ Issuance::Issuance(EventLoop& loop,
                    GroupCommit& ledger,
                    CertificateBuilder builder,
                    IssuanceLimits limits,
-                   Sign sign)
+                   SignerCalls signers)
     : clock_(clock.clock()),
       clock_guard_(clock),
       health_(health),
       ledger_(ledger),
       builder_(std::move(builder)),
-      admission_(clock_, limits.max_in_flight),
-      sign_(std::move(sign)),
-      check_device_id_(std::move(limits.check_device_id)),
+      limits_(std::move(limits)),
+      admission_(clock_, limits_.max_in_flight),
+      conduct_(clock_),
+      signers_(std::move(signers)),
       sweeper_(loop.make_timer([this] { sweep(); })) {
   sweeper_->start(kSweepPeriod);
 }
@@ -85,6 +86,10 @@ void Issuance::issue(const StationIdentity& station,
     reply(tl::unexpected(unavailable(health_.reason())));
     return;
   }
+  if (const auto wait = conduct_.wait_of(station.id)) {
+    reply(tl::unexpected(Refusal{Error(ErrorCode::StationThrottled), *wait}));
+    return;
+  }
   if (const auto time = admission_.enter(station.id, call.request_id)) {
     reply(tl::unexpected(Refusal{Error(ErrorCode::Busy), *time}));
     return;
@@ -92,11 +97,45 @@ void Issuance::issue(const StationIdentity& station,
   auto prepared = prepare(station, call);
   if (!prepared) {
     admission_.leave(station.id, false);
-    refuse(reply, prepared.error());
+    refuse({std::move(reply), station}, prepared.error());
     return;
   }
   std::shared_ptr<Submission> submission = std::move(*prepared);
-  submission->reply = std::move(reply);
+  submission->waiter = {std::move(reply), station};
+  if (submission->objection) {  // only what was promised before is still given
+    record(std::move(submission));
+    return;
+  }
+  submission->request.id = ++last_check_id_;
+  checking_.emplace(submission->request.id, submission);
+  signers_.check({submission, &submission->request}, priority_of(station.id));
+}
+
+void Issuance::on_checked(const CheckRequest& request, const Result<CheckedBy>& checked) {
+  auto found = checking_.extract(request.id);
+  if (found.empty()) return;  // abandon() forgot it
+  std::shared_ptr<Submission> submission = std::move(found.mapped());
+  const int64_t station_id = submission->request.station_id;
+  if (checked) conduct_.note_checked(station_id);
+  // Time has passed: what was in order when the request came may be so no more.
+  const bool is_producing =
+      health_.is_producing() || health_.reason().code() == ErrorCode::Draining;
+  // A key that was judged otherwise before may have its certificate: the ledger knows.
+  const bool is_asked = checked || checked.error().code() == ErrorCode::CsrKeyWeak;
+  if (is_asked && is_producing && submission->waiter.reply) {
+    if (checked) submission->checked_by = *checked;
+    if (!checked) submission->objection = checked.error();
+    record(std::move(submission));
+    return;
+  }
+  admission_.leave(station_id, false);
+  if (submission->waiter.reply)
+    refuse(submission->waiter, checked ? health_.reason() : checked.error());
+}
+
+void Issuance::record(std::shared_ptr<Submission> submission) {
+  submission->generation = generation_;
+  const Priority priority = priority_of(submission->request.station_id);
   ++recording_;
   ledger_.write<IntentOutcome>(
       [submission, deliveries = take_deliveries()](Ledger& ledger) -> Result<IntentOutcome> {
@@ -106,7 +145,7 @@ void Issuance::issue(const StationIdentity& station,
       [this, submission](Result<IntentOutcome> outcome) {
         on_recorded(submission, std::move(outcome));
       },
-      priority_of(station.id));
+      priority);
 }
 
 Priority Issuance::priority_of(int64_t station_id) const {
@@ -118,28 +157,33 @@ Result<std::shared_ptr<Issuance::Submission>> Issuance::prepare(const StationIde
   LS_TRY(const Csr csr, parse_csr(call.csr_der));
   LS_CHECK(builder_.check(csr, call.device_id));
   auto submission = std::make_shared<Submission>();
-  LS_TRY(submission->serial, make_serial());
-  LS_TRY(submission->issued_at, clock_guard_.now());
-  LS_TRY(submission->tbs,
-         builder_.build_tbs(csr,
-                            {.device_id = call.device_id,
-                             .serial = submission->serial,
-                             .issued_at = submission->issued_at}));
-  submission->station = station;
+  CheckRequest& request = submission->request;
+  LS_TRY(request.serial, make_serial());
+  LS_TRY(request.issued_at, clock_guard_.now());
+  LS_TRY(
+      submission->tbs,
+      builder_.build_tbs(
+          csr,
+          {.device_id = call.device_id, .serial = request.serial, .issued_at = request.issued_at}));
+  request.station_id = station.id;
+  request.device_id = call.device_id;
+  request.tbs_hash = sha256(submission->tbs);
+  request.csr = to_bytes(call.csr_der);
   submission->order_id = call.order_id;
-  submission->device_id = call.device_id;
   submission->request_id = call.request_id;
   submission->csr_hash = sha256(call.csr_der);
   submission->key_hash = public_key_hash(csr);
   submission->profile_hash = builder_.profile_hash();
-  submission->csr = to_bytes(call.csr_der);
   submission->received_at = clock_.steady();
-  submission->generation = generation_;
-  if (check_device_id_) {
-    const auto allowed = check_device_id_(call.order_id, call.device_id);
-    if (!allowed.has_value()) submission->objection = allowed.error();
-  }
+  if (const auto allowed = judge(call, submission->key_hash); !allowed.has_value())
+    submission->objection = allowed.error();
   return submission;
+}
+
+Result<void> Issuance::judge(const IssueCall& call, const Sha256& key_hash) const {
+  if (limits_.check_device_id) LS_CHECK(limits_.check_device_id(call.order_id, call.device_id));
+  if (limits_.check_key) LS_CHECK(limits_.check_key(key_hash));
+  return {};
 }
 
 void Issuance::on_recorded(std::shared_ptr<Submission> submission, Result<IntentOutcome> outcome) {
@@ -147,36 +191,42 @@ void Issuance::on_recorded(std::shared_ptr<Submission> submission, Result<Intent
   const bool is_current = submission->generation == generation_;
   if (is_current) --recording_;
   const bool is_new = is_current && outcome && std::holds_alternative<RecordedIntent>(*outcome);
-  if (is_current && !is_new) admission_.leave(submission->station.id, false);
+  Waiter& waiter = submission->waiter;
+  if (is_current && !is_new) admission_.leave(waiter.station.id, false);
   if (!outcome) {
-    refuse(submission->reply, outcome.error());
+    refuse(waiter, outcome.error());
     return;
   }
   if (auto* stored = std::get_if<StoredCertificate>(&*outcome)) {
-    deliver_stored(*stored, {submission->reply, submission->station.id});
+    deliver_stored(*stored, waiter);
     return;
   }
   if (!is_current) {
-    submission->reply(tl::unexpected(unavailable(Error(ErrorCode::LedgerUnavailable))));
+    waiter.reply(tl::unexpected(unavailable(Error(ErrorCode::LedgerUnavailable))));
+    return;
+  }
+  if (std::holds_alternative<IdentityInProgress>(*outcome)) {
+    waiter.reply(tl::unexpected(Refusal{Error(ErrorCode::DeviceInProgress), kInProgressRetry}));
     return;
   }
   if (const auto* open = std::get_if<IntentOpen>(&*outcome)) {
     const auto item = items_.find(open->issuance_id);
     if (item == items_.end() || item->second.waiters.size() >= kMaxWaitersPerItem) {
-      submission->reply(tl::unexpected(Refusal{Error(ErrorCode::Busy), kUnavailableRetry}));
+      waiter.reply(tl::unexpected(Refusal{Error(ErrorCode::Busy), kUnavailableRetry}));
       return;
     }
-    item->second.waiters.push_back({std::move(submission->reply), submission->station.id});
+    item->second.waiters.push_back(std::move(waiter));
     return;
   }
   auto intent =
       std::make_shared<const RecordedIntent>(std::move(std::get<RecordedIntent>(*outcome)));
   Item& item = items_[intent->issuance_id()];
-  item.station_id = submission->station.id;
+  item.station_id = waiter.station.id;
   item.intent = intent;
-  item.waiters.push_back({std::move(submission->reply), submission->station.id});
   item.received_at = submission->received_at;
-  sign_(std::move(intent), submission->station.id, priority_of(submission->station.id));
+  item.waiters.push_back(std::move(waiter));
+  signers_.sign(
+      std::move(intent), submission->checked_by, item.station_id, priority_of(item.station_id));
 }
 
 void Issuance::on_signed(const RecordedIntent& intent, Result<ByteView> signature) {
@@ -220,7 +270,9 @@ void Issuance::void_intent(uint64_t issuance_id, const Error& reason) {
                           Ledger& ledger) { return ledger.record_void(issuance_id, code, now); },
                       [this, issuance_id, reason](const Result<void>& result) {
                         if (!result) return;
-                        ++refused_;
+                        const auto item = items_.find(issuance_id);
+                        if (item != items_.end() && !item->second.waiters.empty())
+                          note_refusal(item->second.waiters.front().station, reason);
                         const Refusal refusal{reason, std::chrono::milliseconds(0)};
                         finish(issuance_id, &refusal, {});
                       });
@@ -252,7 +304,7 @@ void Issuance::note_latency(SteadyTime::duration latency) {
 
 void Issuance::deliver(uint64_t issuance_id, const Waiter& waiter, ByteView certificate) {
   if (waiter.reply(certificate))
-    deliveries_.push_back({issuance_id, waiter.station_id, clock_.now()});
+    deliveries_.push_back({issuance_id, waiter.station.id, clock_.now()});
 }
 
 void Issuance::deliver_stored(const StoredCertificate& stored, const Waiter& waiter) {
@@ -271,14 +323,14 @@ void Issuance::fetch(const StationIdentity& station,
       [order = std::string(call.order_id), device = std::string(call.device_id)](Ledger& ledger) {
         return ledger.find_certificate(order, device);
       },
-      [this, station_id = station.id, reply = std::move(reply)](
-          Result<std::optional<StoredCertificate>> found) {
+      [this,
+       waiter = Waiter{std::move(reply), station}](Result<std::optional<StoredCertificate>> found) {
         if (!found) {
-          refuse(reply, found.error());
+          refuse(waiter, found.error());
         } else if (!found->has_value()) {
-          refuse(reply, Error(ErrorCode::DeviceUnknown));
+          refuse(waiter, Error(ErrorCode::DeviceUnknown));
         } else {
-          deliver_stored(**found, {reply, station_id});
+          deliver_stored(**found, waiter);
         }
       });
 }
@@ -308,6 +360,10 @@ void Issuance::abandon(const Error& error) {
   recovering_ = 0;
   deliveries_.clear();
   admission_.leave_all();
+  const auto checking = std::exchange(checking_, {});
+  for (const auto& [id, submission] : checking) {
+    if (submission->waiter.reply) submission->waiter.reply(tl::unexpected(unavailable(error)));
+  }
   const auto items = std::exchange(items_, {});
   for (const auto& [id, item] : items) {
     for (const Waiter& waiter : item.waiters) waiter.reply(tl::unexpected(unavailable(error)));
@@ -341,17 +397,23 @@ void Issuance::recover(std::vector<RecordedIntent> intents) {
     item.intent = intent;
     item.received_at = clock_.steady();
     item.recovered = true;
-    sign_(std::move(intent), 0, Priority::Normal);
+    signers_.sign(std::move(intent), {}, 0, Priority::Normal);
   }
 }
 
-void Issuance::refuse(const CertificateReply& reply, const Error& error) {
+void Issuance::refuse(const Waiter& waiter, const Error& error) {
   if (error.kind() == ErrorKind::Refuse) {
-    ++refused_;
-    reply(tl::unexpected(Refusal{error, std::chrono::milliseconds(0)}));
+    note_refusal(waiter.station, error);
+    waiter.reply(tl::unexpected(Refusal{error, std::chrono::milliseconds(0)}));
     return;
   }
-  reply(tl::unexpected(unavailable(error)));
+  waiter.reply(tl::unexpected(unavailable(error)));
+}
+
+void Issuance::note_refusal(const StationIdentity& station, const Error& error) {
+  ++refused_;
+  const auto wait = conduct_.note_refusal(station, error.code());
+  if (wait && limits_.on_throttled) limits_.on_throttled(station, error, *wait);
 }
 
 // What is wrong inside is for the operator, not for every station: the code tells it, no more.
@@ -375,12 +437,19 @@ std::vector<Issuance::Delivery> Issuance::take_deliveries() {
 
 void Issuance::sweep() {
   const SteadyTime now = clock_.steady();
-  for (auto& [id, item] : items_) {
-    if (item.waiters.empty() || now - item.received_at < kReplyDeadline) continue;
-    const auto waiters = std::exchange(item.waiters, {});
-    for (const Waiter& waiter : waiters)
-      waiter.reply(tl::unexpected(unavailable(Error(ErrorCode::HsmUnavailable))));
+  std::vector<Waiter> late;
+  for (auto& [id, submission] : checking_) {
+    if (!submission->waiter.reply || now - submission->received_at < kReplyDeadline) continue;
+    late.push_back(std::exchange(submission->waiter, {}));
   }
+  for (auto& [id, item] : items_) {
+    if (now - item.received_at < kReplyDeadline) continue;
+    std::move(item.waiters.begin(), item.waiters.end(), std::back_inserter(late));
+    item.waiters.clear();
+  }
+  // When all are collected: an answer can bring the next request at once.
+  for (const Waiter& waiter : late)
+    waiter.reply(tl::unexpected(unavailable(Error(ErrorCode::HsmUnavailable))));
   if (recording_ == 0) write_deliveries();
   sweeper_->start(kSweepPeriod);
 }

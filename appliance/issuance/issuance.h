@@ -1,11 +1,14 @@
 // Issuance: the life of a request, from a station's call to the reply with a durable certificate.
 //
-//   issue() ─ check ─► INTENT row ─► signer ─► certificate row ─► reply
-//                          └────────► void row (the signer refused: nothing was signed) ─► refusal
+//   issue() ─► signer checks and builds ─► INTENT row ─► it signs ─► certificate row ─► reply
+//                    └─► refusal                 └─► void row (nothing was signed) ─► refusal
 //
-// Each arrow into a row is a transaction of GroupCommit, shared with whatever else is waiting. What
-// is in memory here can be lost at any moment: the ledger's open intents are the truth, and
-// recover() takes them up again with the same bytes before any new work.
+// A request that cannot succeed is refused before anything is written. Each arrow into a row is a
+// transaction of GroupCommit, shared with whatever else is waiting. What is in memory here can be
+// lost at any moment: the ledger's open intents are the truth, and recover() takes them up again
+// with the same bytes before any new work.
+//
+// A station that sends many CSRs that fail their checks is not heard for a while: StationConduct.
 //
 // Errors   towards stations: Refuse kinds as they are; everything else becomes Unavailable, Busy or
 //          Draining with a time to come again
@@ -26,7 +29,9 @@
 #include "appliance/issuance/admission.h"
 #include "appliance/issuance/clock_guard.h"
 #include "appliance/issuance/health.h"
+#include "appliance/issuance/station_conduct.h"
 #include "appliance/ledger/group_commit.h"
+#include "appliance/signers/check_request.h"
 #include "hsm/x509/certificate_builder.h"
 #include "protocol/base/clock.h"
 #include "protocol/event/event_loop.h"
@@ -39,6 +44,21 @@ struct IssuanceLimits {
   // May a device of this id be made for this order? Refuse kinds; empty: every id may.
   std::function<Result<void>(std::string_view order, std::string_view device_id)> check_device_id =
       {};
+  // May this key, by its public_key_hash, be a device's? Refuse kinds; empty: every key may.
+  std::function<Result<void>(const Sha256& key_hash)> check_key = {};
+  // A station has to wait from now on, after a CSR that failed with this error. May be empty.
+  std::function<void(const StationIdentity&, const Error&, std::chrono::milliseconds wait)>
+      on_throttled = {};
+};
+
+// What the signers do for a request.
+struct SignerCalls {
+  // Answered by on_checked(), once, unless the request is abandoned before.
+  std::function<void(std::shared_ptr<const CheckRequest>, Priority)> check;
+  // Signs a recorded intent; best by the signer that has checked it.
+  std::function<void(
+      std::shared_ptr<const RecordedIntent>, const CheckedBy&, int64_t station_id, Priority)>
+      sign;
 };
 
 struct IssuanceCounters {
@@ -49,17 +69,13 @@ struct IssuanceCounters {
 
 class Issuance final {
  public:
-  // Hands a recorded intent to the signers, with the station that asked.
-  using Sign = std::function<void(
-      std::shared_ptr<const RecordedIntent>, int64_t station_id, Priority priority)>;
-
   Issuance(EventLoop& loop,
            ClockGuard& clock,
            Health& health,
            GroupCommit& ledger,
            CertificateBuilder builder,
            IssuanceLimits limits,
-           Sign sign);
+           SignerCalls signers);
   Issuance(const Issuance&) = delete;
   Issuance& operator=(const Issuance&) = delete;
   ~Issuance();
@@ -68,6 +84,8 @@ class Issuance final {
   void fetch(const StationIdentity& station, const FetchCall& call, CertificateReply reply);
   void confirm(const ConfirmCall& call, ConfirmReply reply);
 
+  // From the signers: who remembers what is checked, or why it cannot become an intent.
+  void on_checked(const CheckRequest& request, const Result<CheckedBy>& checked);
   // From the signers: the verified signature, or an error of kind Refuse.
   void on_signed(const RecordedIntent& intent, Result<ByteView> signature);
 
@@ -79,16 +97,19 @@ class Issuance final {
   // Deliveries ride along with other writes; at the end there may be none.
   void write_deliveries();
 
-  uint32_t in_flight() const { return static_cast<uint32_t>(items_.size() + recording_); }
+  uint32_t in_flight() const {
+    return static_cast<uint32_t>(items_.size() + checking_.size() + recording_);
+  }
   bool is_idle() const { return in_flight() == 0; }
   IssuanceCounters counters() const {
     return {.issued = issued_, .refused = refused_, .busy = admission_.turned_away()};
   }
+  const StationConduct& conduct() const { return conduct_; }
 
  private:
   struct Waiter {
     CertificateReply reply;
-    int64_t station_id = 0;
+    StationIdentity station;
   };
   // An intent that is durable and has no end yet.
   struct Item {
@@ -109,6 +130,8 @@ class Issuance final {
   Priority priority_of(int64_t station_id) const;
   Result<std::shared_ptr<Submission>> prepare(const StationIdentity& station,
                                               const IssueCall& call) const;
+  Result<void> judge(const IssueCall& call, const Sha256& key_hash) const;
+  void record(std::shared_ptr<Submission> submission);
   void on_recorded(std::shared_ptr<Submission> submission, Result<IntentOutcome> outcome);
   void commit(uint64_t issuance_id, ByteView signature, Priority priority);
   void void_intent(uint64_t issuance_id, const Error& reason);
@@ -116,7 +139,8 @@ class Issuance final {
   void note_latency(SteadyTime::duration latency);
   void deliver(uint64_t issuance_id, const Waiter& waiter, ByteView certificate);
   void deliver_stored(const StoredCertificate& stored, const Waiter& waiter);
-  void refuse(const CertificateReply& reply, const Error& error);
+  void refuse(const Waiter& waiter, const Error& error);
+  void note_refusal(const StationIdentity& station, const Error& error);
   Refusal unavailable(const Error& error) const;
   // The deliveries that ride along with the next write.
   static Result<void> record_deliveries(Ledger& ledger, const std::vector<Delivery>& deliveries);
@@ -128,11 +152,14 @@ class Issuance final {
   Health& health_;
   GroupCommit& ledger_;
   CertificateBuilder builder_;
+  const IssuanceLimits limits_;
   Admission admission_;
-  Sign sign_;
-  const decltype(IssuanceLimits::check_device_id) check_device_id_;
-  std::unordered_map<uint64_t, Item> items_;  // by issuance id
+  StationConduct conduct_;
+  SignerCalls signers_;
+  uint64_t last_check_id_ = 0;
+  std::unordered_map<uint64_t, std::shared_ptr<Submission>> checking_;  // by check id
   uint32_t recording_ = 0;                    // intents on their way into the ledger
+  std::unordered_map<uint64_t, Item> items_;  // by issuance id
   uint64_t generation_ = 0;                   // goes up with abandon()
   size_t recovering_ = 0;
   std::vector<Delivery> deliveries_;

@@ -88,7 +88,12 @@ struct IntentOpen {
   uint64_t issuance_id = 0;
 };
 
-using IntentOutcome = std::variant<RecordedIntent, StoredCertificate, IntentOpen>;
+// Another request's intent has this device or this key, and may yet end as VOID. Nothing is said
+// for ever while that is open.
+struct IdentityInProgress {};
+
+using IntentOutcome =
+    std::variant<RecordedIntent, StoredCertificate, IntentOpen, IdentityInProgress>;
 
 class LedgerCloud;
 
@@ -131,9 +136,10 @@ class Ledger final {
   Result<void> prepare_close();
 
   // Same request id and CSR: StoredCertificate or IntentOpen, also when the order is closed by now.
-  // Errors: RequestConflict, DeviceExists, KeyExists, OrderUnknown, OrderClosed, OrderExhausted,
-  // StationUnknown; Internal for an unknown profile or a serial number that was used before: the
-  // random source repeats itself, and the transaction ends.
+  // Errors: RequestConflict, DeviceExists, KeyExists (of a certificate; of an open intent it is
+  // IdentityInProgress), OrderUnknown, OrderClosed, OrderExhausted, StationUnknown; Internal for an
+  // unknown profile or a serial number that was used before: the random source repeats itself, and
+  // the transaction ends.
   Result<IntentOutcome> record_intent(const NewIntent& intent);
   // An intent gets one end. Ending what is not open is Internal.
   Result<void> record_certificate(uint64_t issuance_id, ByteView signature, UnixTime at);

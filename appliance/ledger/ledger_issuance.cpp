@@ -95,11 +95,13 @@ Result<IntentOutcome> Ledger::Implementation::find_conflict(const NewIntent& int
                                                             int64_t order_id) {
   LS_TRY(auto known, find_request(intent, order_id));
   if (known.has_value()) return std::move(*known);
-  const auto ignore = [](const Statement&) {};
-  LS_TRY(const int64_t devices, sql_[Sql::ByDevice].query(ignore, order_id, intent.device_id));
-  if (devices != 0) return fail(ErrorCode::DeviceExists, in_order(intent));
-  LS_TRY(const int64_t keys, sql_[Sql::ByKey].query(ignore, ByteView(intent.key_hash)));
-  if (keys != 0) return fail(ErrorCode::KeyExists, in_order(intent));
+  bool is_final = false;
+  const auto read = [&](const Statement& row) { is_final = !row.is_null(0); };
+  LS_TRY(const int64_t devices, sql_[Sql::ByDevice].query(read, order_id, intent.device_id));
+  if (devices != 0 && is_final) return fail(ErrorCode::DeviceExists, in_order(intent));
+  LS_TRY(const int64_t keys, sql_[Sql::ByKey].query(read, ByteView(intent.key_hash)));
+  if (keys != 0 && is_final) return fail(ErrorCode::KeyExists, in_order(intent));
+  if (devices + keys != 0) return IntentOutcome(IdentityInProgress());
   return fail(ErrorCode::Internal,
               fmt::format("serial number {} was used before", to_hex(intent.serial)));
 }

@@ -78,8 +78,13 @@ constexpr std::array kRows = {
         " WHERE i.order_id = $1 AND i.request_id = $2"},
     Row{Sql::ByDevice,
         "looking up a device",
-        "SELECT id FROM issuance WHERE order_id = $1 AND device_id = $2"},
-    Row{Sql::ByKey, "looking up a key", "SELECT id FROM issuance WHERE key_sha256 = $1"},
+        "SELECT c.issuance_id FROM issuance AS i"
+        " LEFT JOIN certificate AS c ON c.issuance_id = i.id"
+        " WHERE i.order_id = $1 AND i.device_id = $2"},
+    Row{Sql::ByKey,
+        "looking up a key",
+        "SELECT c.issuance_id FROM issuance AS i"
+        " LEFT JOIN certificate AS c ON c.issuance_id = i.id WHERE i.key_sha256 = $1"},
     Row{Sql::CertificateById,
         "reading a certificate",
         "SELECT i.id, i.tbs, c.signature FROM certificate AS c"

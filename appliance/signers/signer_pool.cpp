@@ -5,8 +5,6 @@
 
 #include <fmt/format.h>
 
-#include "hsm/x509/csr.h"
-
 namespace linesign {
 namespace {
 
@@ -23,10 +21,6 @@ constexpr std::chrono::milliseconds kStagger(1000);
 // A login that takes longer may wait for the lock.
 constexpr std::chrono::milliseconds kLockPatience(500);
 constexpr std::chrono::milliseconds kWatchdogPeriod(100);
-constexpr int kFailuresBeforeDelay = 3;
-constexpr std::chrono::milliseconds kFirstJobDelay(1000);
-constexpr int kMaxDelayDoublings = 6;
-constexpr size_t kShortBatchItems = 2;
 
 }  // namespace
 
@@ -39,6 +33,7 @@ SignerPool::SignerPool(EventLoop& loop,
       settings_(std::move(settings)),
       events_(std::move(events)),
       slots_(static_cast<size_t>(std::max(settings_.signers, 1))),
+      work_(clock_, slots_.size()),
       signatures_(clock_, settings_.wrong_signatures, slots_.size()),
       pace_(settings_.sign_timeout),
       lock_watch_(clock_, settings_.login_lock, settings_.executable, settings_.launcher) {
@@ -73,23 +68,6 @@ Result<size_t> SignerPool::trust() {
   }
   start_next();
   return released;
-}
-
-void SignerPool::sign(std::shared_ptr<const RecordedIntent> intent,
-                      int64_t station_id,
-                      Priority priority) {
-  if (priority == Priority::Urgent) urgent_until_ = clock_.steady() + kUrgentMemory;
-  SignJob job;
-  job.tbs_hash = sha256(intent->tbs());
-  job.station_id = station_id;
-  job.intent = std::move(intent);
-  queue_.push(station_id, std::move(job));
-  dispatch();
-}
-
-void SignerPool::forget_queue() {
-  queue_.clear();
-  delayed_.clear();
 }
 
 std::optional<Error> SignerPool::obstacle() const {
@@ -179,6 +157,10 @@ SignerProcess::Events SignerPool::slot_events(size_t index) {
                                 const signer::v1::Ready& ready) { on_ready(index, ready); },
       .on_pin_refused = [this, index](SignerProcess& /*self*/,
                                       Error reason) { on_pin_refused(index, std::move(reason)); },
+      .on_checked =
+          [this](SignerProcess& self, const CheckJob& job, const signer::v1::CheckResult& result) {
+            on_checked(self, job, result);
+          },
       .on_result =
           [this](SignerProcess& /*self*/, SignJob job, const signer::v1::SignResult& result) {
             on_result(std::move(job), result);
@@ -263,24 +245,6 @@ void SignerPool::on_ready(size_t index, const signer::v1::Ready& ready) {
   dispatch();
 }
 
-void SignerPool::on_result(SignJob job, const signer::v1::SignResult& result) {
-  if (result.error_code() == 0) {
-    pace_.record(std::chrono::microseconds(result.sign_us()));
-    events_.on_signed(*job.intent, as_bytes(result.signature()));
-    return;
-  }
-  const auto code = find_error_code(result.error_code());
-  const Error error(code.value_or(ErrorCode::SignerProtocol), result.detail());
-  if (error.kind() == ErrorKind::Refuse) {
-    events_.on_signed(*job.intent, fail(error));
-    return;
-  }
-  events_.on_trouble(
-      error.with_context(fmt::format("intent {} was not signed", job.intent->issuance_id())));
-  ++job.failures;
-  retry(std::move(job));
-}
-
 void SignerPool::on_ended(size_t index, Error reason) {
   // Only a crash may be a job's fault. A signer that says why it stops was not killed by a job.
   const bool crashed = reason.code() == ErrorCode::HsmUnavailable;
@@ -346,14 +310,8 @@ void SignerPool::stop_all(const SignerProcess* spare) {
 void SignerPool::retire(size_t index, bool blame) {
   Slot& slot = slots_[index];
   if (slot.process == nullptr) return;
-  std::vector<SignJob> jobs = slot.process->take_unfinished(blame);
-  std::for_each(jobs.rbegin(), jobs.rend(), [this](SignJob& job) {
-    if (job.failures == 0) {
-      queue_.put_back(std::move(job));
-    } else {
-      retry(std::move(job));
-    }
-  });
+  const std::vector<CheckJob> given_up =
+      work_.take_back(index, slot.process->take_unfinished(blame));
   slot.signatures += slot.process->signatures();
   slot.process->kill_now();
   // We may be inside one of its callbacks: it goes at the end of this turn.
@@ -365,70 +323,15 @@ void SignerPool::retire(size_t index, bool blame) {
       }));
   const bool was_ready = ready_ > 0;
   ready_ = ready;
+  for (const CheckJob& job : given_up) {
+    const Error error(ErrorCode::HsmUnavailable,
+                      fmt::format("the check of a CSR for device {} ended {} signers",
+                                  job.request->device_id,
+                                  job.failures));
+    events_.on_trouble(error);
+    events_.on_checked(*job.request, fail(error));
+  }
   if (was_ready && ready_ == 0) events_.on_change();
-}
-
-void SignerPool::retry(SignJob job) {
-  if (job.failures < kFailuresBeforeDelay) {
-    queue_.put_back(std::move(job));
-    return;
-  }
-  const int doublings = std::min(job.failures - kFailuresBeforeDelay, kMaxDelayDoublings);
-  delayed_.push_back({clock_.steady() + kFirstJobDelay * (1 << doublings), std::move(job)});
-}
-
-size_t SignerPool::max_batch_items() const {
-  return pace_.batch_items(clock_.steady() < urgent_until_ ? kShortBatchItems : kMaxBatchItems);
-}
-
-// A job that may be poison travels alone. Others are spread over all signers, so that a small queue
-// does not wait behind one of them.
-std::vector<SignJob> SignerPool::next_batch() {
-  std::vector<SignJob> batch;
-  const size_t lanes =
-      std::max<size_t>(ready_, 1) * static_cast<size_t>(settings_.threads_per_signer);
-  const size_t share =
-      std::clamp<size_t>((queue_.size() + lanes - 1) / lanes, 1, max_batch_items());
-  size_t bytes = 0;
-  while (!queue_.empty() && batch.size() < share) {
-    const bool suspect = queue_.next().failures > 0;
-    bytes += queue_.next().intent->csr().size() + kMaxDeviceIdBytes * 2;
-    if (!batch.empty() && (suspect || bytes > kMaxBatchBytes)) break;
-    batch.push_back(queue_.pop());
-    if (suspect) break;
-  }
-  return batch;
-}
-
-// The one with the most room, in turns where several have as much; none of `full`.
-SignerProcess* SignerPool::least_busy(const std::vector<SignerProcess*>& full) {
-  SignerProcess* best = nullptr;
-  size_t most = 0;
-  size_t chosen = next_slot_;
-  for (size_t i = 1; i <= slots_.size(); ++i) {
-    const size_t index = (next_slot_ + i) % slots_.size();
-    SignerProcess* process = slots_[index].process.get();
-    if (process == nullptr || !process->is_ready() || process->free_batches() <= most) continue;
-    if (std::find(full.begin(), full.end(), process) != full.end()) continue;
-    best = process;
-    most = process->free_batches();
-    chosen = index;
-  }
-  next_slot_ = chosen;
-  return best;
-}
-
-void SignerPool::dispatch() {
-  std::vector<SignerProcess*> full;  // their sockets
-  while (!queue_.empty()) {
-    SignerProcess* process = least_busy(full);
-    if (process == nullptr) return;
-    std::vector<SignJob> batch = next_batch();
-    if (process->send(batch)) continue;
-    std::for_each(
-        batch.rbegin(), batch.rend(), [this](SignJob& job) { queue_.put_back(std::move(job)); });
-    full.push_back(process);
-  }
 }
 
 bool SignerPool::is_late(const SignerProcess& process, SteadyTime now) const {
@@ -467,7 +370,7 @@ void SignerPool::watch_over() {
   }
   start_next();
   allow_logins();
-  release_delayed();
+  work_.release_delayed();
   dispatch();
   if (const auto news = pace_.take_news(now); news && events_.on_pace) events_.on_pace(*news);
   watchdog_->start(kWatchdogPeriod);
@@ -490,17 +393,6 @@ void SignerPool::look_at_lock(SteadyTime now) {
   if (!held_up_) return;
   if (ready_ == 0) last_error_ = held_up_;
   if (!former || former->detail() != held_up_->detail()) events_.on_trouble(*held_up_);
-}
-
-void SignerPool::release_delayed() {
-  const SteadyTime now = clock_.steady();
-  const auto due = std::stable_partition(
-      delayed_.begin(), delayed_.end(), [&](const DelayedJob& each) { return each.due > now; });
-  for (auto each = due; each != delayed_.end(); ++each) {
-    const int64_t station_id = each->job.station_id;
-    queue_.push(station_id, std::move(each->job));
-  }
-  delayed_.erase(due, delayed_.end());
 }
 
 }  // namespace linesign

@@ -1,5 +1,10 @@
-// SignerPool: keeps N signer processes alive and busy, and gives each recorded intent to one of
-// them until there is a signature or a proof that there will be none.
+// SignerPool: keeps N signer processes alive and busy, has requests checked by one of them, and
+// gives each recorded intent to one of them until there is a signature or a proof that there will
+// be none.
+//
+// An intent goes to the signer that has checked and built it, by its number alone. Where that one
+// is gone, has forgotten, or is stuck while another is idle, the whole intent goes to another,
+// which checks anew.
 //
 // While none is logged in, one signer at a time may try the PIN, so that a wrong one costs one try;
 // after a refusal none is started until the one that was refused sees another PIN in the file. One
@@ -26,11 +31,12 @@
 #include <vector>
 
 #include "appliance/ledger/priority.h"
-#include "appliance/signers/fair_queue.h"
+#include "appliance/signers/check_request.h"
 #include "appliance/signers/lock_watch.h"
 #include "appliance/signers/signature_watch.h"
 #include "appliance/signers/signer_process.h"
 #include "appliance/signers/signing_pace.h"
+#include "appliance/signers/work_queues.h"
 #include "protocol/base/clock.h"
 #include "protocol/event/event_loop.h"
 
@@ -50,6 +56,8 @@ struct SignerPoolSettings {
 };
 
 struct SignerPoolEvents {
+  // Who remembers it; or why it cannot become an intent: an error of kind Refuse is final.
+  std::function<void(const CheckRequest& request, Result<CheckedBy> checked)> on_checked;
   // The verified signature; or an error of kind Refuse, which proves that nothing was signed.
   std::function<void(const RecordedIntent& intent, Result<ByteView> signature)> on_signed;
   // The pool can sign now, or cannot any more: see obstacle().
@@ -83,10 +91,14 @@ class SignerPool final {
 
   void start();
 
-  // Stations have their turns; `station_id` is whose intent it is. While urgent ones come, batches
-  // are short, because what is in a batch waits for all of those before it. REQUIRES: the intent's
-  // transaction is committed.
+  // Stations have their turns. While urgent requests come, batches are short, because what is in a
+  // batch waits for all of those before it. Each check is answered once, unless the queue is
+  // forgotten.
+  void check(std::shared_ptr<const CheckRequest> request, Priority priority = Priority::Normal);
+
+  // `station_id` is whose intent it is. REQUIRES: the intent's transaction is committed.
   void sign(std::shared_ptr<const RecordedIntent> intent,
+            const CheckedBy& checked_by,
             int64_t station_id,
             Priority priority = Priority::Normal);
 
@@ -106,7 +118,7 @@ class SignerPool final {
   // What the token said last of PIN tries; empty: nothing since the start.
   const std::string& pin_warning() const { return pin_warning_; }
   std::vector<SignerInfo> signers() const;
-  size_t queued() const { return queue_.size() + delayed_.size(); }
+  size_t queued() const { return work_.size(); }
 
  private:
   struct Slot {
@@ -117,11 +129,6 @@ class SignerPool final {
     uint64_t starts = 0;
     uint64_t signatures = 0;  // of its former processes
   };
-  struct DelayedJob {
-    SteadyTime due;
-    SignJob job;
-  };
-
   void start_slot(size_t index);
   SignerProcess::Events slot_events(size_t index);
   bool is_pin_proved() const;
@@ -135,6 +142,9 @@ class SignerPool final {
   void on_pin_refused(size_t index, Error reason);
   void on_new_pin(size_t index);
   void on_ready(size_t index, const signer::v1::Ready& ready);
+  void on_checked(const SignerProcess& signer,
+                  const CheckJob& job,
+                  const signer::v1::CheckResult& result);
   void on_result(SignJob job, const signer::v1::SignResult& result);
   void on_ended(size_t index, Error reason);
   bool is_out_of_service(size_t index, Error& reason);
@@ -142,15 +152,15 @@ class SignerPool final {
   void stop_all(const SignerProcess* spare = nullptr);
   void tell(const Error& error, bool is_look);
   void retire(size_t index, bool blame);
-  void retry(SignJob job);
+  void note_urgent(Priority priority);
   void dispatch();
-  SignerProcess* least_busy(const std::vector<SignerProcess*>& full);
-  size_t max_batch_items() const;
-  std::vector<SignJob> next_batch();
+  std::optional<size_t> least_busy(const std::vector<size_t>& full);
+  bool help_out(const std::vector<size_t>& full);
+  bool is_stuck(const SignerProcess& process) const;
+  BatchLimits batch_limits() const;
   void watch_over();
   bool is_late(const SignerProcess& process, SteadyTime now) const;
   void look_at_lock(SteadyTime now);
-  void release_delayed();
 
   EventLoop& loop_;
   const Clock& clock_;
@@ -158,8 +168,7 @@ class SignerPool final {
   SignerPoolEvents events_;
   std::vector<Slot> slots_;
   std::vector<std::unique_ptr<SignerProcess>> ended_;  // destroyed outside their own callbacks
-  FairQueue<SignJob> queue_;
-  std::vector<DelayedJob> delayed_;
+  WorkQueues work_;
   std::unique_ptr<Timer> watchdog_;
   size_t ready_ = 0;
   size_t next_slot_ = 0;

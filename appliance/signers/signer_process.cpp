@@ -18,14 +18,35 @@
 namespace linesign {
 namespace {
 
+void fill_check(signer::v1::SignItem& item, const CheckRequest& request) {
+  item.set_check_id(request.id);
+  item.set_csr_der(request.csr.data(), request.csr.size());
+  item.set_device_id(request.device_id);
+  item.set_serial(request.serial.data(), request.serial.size());
+  item.set_issued_at(request.issued_at.time_since_epoch().count());
+  item.set_tbs_sha256(request.tbs_hash.data(), request.tbs_hash.size());
+}
+
 void fill_item(signer::v1::SignItem& item, const SignJob& job) {
   const RecordedIntent& intent = *job.intent;
   item.set_issuance_id(intent.issuance_id());
+  item.set_tbs_sha256(job.tbs_hash.data(), job.tbs_hash.size());
+  item.set_check_id(job.check_id);
+  if (job.check_id != 0) return;
   item.set_csr_der(intent.csr().data(), intent.csr().size());
   item.set_device_id(intent.device_id());
   item.set_serial(intent.serial().data(), intent.serial().size());
   item.set_issued_at(intent.issued_at().time_since_epoch().count());
-  item.set_tbs_sha256(job.tbs_hash.data(), job.tbs_hash.size());
+}
+
+// Absent: no batch has it.
+template <typename Job, typename Matches>
+std::optional<Job> take_job(std::vector<Job>& jobs, Matches matches) {
+  const auto found = std::find_if(jobs.begin(), jobs.end(), matches);
+  if (found == jobs.end()) return std::nullopt;
+  Job job = std::move(*found);
+  jobs.erase(found);
+  return job;
 }
 
 constexpr std::chrono::milliseconds kReadyGrace(300);
@@ -113,11 +134,13 @@ size_t SignerProcess::free_batches() const {
   return batches_.size() < wanted ? wanted - batches_.size() : 0;
 }
 
-bool SignerProcess::send(std::vector<SignJob>& jobs) {
+bool SignerProcess::send(SignerBatch& batch) {
   google::protobuf::Arena arena;
   auto* message = google::protobuf::Arena::CreateMessage<signer::v1::ToSigner>(&arena);
-  message->mutable_items()->Reserve(static_cast<int>(jobs.size()));
-  for (const SignJob& job : jobs) fill_item(*message->add_items(), job);
+  message->mutable_checks()->Reserve(static_cast<int>(batch.checks.size()));
+  message->mutable_items()->Reserve(static_cast<int>(batch.signs.size()));
+  for (const CheckJob& job : batch.checks) fill_check(*message->add_checks(), *job.request);
+  for (const SignJob& job : batch.signs) fill_item(*message->add_items(), job);
   const size_t size = message->ByteSizeLong();
   if (size > buffer_.size()) return false;
   message->SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(buffer_.data()));
@@ -126,11 +149,7 @@ bool SignerProcess::send(std::vector<SignJob>& jobs) {
     sent = ::send(socket_.get(), buffer_.data(), size, MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
   if (sent < 0) return false;  // a broken socket is noticed by receive()
-  Batch batch;
-  batch.progress_at = clock_.steady();
-  std::move(jobs.begin(), jobs.end(), std::back_inserter(batch.jobs));
-  jobs.clear();
-  batches_.push_back(std::move(batch));
+  batches_.push_back({.work = std::exchange(batch, {}), .progress_at = clock_.steady()});
   return true;
 }
 
@@ -142,15 +161,20 @@ std::optional<SteadyTime> SignerProcess::oldest_progress() const {
   return oldest;
 }
 
-std::vector<SignJob> SignerProcess::take_unfinished(bool blame) {
-  std::vector<SignJob> jobs;
+SignerBatch SignerProcess::take_unfinished(bool blame) {
+  SignerBatch all;
   for (size_t i = 0; i < batches_.size(); ++i) {
-    auto& unfinished = batches_[i].jobs;
-    if (blame && i < threads_ && !unfinished.empty()) ++unfinished.front().failures;
-    std::move(unfinished.begin(), unfinished.end(), std::back_inserter(jobs));
+    auto& [checks, signs] = batches_[i].work;
+    if (blame && i < threads_ && !checks.empty()) {
+      ++checks.front().failures;
+    } else if (blame && i < threads_ && !signs.empty()) {
+      ++signs.front().failures;
+    }
+    std::move(checks.begin(), checks.end(), std::back_inserter(all.checks));
+    std::move(signs.begin(), signs.end(), std::back_inserter(all.signs));
   }
   batches_.clear();
-  return jobs;
+  return all;
 }
 
 void SignerProcess::receive() {
@@ -197,6 +221,14 @@ void SignerProcess::handle(const signer::v1::FromSigner& message) {
     events_.on_ready(*this, message.ready());
     return;
   }
+  for (const signer::v1::CheckResult& result : message.checks()) {
+    if (!handle_check(result)) {
+      end(Error(
+          ErrorCode::SignerProtocol,
+          fmt::format("a result for check {} that the signer does not have", result.check_id())));
+      return;
+    }
+  }
   for (const signer::v1::SignResult& result : message.results()) {
     if (!handle_result(result)) {
       end(Error(ErrorCode::SignerProtocol,
@@ -234,17 +266,28 @@ void SignerProcess::handle_phase(signer::v1::Phase phase) {
   events_.on_phase(*this);
 }
 
+bool SignerProcess::handle_check(const signer::v1::CheckResult& result) {
+  for (Batch& batch : batches_) {
+    auto job = take_job(batch.work.checks, [&](const CheckJob& each) {
+      return each.request->id == result.check_id();
+    });
+    if (!job) continue;
+    batch.progress_at = clock_.steady();
+    events_.on_checked(*this, std::move(*job), result);
+    return true;
+  }
+  return false;
+}
+
 bool SignerProcess::handle_result(const signer::v1::SignResult& result) {
   for (Batch& batch : batches_) {
-    const auto job = std::find_if(batch.jobs.begin(), batch.jobs.end(), [&](const SignJob& each) {
+    auto job = take_job(batch.work.signs, [&](const SignJob& each) {
       return each.intent->issuance_id() == result.issuance_id();
     });
-    if (job == batch.jobs.end()) continue;
-    SignJob done = std::move(*job);
-    batch.jobs.erase(job);
+    if (!job) continue;
     batch.progress_at = clock_.steady();
-    if (result.error_code() == 0) ++signatures_;
-    events_.on_result(*this, std::move(done), result);
+    if (result.error_code() == 0 && !result.forgotten()) ++signatures_;
+    events_.on_result(*this, std::move(*job), result);
     return true;
   }
   return false;
@@ -255,7 +298,7 @@ void SignerProcess::start_clocks() {
   const SteadyTime now = clock_.steady();
   size_t kept = 0;
   for (size_t i = 0; i < batches_.size(); ++i) {
-    if (batches_[i].jobs.empty()) continue;
+    if (batches_[i].is_done()) continue;
     if (i >= threads_ && kept < threads_) batches_[i].progress_at = now;
     if (kept != i) batches_[kept] = std::move(batches_[i]);
     ++kept;

@@ -1,9 +1,9 @@
 // SignerProcess: one linesign-signer child: its socket, its pid, and the batches that it has.
 //
 // A start goes through the phases of SignerPhase; the child tries the PIN only after allow_login().
-// A batch is one packet of at most kMaxBatchItems intents. The child answers in smaller groups.
-// When this object goes, the child is told to leave, then killed, and reaped; intents that it had
-// are the owner's to redo.
+// A batch is one packet of at most kMaxBatchItems checks and as many intents. The child answers in
+// smaller groups. When this object goes, the child is told to leave, then killed, and reaped; what
+// it had is the owner's to redo.
 //
 // Errors   spawn: Internal with errno text. A child that sends what it must not: SignerProtocol
 // Threads  the event loop's thread only
@@ -19,7 +19,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "appliance/ledger/ledger.h"
+#include "appliance/signers/work_queues.h"
 #include "hsm/signer/launcher.h"
 #include "protocol/base/clock.h"
 #include "protocol/base/unique_fd.h"
@@ -29,7 +29,6 @@
 namespace linesign {
 
 constexpr size_t kMaxBatchItems = 8;
-constexpr size_t kMaxBatchBytes = 96 * 1024;  // fits the default socket buffer
 constexpr size_t kMaxSignerMessageBytes = 256 * 1024;
 
 enum class SignerPhase : uint8_t {
@@ -43,14 +42,6 @@ enum class SignerPhase : uint8_t {
 };
 
 const char* to_string(SignerPhase phase);
-
-// One intent on its way through the pool.
-struct SignJob {
-  std::shared_ptr<const RecordedIntent> intent;
-  Sha256 tbs_hash{};
-  int64_t station_id = 0;
-  int failures = 0;  // signers that died over it, or signatures that failed
-};
 
 class SignerProcess final {
  public:
@@ -68,6 +59,8 @@ class SignerProcess final {
     std::function<void(SignerProcess& self, const signer::v1::Ready& ready)> on_ready;
     // It waits for another PIN.
     std::function<void(SignerProcess& self, Error reason)> on_pin_refused;
+    std::function<void(SignerProcess& self, CheckJob job, const signer::v1::CheckResult& result)>
+        on_checked;
     std::function<void(SignerProcess& self, SignJob job, const signer::v1::SignResult& result)>
         on_result;
     // A packet of results is done: room for more.
@@ -97,9 +90,10 @@ class SignerProcess final {
 
   // How many more batches keep it busy: two for each of its threads.
   size_t free_batches() const;
-  // REQUIRES: is_ready(), free_batches() > 0, 1 to kMaxBatchItems jobs. False: the socket is full
-  // or broken and the jobs stay the caller's.
-  bool send(std::vector<SignJob>& jobs);
+  bool is_idle() const { return batches_.empty(); }
+  // REQUIRES: is_ready(), free_batches() > 0, a batch that is not empty. False: the socket is full
+  // or broken and the batch stays the caller's.
+  bool send(SignerBatch& batch);
 
   // The destructor will kill without waiting: for a child that does not answer.
   void kill_now();
@@ -107,20 +101,22 @@ class SignerProcess final {
   // Since when the slowest running batch has made no progress; nothing when idle.
   std::optional<SteadyTime> oldest_progress() const;
 
-  // The jobs without a result, in the order in which they were sent. The first of each running
-  // batch comes with one more failure: it may be what ended the child.
-  std::vector<SignJob> take_unfinished(bool blame);
+  // What has no result, in the order in which it was sent. The first of each running batch comes
+  // with one more failure: it may be what ended the child.
+  SignerBatch take_unfinished(bool blame);
 
  private:
   struct Batch {
-    std::deque<SignJob> jobs;  // without a result
+    SignerBatch work;  // without a result
     SteadyTime progress_at;
+    bool is_done() const { return work.checks.empty() && work.signs.empty(); }
   };
 
   SignerProcess(const Clock& clock, const Program& program, Events events, SignerChild child);
   void watch(EventLoop& loop);
   void receive();
   void handle(const signer::v1::FromSigner& message);
+  bool handle_check(const signer::v1::CheckResult& result);
   bool handle_result(const signer::v1::SignResult& result);
   void handle_failure(const signer::v1::Failed& failed);
   void handle_phase(signer::v1::Phase phase);

@@ -1,5 +1,7 @@
 #include "hsm/signer/batch_loop.h"
 
+#include <algorithm>
+
 #include <google/protobuf/arena.h>
 #include <google/protobuf/unknown_field_set.h>
 
@@ -20,18 +22,35 @@ Result<void> parse_batch(ByteView packet, ToSigner& batch) {
   if (!batch.ParseFromArray(packet.data(), static_cast<int>(packet.size())) ||
       has_unknown_fields(batch))
     return fail(ErrorCode::SignerProtocol, "a message cannot be read");
-  if (batch.items().empty() || batch.items_size() > kMaxBatchItemsAccepted)
+  const int count = batch.items_size() + batch.checks_size();
+  if (count == 0 || count > kMaxBatchItemsAccepted)
     return fail(ErrorCode::SignerProtocol, "a message has no item or too many");
-  for (const auto& item : batch.items())
-    if (has_unknown_fields(item)) return fail(ErrorCode::SignerProtocol, "an item cannot be read");
+  const auto is_unreadable = [](const auto& item) { return has_unknown_fields(item); };
+  if (std::any_of(batch.items().begin(), batch.items().end(), is_unreadable) ||
+      std::any_of(batch.checks().begin(), batch.checks().end(), is_unreadable))
+    return fail(ErrorCode::SignerProtocol, "an item cannot be read");
   return {};
 }
 
 Result<void> flush(const SignerChannel& channel, FromSigner& answer) {
-  if (answer.results().empty()) return {};
+  if (answer.results().empty() && answer.checks().empty()) return {};
   LS_CHECK(channel.send(answer));
   answer.clear_results();
+  answer.clear_checks();
   return {};
+}
+
+Result<void> check_batch(const SignerChannel& channel,
+                         SigningWorker& worker,
+                         const ToSigner& batch,
+                         FromSigner& answer) {
+  for (const auto& item : batch.checks()) {
+    auto done = worker.check(item, *answer.add_checks());
+    if (!done) answer.mutable_checks()->RemoveLast();
+    if (!done || answer.checks_size() == kMaxResultsPerPacket) LS_CHECK(flush(channel, answer));
+    if (!done) return done;
+  }
+  return flush(channel, answer);
 }
 
 Result<void> process_batch(const SignerChannel& channel,
@@ -69,6 +88,7 @@ Result<void> run_batches(const SignerChannel& channel,
     auto* batch = Arena::CreateMessage<ToSigner>(&arena);
     auto* answer = Arena::CreateMessage<FromSigner>(&arena);
     LS_CHECK(parse_batch(*packet, *batch));
+    LS_CHECK(check_batch(channel, worker, *batch, *answer));
     LS_CHECK(process_batch(channel, worker, *batch, max_result_age, *answer));
     arena.Reset();
   }

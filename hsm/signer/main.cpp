@@ -85,7 +85,7 @@ Result<void> wait_for_login(const SignerChannel& channel) {
   if (!packet) return fail(ErrorCode::ConnectionClosed, "linesignd closed the socket");
   signer::v1::ToSigner order;
   if (!order.ParseFromArray(packet->data(), static_cast<int>(packet->size())) || !order.log_in() ||
-      !order.items().empty())
+      !order.items().empty() || !order.checks().empty())
     return fail(ErrorCode::SignerProtocol, "not the message that allows the login");
   return {};
 }

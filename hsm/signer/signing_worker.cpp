@@ -6,6 +6,7 @@
 #include <openssl/err.h>
 
 #include "hsm/pkcs11/recovery.h"
+#include "hsm/x509/public_key_info.h"
 
 namespace linesign {
 namespace {
@@ -31,6 +32,21 @@ Result<void> check_item(const signer::v1::SignItem& item) {
   return {};
 }
 
+// An item that names a check and brings its contents again would leave open which of both counts.
+Result<void> check_short_item(const signer::v1::SignItem& item) {
+  const bool is_short = item.csr_der().empty() && item.device_id().empty() &&
+                        item.serial().empty() && item.issued_at() == 0;
+  if (!is_short || item.tbs_sha256().size() != sizeof(Sha256))
+    return fail(ErrorCode::SignerProtocol, "an item with a check_id holds other than its hash");
+  return {};
+}
+
+template <typename AnyResult>
+void set_error(AnyResult& result, const Error& error) {
+  result.set_error_code(static_cast<uint32_t>(error.code()));
+  result.set_detail(error.detail());
+}
+
 Result<Bytes> digest_with(const EVP_MD* algorithm, ByteView bytes) {
   Bytes digest(static_cast<size_t>(EVP_MD_get_size(algorithm)));
   unsigned int size = 0;
@@ -45,36 +61,65 @@ Result<Bytes> digest_with(const EVP_MD* algorithm, ByteView bytes) {
 
 Result<SigningWorker> SigningWorker::create(const CertificateBuilder& builder,
                                             std::unique_ptr<SigningKey> key,
+                                            std::shared_ptr<SignerMemory> memory,
                                             Pause pause) {
   LS_TRY(ProofVerifier proof, ProofVerifier::create());
   LS_TRY(SignatureVerifier verifier, SignatureVerifier::create(builder.ca()));
-  return SigningWorker(
-      builder, std::move(key), std::move(proof), std::move(verifier), std::move(pause));
+  return SigningWorker(builder,
+                       std::move(key),
+                       std::move(memory),
+                       std::move(proof),
+                       std::move(verifier),
+                       std::move(pause));
 }
 
 SigningWorker::SigningWorker(const CertificateBuilder& builder,
                              std::unique_ptr<SigningKey> key,
+                             std::shared_ptr<SignerMemory> memory,
                              ProofVerifier proof,
                              SignatureVerifier verifier,
                              Pause pause)
     : builder_(builder),
       key_(std::move(key)),
+      memory_(std::move(memory)),
       proof_(std::move(proof)),
       verifier_(std::move(verifier)),
       pause_(std::move(pause)) {}
 
+Result<void> SigningWorker::check(const signer::v1::SignItem& item,
+                                  signer::v1::CheckResult& result) {
+  LS_CHECK(check_item(item));
+  if (item.check_id() == 0 || item.issuance_id() != 0)
+    return fail(ErrorCode::SignerProtocol, "a check has no check_id, or an intent");
+  result.set_check_id(item.check_id());
+  auto built = build(item, false);
+  if (built) {
+    memory_->checked.keep(item.check_id(), std::move(*built));
+  } else {
+    set_error(result, built.error());
+  }
+  return {};
+}
+
 Result<void> SigningWorker::process(const signer::v1::SignItem& item,
                                     signer::v1::SignResult& result) {
-  LS_CHECK(check_item(item));
+  const bool is_checked = item.check_id() != 0;
+  LS_CHECK(is_checked ? check_short_item(item) : check_item(item));
   result.set_issuance_id(item.issuance_id());
-  const auto tbs = build(item);
-  if (!tbs) {
-    result.set_error_code(static_cast<uint32_t>(tbs.error().code()));
-    result.set_detail(tbs.error().detail());
+  auto kept = is_checked ? memory_->checked.take(item.check_id()) : std::nullopt;
+  if (is_checked && !kept) {
+    result.set_forgotten(true);
+    return {};
+  }
+  auto built = kept ? Result<CheckedRequest>(std::move(*kept)) : build(item, true);
+  if (built && !equal(built->tbs_hash, as_bytes(item.tbs_sha256())))
+    built = fail(ErrorCode::IntentMismatch, "the intent names other bytes than were checked");
+  if (!built) {
+    set_error(result, built.error());
     return {};
   }
   const auto before = std::chrono::steady_clock::now();
-  LS_TRY(const Bytes signature, sign(*tbs, as_bytes(item.tbs_sha256())));
+  LS_TRY(const Bytes signature, sign(built->tbs, built->tbs_hash));
   const auto took = std::chrono::steady_clock::now() - before;
   result.set_signature(signature.data(), signature.size());
   result.set_sign_us(
@@ -82,7 +127,7 @@ Result<void> SigningWorker::process(const signer::v1::SignItem& item,
   return {};
 }
 
-Result<Bytes> SigningWorker::build(const signer::v1::SignItem& item) {
+Result<CheckedRequest> SigningWorker::build(const signer::v1::SignItem& item, bool is_intent) {
   LS_TRY(const Csr csr, parse_csr(as_bytes(item.csr_der())));
   LS_CHECK(proof_.verify(csr));
   LS_CHECK(builder_.check(csr, item.device_id()));
@@ -90,10 +135,20 @@ Result<Bytes> SigningWorker::build(const signer::v1::SignItem& item) {
   request.device_id = item.device_id();
   std::copy(item.serial().begin(), item.serial().end(), request.serial.begin());
   request.issued_at = UnixTime(std::chrono::seconds(item.issued_at()));
-  LS_TRY(Bytes tbs, builder_.build_tbs(csr, request));
-  if (!equal(sha256(tbs), as_bytes(item.tbs_sha256())))
+  CheckedRequest built;
+  LS_TRY(built.tbs, builder_.build_tbs(csr, request));
+  built.tbs_hash = sha256(built.tbs);
+  if (!equal(built.tbs_hash, as_bytes(item.tbs_sha256())))
     return fail(ErrorCode::IntentMismatch, fmt::format("device '{}'", item.device_id()));
-  return tbs;
+  // Not of an intent: another signer may have found it in order and signed it, and its refusal
+  // would prove nothing.
+  if (!is_intent && is_rsa(csr.key_type)) LS_CHECK(check_primes(csr));
+  return built;
+}
+
+Result<void> SigningWorker::check_primes(const Csr& csr) {
+  LS_TRY(const RsaPublicKey key, decode_rsa_public_key(csr.public_key));
+  return memory_->primes.check(key.modulus);
 }
 
 Result<Bytes> SigningWorker::sign(ByteView tbs, ByteView tbs_sha256) {

@@ -88,10 +88,12 @@ Result<StartedSigner> start_signer(const SignerSettings& settings, StartSteps& s
   LS_CHECK(token.check_public_key(ca));
   StartedSigner signer{.builder = std::move(builder), .token = std::move(token), .workers = {}};
   signer.pin_warning = pin_tries_text(signer.token.token().flags);
+  const auto memory = std::make_shared<SignerMemory>();
   for (int i = 0; i < settings.threads_per_signer; ++i) {
     LS_TRY(std::unique_ptr<SigningKey> key, signer.token.make_signing_key());
     if (i == 0) LS_CHECK(time_proof(*key, ca, signer.proof_time));
-    LS_TRY(SigningWorker worker, SigningWorker::create(signer.builder, std::move(key), pause_for));
+    LS_TRY(SigningWorker worker,
+           SigningWorker::create(signer.builder, std::move(key), memory, pause_for));
     signer.workers.push_back(std::move(worker));
   }
   return signer;

@@ -96,28 +96,29 @@ bool is_less(const Words& a, const Words& b) {
 
 // REQUIRES: a >= b.
 void subtract(Words& a, const Words& b) {
-  uint64_t borrow = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    const uint64_t less = i < b.size() ? b[i] : 0;
-    const uint64_t difference = a[i] - less - borrow;
-    borrow = a[i] < less || (a[i] == less && borrow != 0) ? 1 : 0;
-    a[i] = difference;
+  bool borrow = false;
+  size_t i = 0;
+  for (; i < b.size(); ++i) {
+    uint64_t difference = 0;
+    const bool is_below = __builtin_sub_overflow(a[i], b[i], &difference);
+    const bool is_all = __builtin_sub_overflow(difference, uint64_t{borrow}, &a[i]);
+    borrow = is_below || is_all;
   }
+  for (; borrow; ++i) borrow = __builtin_sub_overflow(a[i], uint64_t{1}, &a[i]);
   while (!a.empty() && a.back() == 0) a.pop_back();
 }
 
 // REQUIRES: not zero.
 void make_odd(Words& words) {
-  const auto first =
-      std::find_if(words.begin(), words.end(), [](uint64_t word) { return word != 0; });
-  words.erase(words.begin(), first);
+  size_t zeros = 0;
+  while (words[zeros] == 0) ++zeros;
+  if (zeros > 0) words.erase(words.begin(), words.begin() + static_cast<ptrdiff_t>(zeros));
   const auto shift = static_cast<unsigned>(std::countr_zero(words.front()));
   if (shift == 0) return;
-  for (size_t i = 0; i < words.size(); ++i) {
-    const uint64_t above = i + 1 < words.size() ? words[i + 1] << (64 - shift) : 0;
-    words[i] = (words[i] >> shift) | above;
-  }
-  if (words.back() == 0) words.pop_back();
+  const size_t last = words.size() - 1;
+  for (size_t i = 0; i < last; ++i) words[i] = (words[i] >> shift) | (words[i + 1] << (64 - shift));
+  words[last] >>= shift;
+  if (words[last] == 0) words.pop_back();
 }
 
 // OpenSSL's BN_gcd takes eight times as long, because it hides what it computes with. REQUIRES:

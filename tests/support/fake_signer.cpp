@@ -3,6 +3,11 @@
 // The file given as --config holds words: "profile <hex>" (what Ready says), and any of
 //   crash-on <device>   exits by signal when it meets the device
 //   hang-on <device>    never answers from there on
+//   crash-in-check <device>  exits by signal when it shall check the device
+//   refuse-check <device>    CsrProofWrong as the result of the check
+//   foreign-check       a result for a check that it never got
+//   forget <any>        remembers nothing that it has checked
+//   work-log <file>     writes into it what it is given: check, checked (by its number), whole
 //   refuse <device>     CsrProofWrong
 //   hsm-error <device>  HsmOperationFailed
 //   sign-wrong <device> ends with HsmSignatureWrong when it meets the device
@@ -54,7 +59,8 @@ Orders read_orders(const std::string& file) {
   std::string word;
   while (in >> word) {
     std::string value;
-    if (word != "silent" && word != "garbage" && word != "foreign") in >> value;
+    if (word != "silent" && word != "garbage" && word != "foreign" && word != "foreign-check")
+      in >> value;
     orders.words[word] = value;
   }
   const auto once = orders.words.find("once");
@@ -62,6 +68,7 @@ Orders read_orders(const std::string& file) {
   if (std::ifstream(once->second).good()) {
     Orders good;
     good.words["profile"] = orders.words["profile"];
+    if (orders.has("work-log")) good.words["work-log"] = orders.words["work-log"];
     return good;
   }
   return orders;
@@ -134,6 +141,34 @@ void greet(int fd, const Orders& orders) {
   send_message(fd, message);
 }
 
+void log_work(const Orders& orders, const char* kind) {
+  if (!orders.has("work-log")) return;
+  std::ofstream(orders.words.at("work-log"), std::ios::app) << std::string(kind) + "\n";
+}
+
+using Remembered = std::map<uint64_t, SignItem>;
+
+void check(int fd, const Orders& orders, const SignItem& item, Remembered& remembered) {
+  log_work(orders, "check");
+  if (orders.is("crash-in-check", item.device_id())) {
+    mark_once(orders);
+    ::raise(SIGKILL);
+  }
+  FromSigner message;
+  auto* result = message.add_checks();
+  result->set_check_id(item.check_id());
+  if (orders.has("foreign-check")) {
+    mark_once(orders);
+    result->set_check_id(item.check_id() + 1000);
+  }
+  if (orders.is("refuse-check", item.device_id())) {
+    result->set_error_code(213);
+  } else if (!orders.has("forget")) {
+    remembered[item.check_id()] = item;
+  }
+  send_message(fd, message);
+}
+
 void answer(int fd, const Orders& orders, const SignItem& item) {
   if (orders.is("crash-on", item.device_id())) {
     mark_once(orders);
@@ -191,11 +226,29 @@ int main(int argc, char** argv) {
   }
   greet(fd, orders);
   std::vector<char> buffer(1024 * 1024);
+  Remembered remembered;
   for (;;) {
     const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), 0);
     if (got <= 0) return 0;
     ToSigner batch;
     if (!batch.ParseFromArray(buffer.data(), static_cast<int>(got))) return 70;
-    for (const SignItem& item : batch.items()) answer(fd, orders, item);
+    for (const SignItem& item : batch.checks()) check(fd, orders, item, remembered);
+    for (const SignItem& item : batch.items()) {
+      const auto known = remembered.find(item.check_id());
+      log_work(orders, item.check_id() == 0 ? "whole" : "checked");
+      if (item.check_id() == 0) {
+        answer(fd, orders, item);
+      } else if (known == remembered.end()) {
+        FromSigner message;
+        message.add_results()->set_issuance_id(item.issuance_id());
+        message.mutable_results(0)->set_forgotten(true);
+        send_message(fd, message);
+      } else {
+        if (known->second.tbs_sha256() != item.tbs_sha256()) return 70;
+        known->second.set_issuance_id(item.issuance_id());
+        answer(fd, orders, known->second);
+        remembered.erase(known);
+      }
+    }
   }
 }

@@ -224,6 +224,9 @@ ApplianceStatus read_status(const Object& object) {
   status.issued = number_of<uint64_t>(object, "issued");
   status.refused = number_of<uint64_t>(object, "refused");
   status.busy = number_of<uint64_t>(object, "busy");
+  for_each_object(object, "throttled", [&](const Object& station) {
+    status.throttled.push_back(text_of(station, "name"));
+  });
   for_each_object(object, "signers", [&](const Object& signer) {
     status.signers.push_back(read_signer(signer));
   });
@@ -289,6 +292,11 @@ std::string status_to_json(const ApplianceStatus& status) {
   object->set("issued", status.issued);
   object->set("refused", status.refused);
   object->set("busy", status.busy);
+  object->set("throttled", list_of(status.throttled, [](const std::string& name) {
+                Object::Ptr station = make_object();
+                station->set("name", name);
+                return station;
+              }));
   object->set("signers", list_of(status.signers, signer_object));
   object->set("missing_protections",
               list_of(status.missing_protections, [](const std::string& text) { return text; }));
@@ -306,6 +314,8 @@ std::string stations_to_json(const std::vector<StationListEntry>& stations) {
     Object::Ptr row = station_object(entry.record);
     row->set("sessions", entry.sessions);
     row->set("certificate_not_after", time_or_null(entry.certificate_not_after));
+    row->set("refused", entry.refused);
+    row->set("throttled_seconds", entry.throttled_seconds);
     list->add(row);
   }
   Object::Ptr object = make_object();
@@ -321,7 +331,9 @@ Result<std::vector<StationListEntry>> stations_from_json(std::string_view json) 
                           number_of<uint32_t>(row, "sessions"),
                           row.isNull("certificate_not_after")
                               ? std::nullopt
-                              : optional_time_of(row, "certificate_not_after")});
+                              : optional_time_of(row, "certificate_not_after"),
+                          number_of<uint64_t>(row, "refused"),
+                          number_of<uint32_t>(row, "throttled_seconds")});
     });
     return stations;
   });

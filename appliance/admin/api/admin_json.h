@@ -6,12 +6,12 @@
 //                     days_left}], devices_cut_at, stations_ending, stations_ended, next_station:
 //                     {name, not_after, days_left} or null}, token, pin_warning, station_port,
 //                     sessions, in_flight, ledger: {intents, certificates, voids, newest_at},
-//                     commits: {transactions, writes}, issued, refused, busy, signers: [{pid,
-//                     state, restarts, signatures, wrong_signatures, quarantined_since}],
-//                     cloud: {waiting, parked, oldest_waiting_at} or null}
+//                     commits: {transactions, writes}, issued, refused, busy, throttled:
+//                     [{name}], signers: [{pid, state, restarts, signatures, wrong_signatures,
+//                     quarantined_since}], cloud: {waiting, parked, oldest_waiting_at} or null}
 //          stations  {stations: [station]}; station {id, name, state, certificate_sha256,
 //                     created_at, enrolled_at, revoked_at, token_expires_at, sessions,
-//                     certificate_not_after}
+//                     certificate_not_after, refused, throttled_seconds}
 //          clock     {clock_at, trusted_at}; the request to confirm it is {back}
 //          error     {code, name, kind, message, detail}; a failed call answers {error: error}
 // Errors   InputInvalid with the member that is missing or wrong

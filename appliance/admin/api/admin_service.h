@@ -69,9 +69,10 @@ struct ApplianceStatus {
   uint32_t in_flight = 0;
   LedgerSummary ledger;
   GroupCommitCounters commits;
-  uint64_t issued = 0;   // since start
-  uint64_t refused = 0;  // since start
-  uint64_t busy = 0;     // since start
+  uint64_t issued = 0;                 // since start
+  uint64_t refused = 0;                // since start
+  uint64_t busy = 0;                   // since start
+  std::vector<std::string> throttled;  // stations that are not heard for a while
   std::vector<SignerStatus> signers;
   std::vector<std::string> missing_protections;  // a sentence each; empty: all are in effect
   std::optional<CloudBacklog> cloud;             // absent: no targets are configured
@@ -81,6 +82,8 @@ struct StationListEntry {
   StationRecord record;
   uint32_t sessions = 0;
   std::optional<UnixTime> certificate_not_after = {};  // absent while invited
+  uint64_t refused = 0;                                // since start
+  uint32_t throttled_seconds = 0;                      // for so long it is not heard
 };
 
 class AdminService {

@@ -45,6 +45,7 @@ ApplianceStatus full_status() {
   status.issued = 4;
   status.refused = 5;
   status.busy = 6;
+  status.throttled = {"jig-1", "jig-2"};
   status.missing_protections = {"signers can \"open\" any file", "and more"};
   status.pin_warning = "few tries are left";
   status.signers = {{.pid = 42,
@@ -95,6 +96,7 @@ void expect_equal(const ApplianceStatus& a, const ApplianceStatus& b) {
   EXPECT_EQ(a.commits.transactions, b.commits.transactions);
   EXPECT_EQ(a.commits.writes, b.commits.writes);
   EXPECT_EQ(a.issued, b.issued);
+  EXPECT_EQ(a.throttled, b.throttled);
   EXPECT_EQ(a.refused, b.refused);
   EXPECT_EQ(a.busy, b.busy);
   ASSERT_EQ(a.signers.size(), b.signers.size());
@@ -161,13 +163,15 @@ TEST(AdminJson, BringsStationsOver) {
   invited.id = 1;
   invited.name = "jig-2";
   const auto received =
-      stations_from_json(stations_to_json({{full_station(), 3, at(500)}, {invited, 0}}));
+      stations_from_json(stations_to_json({{full_station(), 3, at(500), 4, 5}, {invited, 0}}));
   ASSERT_TRUE(received.has_value()) << received.error().to_string();
   ASSERT_EQ(received->size(), 2U);
   const StationRecord& first = received->front().record;
   EXPECT_EQ(received->front().sessions, 3U);
   EXPECT_EQ(received->front().certificate_not_after, at(500));
   EXPECT_FALSE(received->back().certificate_not_after.has_value());
+  EXPECT_EQ(received->front().refused, 4U);
+  EXPECT_EQ(received->front().throttled_seconds, 5U);
   EXPECT_EQ(first.id, 17);
   EXPECT_EQ(first.name, "jig-1");
   EXPECT_EQ(first.state, StationState::Revoked);

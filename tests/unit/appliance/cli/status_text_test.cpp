@@ -113,6 +113,14 @@ TEST(StatusText, ShowsTheBacklogOfTheCloudWhereThereAreTargets) {
               HasSubstr("\ncloud       1,234 waiting, 2 parked, oldest 3 h 5 min\n"));
 }
 
+TEST(StatusText, NamesSomeOfTheStationsThatAreThrottled) {
+  ApplianceStatus status = producing();
+  EXPECT_THAT(status_text(status, at(1700001000)), Not(HasSubstr("throttled")));
+  status.throttled = {"a", "b", "c", "d", "e", "f", "g"};
+  EXPECT_THAT(status_text(status, at(1700001000)),
+              HasSubstr("\nthrottled   a, b, c, d, e and 2 more: too many of their CSRs"));
+}
+
 TEST(StatusText, SaysWhyItDoesNotProduceAndWhatToDo) {
   ApplianceStatus status = producing();
   status.producing = false;
@@ -147,16 +155,19 @@ TEST(StatusText, ListsStationsInColumns) {
   active.record.state = StationState::Active;
   active.record.enrolled_at = at(0);
   active.sessions = 3;
+  active.refused = 1234;
+  active.throttled_seconds = 8;
   StationListEntry revoked;
   revoked.record.name = "old";
   revoked.record.state = StationState::Revoked;
   active.certificate_not_after = at(86400 * 8);
   EXPECT_EQ(stations_text({invited, active, revoked}, at(86400)),
-            "STATION               STATE     SESSIONS\n"
-            "jig-1                 invited          0  token good until 1970-01-02T00:00:00Z\n"
-            "programmer-in-hall-2  active           3  enrolled 1970-01-01T00:00:00Z; "
-            "certificate is valid until 1970-01-09T00:00:00Z (7 days left)\n"
-            "old                   revoked          0  revoked -\n");
+            "STATION               STATE     SESSIONS  REFUSED\n"
+            "jig-1                 invited          0        0  token good until "
+            "1970-01-02T00:00:00Z\n"
+            "programmer-in-hall-2  active           3    1,234  enrolled 1970-01-01T00:00:00Z; "
+            "certificate is valid until 1970-01-09T00:00:00Z (7 days left); throttled for 8 s\n"
+            "old                   revoked          0        0  revoked -\n");
 }
 
 TEST(StatusText, SaysHowToBeginWhenThereIsNoStation) {

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "hsm/x509/csr.h"
+#include "tests/support/software_ca.h"
+
 namespace linesign {
 namespace {
 
@@ -52,6 +55,27 @@ TEST(StationRegistry, StillRefusesTheOldCertificateOfAStationThatWasInvitedAgain
   registry.update(enrolled(5, "line-2", kLine3));
   EXPECT_EQ(registry.identify(kLine2).error().code(), ErrorCode::StationRevoked);
   EXPECT_EQ(registry.identify(kLine3)->id, 5);
+}
+
+TEST(StationRegistry, NamesTheOwnerOfAKeyThatNoDeviceMayHave) {
+  const test::SoftwareCa ca;
+  const test::SoftwareCa other(test::CaSpec{.key_type = KeyType::EcP384});
+  StationRecord station = enrolled(2, "line-2", kLine2);
+  station.certificate_der = ca.der();
+  StationRegistry registry({station});
+  registry.reserve_key(other.der(), "the station CA");
+  registry.reserve_key(Bytes{1, 2, 3}, "nobody: it is no certificate");
+  const auto check = [&](EVP_PKEY* key) {
+    const Bytes csr = test::make_csr(key, "device");
+    return registry.check_device_key(public_key_hash(*parse_csr(csr)));
+  };
+  EXPECT_EQ(check(ca.key()).error().code(), ErrorCode::CsrKeyReserved);
+  EXPECT_EQ(check(ca.key()).error().detail(), "it is the key of station line-2");
+  EXPECT_EQ(check(other.key()).error().detail(), "it is the key of the station CA");
+  EXPECT_TRUE(check(test::make_key(KeyType::EcP256).get()));
+  station.state = StationState::Revoked;
+  registry.update(station);
+  EXPECT_FALSE(check(ca.key())) << "who was a station may have its key still";
 }
 
 }  // namespace

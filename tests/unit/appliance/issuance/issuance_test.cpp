@@ -19,6 +19,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::string_view kOrder = "default";
+constexpr int kSigner = 4711;
 
 // How a request ended.
 struct Answer {
@@ -83,14 +84,24 @@ class IssuanceTest : public testing::Test {
         *commit_,
         std::move(*builder),
         limits_,
-        [this](const std::shared_ptr<const RecordedIntent>& intent, int64_t, Priority) {
-          ++sign_orders_;
-          if (sign_at_once_) {
-            sign(*intent);
-          } else {
-            waiting_.push_back(intent);
-          }
-        });
+        SignerCalls{.check =
+                        [this](const std::shared_ptr<const CheckRequest>& request, Priority) {
+                          checks_.push_back(request);
+                          if (check_at_once_) check(*request);
+                        },
+                    .sign =
+                        [this](const std::shared_ptr<const RecordedIntent>& intent,
+                               const CheckedBy& checked_by,
+                               int64_t,
+                               Priority) {
+                          ++sign_orders_;
+                          checked_by_.push_back(checked_by);
+                          if (sign_at_once_) {
+                            sign(*intent);
+                          } else {
+                            waiting_.push_back(intent);
+                          }
+                        }});
     issuance_->recover(std::move(*open_intents));
   }
 
@@ -99,6 +110,7 @@ class IssuanceTest : public testing::Test {
     if (commit_ == nullptr) return;
     commit_->close();
     waiting_.clear();
+    checks_.clear();
     issuance_.reset();
     guard_.reset();
     health_.reset();
@@ -107,6 +119,26 @@ class IssuanceTest : public testing::Test {
   }
 
   LedgerSettings ledger_settings() const { return {.directory = folder_.path() / "ledger"}; }
+
+  void check(const CheckRequest& request) {
+    issuance_->on_checked(request, CheckedBy{.check_id = request.id, .signer = kSigner});
+  }
+  void fail_check(const CheckRequest& request, ErrorCode code) {
+    issuance_->on_checked(request, fail(code));
+  }
+
+  // What the ledger holds, after everything that was submitted.
+  LedgerSummary ledger() {
+    std::optional<LedgerSummary> summary;
+    commit_->write<LedgerSummary>([](Ledger& ledger) { return ledger.summary(); },
+                                  [&](Result<LedgerSummary> found) { summary = *found; });
+    EXPECT_TRUE(run_until([&] { return summary.has_value(); }));
+    return *summary;
+  }
+  void expect_nothing_written() {
+    const LedgerSummary summary = ledger();
+    EXPECT_EQ(summary.intents + summary.certificates + summary.voids, 0U);
+  }
 
   void sign(const RecordedIntent& intent) {
     const Bytes signature = ca_.sign(intent.tbs());
@@ -176,9 +208,12 @@ class IssuanceTest : public testing::Test {
   std::unique_ptr<Health> health_;
   std::unique_ptr<ClockGuard> guard_;
   std::unique_ptr<Issuance> issuance_;
+  bool check_at_once_ = true;
   bool sign_at_once_ = true;
   std::string not_allowed_;  // a device id that a target does not take
   int sign_orders_ = 0;
+  std::vector<std::shared_ptr<const CheckRequest>> checks_;
+  std::vector<CheckedBy> checked_by_;  // of the orders to sign
   std::vector<std::shared_ptr<const RecordedIntent>> waiting_;
   EvpKey key_ = test::make_key(KeyType::EcP256);
   EvpKey other_key_ = test::make_key(KeyType::EcP256);
@@ -424,6 +459,186 @@ TEST_F(IssuanceTest, AnswersInTimeAndFinishesLater) {
   ASSERT_TRUE(run_until([&] { return retried->has_value(); }));
   EXPECT_FALSE((*retried)->error);
   EXPECT_EQ(sign_orders_, 1);
+}
+
+TEST_F(IssuanceTest, RecordsAnIntentOnlyForWhatIsChecked) {
+  check_at_once_ = false;
+  const auto answer = ask(1, "device-1", csr_);
+  expect_nothing_written();
+  EXPECT_EQ(issuance_->in_flight(), 1U);
+  ASSERT_EQ(checks_.size(), 1U);
+  check(*checks_.front());
+  ASSERT_TRUE(run_until([&] { return answer->has_value(); }));
+  EXPECT_FALSE((*answer)->error);
+  ASSERT_EQ(checked_by_.size(), 1U);
+  EXPECT_EQ(checked_by_.front().check_id, checks_.front()->id);
+  EXPECT_EQ(checked_by_.front().signer, kSigner) << "who checked it signs it";
+}
+
+TEST_F(IssuanceTest, WritesNothingForARequestThatFailsItsCheck) {
+  check_at_once_ = false;
+  const auto answer = ask(1, "device-1", csr_);
+  const uint64_t writes = commit_->counters().writes;
+  fail_check(*checks_.front(), ErrorCode::CsrProofWrong);
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((*answer)->error, ErrorCode::CsrProofWrong);
+  EXPECT_TRUE(issuance_->is_idle());
+  EXPECT_EQ(issuance_->counters().refused, 1U);
+  EXPECT_EQ(issuance_->conduct().refused_of(station_.id), 1U);
+  EXPECT_EQ(commit_->counters().writes, writes);
+  expect_nothing_written();
+}
+
+TEST_F(IssuanceTest, SaysUnavailableWhenACheckFailsForAnotherReason) {
+  check_at_once_ = false;
+  const auto answer = ask(1, "device-1", csr_);
+  fail_check(*checks_.front(), ErrorCode::HsmUnavailable);
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((*answer)->error, ErrorCode::Unavailable);
+  EXPECT_EQ(issuance_->counters().refused, 0U);
+}
+
+TEST_F(IssuanceTest, RefusesAKeyThatNoDeviceMayHaveAndKeepsWhatWasPromised) {
+  const Answer before = answer_to(1, "device-1", csr_);
+  close();
+  limits_.check_key = [](const Sha256&) -> Result<void> { return fail(ErrorCode::CsrKeyReserved); };
+  open();
+  EXPECT_EQ(answer_to(1, "device-1", csr_).certificate, before.certificate);
+  EXPECT_FALSE(before.error);
+  const Bytes other = test::make_csr(other_key_.get(), "device-2");
+  EXPECT_EQ(answer_to(2, "device-2", other).error, ErrorCode::CsrKeyReserved);
+  EXPECT_TRUE(checks_.empty()) << "it costs the signers nothing";
+  EXPECT_EQ(ledger().certificates, 1U);
+}
+
+TEST_F(IssuanceTest, KeepsWhatWasPromisedForAKeyThatIsWeakNow) {
+  const Answer before = answer_to(1, "device-1", csr_);
+  check_at_once_ = false;
+  const auto again = ask(1, "device-1", csr_);
+  fail_check(*checks_.back(), ErrorCode::CsrKeyWeak);
+  ASSERT_TRUE(run_until([&] { return again->has_value(); }));
+  EXPECT_EQ((*again)->certificate, before.certificate);
+  const auto other = ask(2, "device-2", test::make_csr(other_key_.get(), "device-2"));
+  fail_check(*checks_.back(), ErrorCode::CsrKeyWeak);
+  ASSERT_TRUE(run_until([&] { return other->has_value(); }));
+  EXPECT_EQ((*other)->error, ErrorCode::CsrKeyWeak);
+  EXPECT_EQ(issuance_->conduct().refused_of(station_.id), 1U);
+  EXPECT_EQ(ledger().certificates, 1U);
+}
+
+TEST_F(IssuanceTest, SaysNothingForEverAboutAnIdentityWhoseIntentIsOpen) {
+  sign_at_once_ = false;
+  const auto first = ask(1, "device-1", csr_);
+  ASSERT_TRUE(run_until([&] { return waiting_.size() == 1; }));
+  const Bytes same_device = test::make_csr(other_key_.get(), "device-1");
+  const Bytes same_key = test::make_csr(key_.get(), "device-2");
+  for (const Answer& answer :
+       {answer_to(2, "device-1", same_device), answer_to(3, "device-2", same_key)}) {
+    EXPECT_EQ(answer.error, ErrorCode::DeviceInProgress);
+    EXPECT_GT(answer.retry_after.count(), 0);
+  }
+  sign(*waiting_.front());
+  ASSERT_TRUE(run_until([&] { return first->has_value(); }));
+  EXPECT_EQ(answer_to(2, "device-1", same_device).error, ErrorCode::DeviceExists);
+  EXPECT_EQ(answer_to(3, "device-2", same_key).error, ErrorCode::KeyExists);
+}
+
+TEST_F(IssuanceTest, GivesTheIdentityOfAVoidIntentToTheNextOne) {
+  sign_at_once_ = false;
+  const auto first = ask(1, "device-1", csr_);
+  ASSERT_TRUE(run_until([&] { return waiting_.size() == 1; }));
+  const Bytes other = test::make_csr(other_key_.get(), "device-1");
+  EXPECT_EQ(answer_to(2, "device-1", other).error, ErrorCode::DeviceInProgress);
+  issuance_->on_signed(*waiting_.front(), fail(ErrorCode::CsrProofWrong));
+  ASSERT_TRUE(run_until([&] { return first->has_value(); }));
+  sign_at_once_ = true;
+  EXPECT_FALSE(answer_to(2, "device-1", other).error);
+}
+
+TEST_F(IssuanceTest, RecordsNothingWhenProductionStopsBetweenCheckAndIntent) {
+  check_at_once_ = false;
+  const auto answer = ask(1, "device-1", csr_);
+  health_->set(Cause::Clock, Error(ErrorCode::ClockInDoubt));
+  check(*checks_.front());
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((*answer)->error, ErrorCode::Unavailable);
+  EXPECT_TRUE(issuance_->is_idle());
+  expect_nothing_written();
+}
+
+TEST_F(IssuanceTest, FinishesWhatIsBeingCheckedWhenItShutsDown) {
+  check_at_once_ = false;
+  const auto answer = ask(1, "device-1", csr_);
+  health_->set(Cause::Draining, Error(ErrorCode::Draining));
+  EXPECT_FALSE(issuance_->is_idle()) << "the shutdown waits for it";
+  check(*checks_.front());
+  ASSERT_TRUE(run_until([&] { return answer->has_value(); }));
+  EXPECT_FALSE((*answer)->error);
+}
+
+TEST_F(IssuanceTest, AnswersACheckInTimeAndRecordsNothingForItLater) {
+  check_at_once_ = false;
+  const auto late = ask(1, "device-1", csr_);
+  clock_.advance(std::chrono::seconds(11));
+  ASSERT_TRUE(run_until([&] { return late->has_value(); }));
+  EXPECT_EQ((*late)->error, ErrorCode::Unavailable);
+  EXPECT_EQ(issuance_->in_flight(), 1U) << "a signer may still be at it";
+  check(*checks_.front());
+  EXPECT_TRUE(issuance_->is_idle());
+  expect_nothing_written();
+}
+
+TEST_F(IssuanceTest, AnswersWhatIsBeingCheckedWhenTheLedgerIsLost) {
+  check_at_once_ = false;
+  const auto answer = ask(1, "device-1", csr_);
+  issuance_->abandon(Error(ErrorCode::LedgerCommitUnknown));
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((*answer)->error, ErrorCode::Unavailable);
+  check(*checks_.front());
+  EXPECT_TRUE(issuance_->is_idle());
+  expect_nothing_written();
+}
+
+TEST_F(IssuanceTest, SignsNothingThatWasOnItsWayIntoALostLedger) {
+  const auto answer = ask(1, "device-1", csr_);
+  // The transaction runs; what comes of it is told after this.
+  issuance_->abandon(Error(ErrorCode::LedgerCommitUnknown));
+  EXPECT_TRUE(issuance_->is_idle());
+  ASSERT_TRUE(run_until([&] { return answer->has_value(); }));
+  EXPECT_EQ((*answer)->error, ErrorCode::Unavailable);
+  EXPECT_EQ(sign_orders_, 0) << "recover() brings the intent back";
+  EXPECT_TRUE(issuance_->is_idle());
+  EXPECT_EQ(ledger().intents, 1U);
+}
+
+TEST_F(IssuanceTest, DoesNotHearAStationForAWhileThatSendsManyBadCsrs) {
+  std::vector<milliseconds> waits;
+  close();
+  limits_.on_throttled =
+      [&](const StationIdentity& station, const Error& error, milliseconds wait) {
+        EXPECT_EQ(station.id, station_.id);
+        EXPECT_EQ(error.code(), ErrorCode::CsrProofWrong);
+        waits.push_back(wait);
+      };
+  open();
+  check_at_once_ = false;
+  for (int i = 0; waits.empty() && i < 1000; ++i) {
+    ask(i, "device-1", csr_);
+    fail_check(*checks_.back(), ErrorCode::CsrProofWrong);
+  }
+  ASSERT_EQ(waits.size(), 1U);
+  const size_t checks = checks_.size();
+  check_at_once_ = true;
+  const Answer throttled = answer_to(1, "device-1", csr_);
+  EXPECT_EQ(throttled.error, ErrorCode::StationThrottled);
+  EXPECT_EQ(throttled.retry_after, waits.front());
+  EXPECT_EQ(checks_.size(), checks) << "it costs the signers nothing";
+  std::swap(station_, other_station_);
+  EXPECT_FALSE(answer_to(2, "device-2", test::make_csr(other_key_.get(), "device-2")).error)
+      << "others do not wait";
+  std::swap(station_, other_station_);
+  clock_.advance(std::chrono::ceil<std::chrono::seconds>(waits.front()));
+  EXPECT_FALSE(answer_to(1, "device-1", csr_).error);
 }
 
 TEST_F(IssuanceTest, FetchesACertificateAgain) {

@@ -159,12 +159,12 @@ TEST_F(GroupCommitTest, GoesOnAfterARefusal) {
   };
   write_intent(1, note);
   auto request = std::make_shared<Request>(2);
-  request->intent.device_id = "device-1";
+  request->intent.order_id = "none";
   group_->write<IntentOutcome>(
       [request](Ledger& ledger) { return ledger.record_intent(request->intent); }, note);
   write_intent(3, note);
   run_until([&] { return codes.size() == 3; });
-  EXPECT_EQ(codes, (std::vector<ErrorCode>{ErrorCode{}, ErrorCode::DeviceExists, ErrorCode{}}));
+  EXPECT_EQ(codes, (std::vector<ErrorCode>{ErrorCode{}, ErrorCode::OrderUnknown, ErrorCode{}}));
   EXPECT_TRUE(lost_.empty());
 }
 

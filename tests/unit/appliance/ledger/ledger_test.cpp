@@ -128,7 +128,7 @@ class LedgerConflicts : public LedgerTest, public ::testing::WithParamInterface<
 
 TEST_P(LedgerConflicts, AreToldApartAndChangeNothing) {
   const Request first(1);
-  ASSERT_TRUE(record(first).has_value());
+  issue(1);
   Request request(2);
   GetParam().change(request, first);
   ASSERT_TRUE(ledger_->begin().has_value());
@@ -162,6 +162,30 @@ INSTANTIATE_TEST_SUITE_P(
         ConflictCase{"Serial", use_serial, ErrorCode::Internal},
         ConflictCase{"UnknownProfile", use_unknown_profile, ErrorCode::Internal}),
     [](const auto& param) { return std::string(param.param.name); });
+
+TEST_F(LedgerIntents, ThatAreOpenKeepTheirDeviceAndKeyButSayNothingForEver) {
+  const Request open(1);
+  const auto first = record(open);
+  ASSERT_TRUE(first.has_value());
+  Request device(2);
+  device.intent.device_id = open.intent.device_id;
+  Request key(3);
+  key.intent.key_hash = open.intent.key_hash;
+  for (const Request* each : {&device, &key}) {
+    const auto outcome = record(*each);
+    ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
+    EXPECT_TRUE(std::holds_alternative<IdentityInProgress>(*outcome));
+  }
+  const uint64_t id = std::get<RecordedIntent>(*first).issuance_id();
+  ASSERT_TRUE(in_transaction([&] {
+                return ledger_->record_void(id, ErrorCode::CsrProofWrong, kNow);
+              }).has_value());
+  for (const Request* each : {&device, &key}) {
+    const auto outcome = record(*each);
+    ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
+    EXPECT_TRUE(std::holds_alternative<RecordedIntent>(*outcome)) << "both are free again";
+  }
+}
 
 TEST_F(LedgerIntents, OfAnotherOrderMayHaveTheSameDeviceButNotTheSameKey) {
   issue(1);

@@ -29,6 +29,11 @@ class SignerPoolTest : public testing::Test {
  protected:
   SignerPoolTest() : loop_(std::move(*EventLoop::create())) {}
 
+  struct Checked {
+    std::string device;
+    Result<CheckedBy> by;
+  };
+
   void order(const std::string& words) {
     std::ofstream(config()) << "profile " << to_hex(intents_.profile_hash()) << "\n" << words;
   }
@@ -59,7 +64,11 @@ class SignerPoolTest : public testing::Test {
                            .login_lock = lock(),
                            .wrong_signatures = folder_.path() / "wrong-signatures",
                            .profile_hash = intents_.profile_hash()},
-        SignerPoolEvents{.on_signed =
+        SignerPoolEvents{.on_checked =
+                             [this](const CheckRequest& request, Result<CheckedBy> checked) {
+                               checked_.push_back({request.device_id, std::move(checked)});
+                             },
+                         .on_signed =
                              [this](const RecordedIntent& intent, Result<ByteView> signature) {
                                ++outcomes_[intent.device_id()];
                                if (signature) {
@@ -107,6 +116,40 @@ class SignerPoolTest : public testing::Test {
     return std::find(troubles_.begin(), troubles_.end(), code) != troubles_.end();
   }
 
+  // The intents exist beforehand: their hashes are what a check is about.
+  void check(const std::string& device) {
+    auto& intent = checked_intents_[device];
+    if (intent == nullptr) intent = intents_.make(device);
+    auto request = std::make_shared<CheckRequest>();
+    request->id = ++last_check_;
+    request->station_id = 1;
+    request->device_id = device;
+    request->tbs_hash = sha256(intent->tbs());
+    request->csr = to_bytes(intent->csr());
+    pool_->check(std::move(request));
+  }
+
+  void sign_checked(const Checked& checked) {
+    ASSERT_TRUE(checked.by) << checked.by.error().to_string();
+    pool_->sign(checked_intents_.at(checked.device), *checked.by, 1);
+  }
+
+  // Checks all, then signs all.
+  void check_all(int count) {
+    for (int i = 0; i < count; ++i) check("device-" + std::to_string(i));
+    ASSERT_TRUE(run_until([&] { return checked_.size() >= static_cast<size_t>(count); }));
+  }
+  void sign_all() {
+    for (const Checked& each : checked_) sign_checked(each);
+  }
+
+  // What the fake signers were given: "check", "checked" (by its number) or "whole".
+  int count_work(const std::string& kind) const {
+    std::ifstream lines(folder_.path() / "work");
+    return static_cast<int>(std::count(std::istream_iterator<std::string>(lines), {}, kind));
+  }
+  std::string work_log() const { return "work-log " + (folder_.path() / "work").string() + " "; }
+
   void expect_each_once() const {
     for (const auto& [device, count] : outcomes_) EXPECT_EQ(count, 1) << device;
   }
@@ -119,13 +162,16 @@ class SignerPoolTest : public testing::Test {
   std::map<std::string, ErrorCode> refused_;
   std::vector<ErrorCode> troubles_;
   std::vector<int> logins_;  // until each of the troubles
+  uint64_t last_check_ = 0;
+  std::vector<Checked> checked_;
+  std::map<std::string, std::shared_ptr<const RecordedIntent>> checked_intents_;
   std::unique_ptr<SignerPool> pool_;
 };
 
 TEST_F(SignerPoolTest, SignsEveryIntentOnce) {
   order("");
   start(3);
-  for (int i = 0; i < 100; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+  for (int i = 0; i < 100; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), {}, 1);
   EXPECT_TRUE(run_until_outcomes(100));
   expect_each_once();
   EXPECT_TRUE(refused_.empty());
@@ -136,8 +182,8 @@ TEST_F(SignerPoolTest, SignsEveryIntentOnce) {
 TEST_F(SignerPoolTest, PassesARefusalOnAsProofThatNothingWasSigned) {
   order("refuse bad");
   start(1);
-  pool_->sign(intents_.make("good"), 1);
-  pool_->sign(intents_.make("bad"), 1);
+  pool_->sign(intents_.make("good"), {}, 1);
+  pool_->sign(intents_.make("bad"), {}, 1);
   EXPECT_TRUE(run_until_outcomes(2));
   EXPECT_EQ(refused_.at("bad"), ErrorCode::CsrProofWrong);
   EXPECT_EQ(refused_.size(), 1U);
@@ -146,7 +192,7 @@ TEST_F(SignerPoolTest, PassesARefusalOnAsProofThatNothingWasSigned) {
 TEST_F(SignerPoolTest, GivesTheWorkOfACrashedSignerToAnother) {
   order("crash-on device-7 once " + (folder_.path() / "once").string());
   start(2);
-  for (int i = 0; i < 60; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+  for (int i = 0; i < 60; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), {}, 1);
   EXPECT_TRUE(run_until_outcomes(60));
   expect_each_once();
   EXPECT_TRUE(troubled_by(ErrorCode::HsmUnavailable));
@@ -155,7 +201,7 @@ TEST_F(SignerPoolTest, GivesTheWorkOfACrashedSignerToAnother) {
 TEST_F(SignerPoolTest, ReplacesASignerThatDoesNotAnswer) {
   order("hang-on device-3 once " + (folder_.path() / "once").string());
   start(1);
-  for (int i = 0; i < 40; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+  for (int i = 0; i < 40; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), {}, 1);
   EXPECT_TRUE(run_until_outcomes(40));
   expect_each_once();
   EXPECT_TRUE(troubled_by(ErrorCode::SignerTimeout));
@@ -164,7 +210,7 @@ TEST_F(SignerPoolTest, ReplacesASignerThatDoesNotAnswer) {
 TEST_F(SignerPoolTest, ReplacesASignerThatIsSilentAtStart) {
   order("silent once " + (folder_.path() / "once").string());
   start(1);
-  pool_->sign(intents_.make("device"), 1);
+  pool_->sign(intents_.make("device"), {}, 1);
   EXPECT_TRUE(run_until_outcomes(1));
   EXPECT_TRUE(troubled_by(ErrorCode::SignerTimeout));
 }
@@ -172,8 +218,8 @@ TEST_F(SignerPoolTest, ReplacesASignerThatIsSilentAtStart) {
 TEST_F(SignerPoolTest, LetsOthersPassWhenOneIntentKillsEverySigner) {
   order("crash-on poison");
   start(1);
-  pool_->sign(intents_.make("poison"), 1);
-  for (int i = 0; i < 40; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+  pool_->sign(intents_.make("poison"), {}, 1);
+  for (int i = 0; i < 40; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), {}, 1);
   EXPECT_TRUE(run_until_outcomes(40));
   expect_each_once();
   EXPECT_EQ(outcomes_.count("poison"), 0U);
@@ -183,7 +229,7 @@ TEST_F(SignerPoolTest, LetsOthersPassWhenOneIntentKillsEverySigner) {
 TEST_F(SignerPoolTest, TriesAnIntentAgainAfterAnErrorOfTheHsm) {
   order("hsm-error device-1 once " + (folder_.path() / "once").string());
   start(1);
-  pool_->sign(intents_.make("device-1"), 1);
+  pool_->sign(intents_.make("device-1"), {}, 1);
   EXPECT_TRUE(run_until([&] { return troubled_by(ErrorCode::HsmOperationFailed); }));
   // The fake goes on misbehaving until it is restarted; a kill from outside does that.
   ::kill(pool_->signers().front().pid, SIGKILL);
@@ -193,7 +239,7 @@ TEST_F(SignerPoolTest, TriesAnIntentAgainAfterAnErrorOfTheHsm) {
 TEST_F(SignerPoolTest, StopsForGoodAfterOneRefusedPin) {
   order("fail 501");
   start(4);
-  pool_->sign(intents_.make("device"), 1);
+  pool_->sign(intents_.make("device"), {}, 1);
   EXPECT_TRUE(run_until([&] { return !troubles_.empty(); }));
   run_until([rounds = 0]() mutable { return ++rounds > 50; });
   EXPECT_EQ(troubles_.size(), 1U) << "one try, not one for each signer";
@@ -205,7 +251,7 @@ TEST_F(SignerPoolTest, StopsForGoodAfterOneRefusedPin) {
 TEST_F(SignerPoolTest, SurvivesOneWrongSignature) {
   order("sign-wrong device once " + (folder_.path() / "once").string());
   start(1);
-  pool_->sign(intents_.make("device"), 1);
+  pool_->sign(intents_.make("device"), {}, 1);
   EXPECT_TRUE(run_until_outcomes(1));
   EXPECT_TRUE(troubled_by(ErrorCode::HsmSignatureWrong));
 }
@@ -213,7 +259,7 @@ TEST_F(SignerPoolTest, SurvivesOneWrongSignature) {
 TEST_F(SignerPoolTest, HearsWhyASignerLeavesAlthoughItLeavesWorkUnread) {
   order("slow 200 sign-wrong device-0 once " + once().string());
   start(1, milliseconds(5000), kNever);
-  for (int i = 0; i < 4; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+  for (int i = 0; i < 4; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), {}, 1);
   EXPECT_TRUE(run_until_outcomes(4));
   EXPECT_EQ(troubles_, std::vector<ErrorCode>{ErrorCode::HsmSignatureWrong});
 }
@@ -221,13 +267,13 @@ TEST_F(SignerPoolTest, HearsWhyASignerLeavesAlthoughItLeavesWorkUnread) {
 TEST_F(SignerPoolTest, GoesOnWithoutASignerThatSignedWronglyTwice) {
   order("sign-wrong device");
   start(1);
-  pool_->sign(intents_.make("device"), 1);
+  pool_->sign(intents_.make("device"), {}, 1);
   EXPECT_TRUE(run_until([&] { return pool_->signers().front().quarantined_since.has_value(); }));
   pool_.reset();
   order("");
   start(2);
   EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmUnavailable) << "it only starts";
-  pool_->sign(intents_.make("another"), 1);
+  pool_->sign(intents_.make("another"), {}, 1);
   EXPECT_TRUE(run_until_outcomes(1));
   const auto signers = pool_->signers();
   EXPECT_EQ(signers[0].state, "quarantined");
@@ -239,7 +285,7 @@ TEST_F(SignerPoolTest, GoesOnWithoutASignerThatSignedWronglyTwice) {
 TEST_F(SignerPoolTest, StopsWhenTwoSignersSignWronglyUntilAnOperatorTrustsTheHsm) {
   order("sign-wrong device login-log " + log().string());
   start(4);
-  pool_->sign(intents_.make("device"), 1);
+  pool_->sign(intents_.make("device"), {}, 1);
   EXPECT_TRUE(
       run_until([&] { return pool_->obstacle() && troubled_by(ErrorCode::HsmNotTrusted); }));
   run_until([rounds = 0]() mutable { return ++rounds > 50; });
@@ -260,7 +306,7 @@ TEST_F(SignerPoolTest, StopsWhenTwoSignersSignWronglyUntilAnOperatorTrustsTheHsm
   const auto released = pool_->trust();
   ASSERT_TRUE(released.has_value());
   EXPECT_EQ(*released, 2U);
-  pool_->sign(intents_.make("device-2"), 1);
+  pool_->sign(intents_.make("device-2"), {}, 1);
   EXPECT_TRUE(run_until_outcomes(1));
 }
 
@@ -276,7 +322,7 @@ TEST_F(SignerPoolTest, CountsAStartWithAWrongProofAsAWrongSignature) {
 TEST_F(SignerPoolTest, GoesOnWhenTheHsmComesBack) {
   order("fail 500 once " + (folder_.path() / "once").string());
   start(2);
-  pool_->sign(intents_.make("device"), 1);
+  pool_->sign(intents_.make("device"), {}, 1);
   EXPECT_TRUE(run_until_outcomes(1));
   EXPECT_TRUE(troubled_by(ErrorCode::HsmUnavailable));
 }
@@ -284,21 +330,21 @@ TEST_F(SignerPoolTest, GoesOnWhenTheHsmComesBack) {
 TEST_F(SignerPoolTest, StartsTheNextOneWhenOneHangsBeforeItsLogin) {
   order("hang-in starting once " + once().string());
   start(4, kNever, kNever);
-  pool_->sign(intents_.make("device"), 1);
+  pool_->sign(intents_.make("device"), {}, 1);
   EXPECT_TRUE(run_until_outcomes(1));
 }
 
 TEST_F(SignerPoolTest, StartsTheNextOneWhenOneHangsAfterItsLogin) {
   order("hang-in proof once " + once().string());
   start(4, kNever, kNever);
-  pool_->sign(intents_.make("device"), 1);
+  pool_->sign(intents_.make("device"), {}, 1);
   EXPECT_TRUE(run_until_outcomes(1));
 }
 
 TEST_F(SignerPoolTest, LetsNoOtherTryThePinWhileOneHangsInItsLogin) {
   order("hang-in login login-log " + log().string() + " once " + once().string());
   start(3);
-  pool_->sign(intents_.make("device"), 1);
+  pool_->sign(intents_.make("device"), {}, 1);
   EXPECT_TRUE(run_until([&] { return troubled_by(ErrorCode::SignerTimeout); }));
   EXPECT_LE(logins_.front(), 1) << "when the first one was given up";
   EXPECT_TRUE(run_until_outcomes(1)) << "the next one may when the first is gone";
@@ -308,7 +354,7 @@ TEST_F(SignerPoolTest, TriesARefusedPinOnceAndANewOneAtOnce) {
   const auto pin = folder_.path() / "pin";
   order("refuse-pin " + pin.string() + " login-log " + log().string());
   start(4, kNever, kNever);
-  pool_->sign(intents_.make("device"), 1);
+  pool_->sign(intents_.make("device"), {}, 1);
   EXPECT_TRUE(run_until([&] { return troubled_by(ErrorCode::HsmPinRefused); }));
   ASSERT_TRUE(pool_->obstacle());
   EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmPinRefused);
@@ -347,7 +393,7 @@ TEST_F(SignerPoolTest, TellsWhatALookFindsAgainAndAgainOnce) {
 TEST_F(SignerPoolTest, SparesASlowHsmThatIsAlive) {
   order("slow 150");
   start(1, milliseconds(600), kNever);
-  for (int i = 0; i < 12; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+  for (int i = 0; i < 12; ++i) pool_->sign(intents_.make("device-" + std::to_string(i)), {}, 1);
   EXPECT_TRUE(run_until_outcomes(12));
   expect_each_once();
   EXPECT_TRUE(troubles_.empty()) << "each signature is in time, all of them together are not";
@@ -357,9 +403,9 @@ TEST_F(SignerPoolTest, GivesTheNextIntentToWhoIsIdle) {
   order("hang-on device-0 once " + once().string());
   start(2, kNever, kNever);
   EXPECT_TRUE(run_until([&] { return pool_->signers().back().state == "ready"; }));
-  pool_->sign(intents_.make("device-0"), 1);
+  pool_->sign(intents_.make("device-0"), {}, 1);
   for (size_t i = 1; i < 8; ++i) {
-    pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+    pool_->sign(intents_.make("device-" + std::to_string(i)), {}, 1);
     ASSERT_TRUE(run_until_outcomes(i)) << "it waits behind one that hangs";
   }
 }
@@ -376,6 +422,112 @@ TEST_F(SignerPoolTest, NamesWhoKeepsTheLoginLock) {
       << pool_->obstacle()->detail();
 }
 
+TEST_F(SignerPoolTest, SignsByItsNumberWhatTheSameSignerHasChecked) {
+  order(work_log());
+  start(3);
+  check_all(60);
+  sign_all();
+  EXPECT_TRUE(run_until_outcomes(60));
+  expect_each_once();
+  EXPECT_EQ(count_work("check"), 60);
+  EXPECT_EQ(count_work("checked"), 60);
+  EXPECT_EQ(count_work("whole"), 0) << "nothing is checked twice";
+}
+
+TEST_F(SignerPoolTest, PassesOnWhyACheckFailed) {
+  order("refuse-check bad");
+  start(1);
+  check("bad");
+  check("good");
+  EXPECT_TRUE(run_until([&] { return checked_.size() == 2; }));
+  EXPECT_EQ(checked_[0].by.error().code(), ErrorCode::CsrProofWrong);
+  EXPECT_TRUE(checked_[1].by);
+  EXPECT_TRUE(troubles_.empty());
+}
+
+TEST_F(SignerPoolTest, HasAnotherSignerCheckAnewWhenItsOwnIsGone) {
+  order(work_log());
+  start(1);
+  check_all(20);
+  ::kill(pool_->signers().front().pid, SIGKILL);
+  sign_all();
+  EXPECT_TRUE(run_until_outcomes(20));
+  expect_each_once();
+  EXPECT_EQ(count_work("whole"), 20 - count_work("checked"));
+  EXPECT_GT(count_work("whole"), 0);
+}
+
+TEST_F(SignerPoolTest, SendsTheWholeIntentToASignerThatHasForgotten) {
+  order(work_log() + "forget yes");
+  start(2);
+  check_all(10);
+  sign_all();
+  EXPECT_TRUE(run_until_outcomes(10));
+  expect_each_once();
+  EXPECT_EQ(count_work("whole"), 10);
+  EXPECT_TRUE(troubles_.empty());
+}
+
+TEST_F(SignerPoolTest, ChecksAgainWhatASignerDidNotFinishChecking) {
+  order("crash-in-check device-5 once " + once().string());
+  start(2);
+  check_all(20);
+  sign_all();
+  EXPECT_TRUE(run_until_outcomes(20));
+  expect_each_once();
+}
+
+TEST_F(SignerPoolTest, GivesACheckUpThatKillsEverySigner) {
+  order("crash-in-check poison");
+  start(1);
+  check("poison");
+  check_all(20);
+  EXPECT_TRUE(run_until([&] { return checked_.size() == 21; }));
+  for (const Checked& each : checked_) {
+    if (each.device != "poison") {
+      EXPECT_TRUE(each.by);
+      continue;
+    }
+    ASSERT_FALSE(each.by);
+    EXPECT_EQ(each.by.error().kind(), ErrorKind::Retry) << "nobody knows what is wrong with it";
+  }
+}
+
+TEST_F(SignerPoolTest, AnIdleSignerTakesOverWhatAHangingOneHasChecked) {
+  order("hang-on device-0 once " + once().string());
+  start(2, kNever, kNever);
+  EXPECT_TRUE(run_until([&] { return pool_->signers().back().state == "ready"; }));
+  check_all(60);
+  const auto first = std::find_if(checked_.begin(), checked_.end(), [](const Checked& each) {
+    return each.device == "device-0";
+  });
+  sign_checked(*first);
+  checked_.erase(first);
+  EXPECT_TRUE(run_until([&] { return std::filesystem::exists(once()); }));
+  sign_all();
+  // All but the one that hangs and the batch that its signer was given before that showed.
+  EXPECT_TRUE(run_until_outcomes(60 - 1 - kMaxBatchItems));
+  expect_each_once();
+}
+
+TEST_F(SignerPoolTest, ForgetsChecksThatNobodyWaitsFor) {
+  order("silent once " + once().string());
+  start(1, kNever, kNever);
+  for (int i = 0; i < 5; ++i) check("device-" + std::to_string(i));
+  EXPECT_EQ(pool_->queued(), 5U);
+  pool_->forget_queue();
+  EXPECT_EQ(pool_->queued(), 0U);
+}
+
+TEST_F(SignerPoolTest, EndsASignerThatAnswersForAForeignCheck) {
+  order("foreign-check once " + once().string());
+  start(1);
+  check("device");
+  EXPECT_TRUE(run_until([&] { return !checked_.empty(); }));
+  EXPECT_TRUE(checked_.front().by);
+  EXPECT_TRUE(troubled_by(ErrorCode::SignerProtocol));
+}
+
 TEST_F(SignerPoolTest, RefusesASignerWithAnotherProfile) {
   std::ofstream(config()) << "profile " << std::string(64, '0');
   start(1);
@@ -386,7 +538,7 @@ TEST_F(SignerPoolTest, RefusesASignerWithAnotherProfile) {
 TEST_F(SignerPoolTest, EndsASignerThatTalksGarbage) {
   order("garbage once " + (folder_.path() / "once").string());
   start(1);
-  pool_->sign(intents_.make("device"), 1);
+  pool_->sign(intents_.make("device"), {}, 1);
   EXPECT_TRUE(run_until_outcomes(1));
   EXPECT_TRUE(troubled_by(ErrorCode::SignerProtocol));
 }
@@ -394,10 +546,36 @@ TEST_F(SignerPoolTest, EndsASignerThatTalksGarbage) {
 TEST_F(SignerPoolTest, EndsASignerThatAnswersForAForeignIntent) {
   order("foreign once " + (folder_.path() / "once").string());
   start(1);
-  pool_->sign(intents_.make("device"), 1);
+  pool_->sign(intents_.make("device"), {}, 1);
   EXPECT_TRUE(run_until_outcomes(1));
   expect_each_once();
   EXPECT_TRUE(troubled_by(ErrorCode::SignerProtocol));
+}
+
+TEST_F(SignerPoolTest, SurvivesKillsBetweenCheckAndSignature) {
+  order("");
+  start(3);
+  constexpr size_t kRequests = 240;
+  size_t signed_until = 0;
+  for (size_t i = 0; i < kRequests; ++i) {
+    check("device-" + std::to_string(i));
+    if (i % 30 != 0) continue;
+    run_until([] { return true; });
+    const int pid = pool_->signers()[i / 30 % 3].pid;
+    if (pid > 0) ::kill(pid, SIGKILL);
+  }
+  EXPECT_TRUE(run_until([&] {
+    for (; signed_until < checked_.size(); ++signed_until) {
+      const Checked& each = checked_[signed_until];
+      if (each.by) {
+        sign_checked(each);
+      } else {
+        check(each.device);  // three signers died over it; its station asks again
+      }
+    }
+    return outcomes_.size() == kRequests;
+  }));
+  expect_each_once();
 }
 
 TEST_F(SignerPoolTest, SurvivesKillsAtRandomMoments) {
@@ -405,7 +583,7 @@ TEST_F(SignerPoolTest, SurvivesKillsAtRandomMoments) {
   start(3);
   constexpr int kIntents = 240;
   for (int i = 0; i < kIntents; ++i) {
-    pool_->sign(intents_.make("device-" + std::to_string(i)), 1);
+    pool_->sign(intents_.make("device-" + std::to_string(i)), {}, 1);
     if (i % 40 != 0) continue;
     run_until([] { return true; });
     const int pid = pool_->signers()[static_cast<size_t>(i / 40) % 3].pid;

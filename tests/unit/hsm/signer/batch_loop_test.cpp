@@ -37,6 +37,7 @@ class BatchLoop : public testing::Test {
     auto worker = SigningWorker::create(
         builder_,
         std::make_unique<ScriptedSigningKey>(ca_.key(), KeyType::EcP256, script_),
+        std::make_shared<SignerMemory>(),
         [](std::chrono::milliseconds /*time*/) {});
     if (!worker) std::abort();
     worker_ = std::make_unique<SigningWorker>(std::move(*worker));
@@ -112,6 +113,38 @@ TEST_F(BatchLoop, AnswersInGroupsOfAtMostEight) {
   EXPECT_EQ(sizes, (std::vector<int>{8, 8, 4}));
   ours_.reset();
   EXPECT_TRUE(end_of_loop().has_value());
+}
+
+TEST_F(BatchLoop, ChecksFirstAndSaysSoBeforeItSigns) {
+  ToSigner batch;
+  *batch.add_items() = make_item(builder_, csr_, "unit", 1);
+  for (uint64_t id = 1; id <= 3; ++id) {
+    auto& check = *batch.add_checks();
+    check = make_item(builder_, csr_, "unit", 0);
+    check.set_check_id(id);
+  }
+  send_bytes(batch.SerializeAsString());
+  const auto checked = receive();
+  ASSERT_TRUE(checked.has_value());
+  EXPECT_EQ(checked->checks_size(), 3);
+  EXPECT_EQ(checked->results_size(), 0);
+  const auto signed_item = receive();
+  ASSERT_TRUE(signed_item.has_value());
+  EXPECT_EQ(signed_item->results_size(), 1);
+}
+
+TEST_F(BatchLoop, SendsTheChecksThatAreDoneBeforeItGivesUp) {
+  ToSigner batch;
+  for (const uint64_t id : {1, 0}) {
+    auto& check = *batch.add_checks();
+    check = make_item(builder_, csr_, "unit", 0);
+    check.set_check_id(id);
+  }
+  send_bytes(batch.SerializeAsString());
+  const auto checked = receive();
+  ASSERT_TRUE(checked.has_value());
+  EXPECT_EQ(checked->checks_size(), 1);
+  expect_protocol_breach();
 }
 
 class SlowBatchLoop : public BatchLoop {

@@ -10,6 +10,7 @@
 namespace linesign {
 namespace {
 
+using signer::v1::CheckResult;
 using signer::v1::SignItem;
 using signer::v1::SignResult;
 using std::chrono::milliseconds;
@@ -38,9 +39,41 @@ class SigningWorkerTest : public testing::TestWithParam<KeyType> {
     auto worker =
         SigningWorker::create(builder_,
                               std::make_unique<ScriptedSigningKey>(ca_.key(), type(), script_),
+                              memory_,
                               [this](milliseconds time) { pauses_.push_back(time); });
     if (!worker) std::abort();
     return std::move(*worker);
+  }
+
+  // The same request before it is an intent.
+  static SignItem as_check(SignItem item, uint64_t check_id) {
+    item.set_issuance_id(0);
+    item.set_check_id(check_id);
+    return item;
+  }
+
+  // The order to sign what was checked.
+  static SignItem by_number(const SignItem& item, uint64_t check_id) {
+    SignItem order;
+    order.set_issuance_id(item.issuance_id());
+    order.set_check_id(check_id);
+    order.set_tbs_sha256(item.tbs_sha256());
+    return order;
+  }
+
+  static ErrorCode check(SigningWorker& worker, const SignItem& item) {
+    CheckResult result;
+    const auto done = worker.check(item, result);
+    if (!done) return done.error().code();
+    EXPECT_EQ(result.check_id(), item.check_id());
+    return ErrorCode(result.error_code());
+  }
+
+  static SignResult process(SigningWorker& worker, const SignItem& item) {
+    SignResult result;
+    const auto done = worker.process(item, result);
+    EXPECT_TRUE(done.has_value()) << done.error().to_string();
+    return result;
   }
 
   void expect_refused(const SignItem& item, ErrorCode code) {
@@ -68,6 +101,7 @@ class SigningWorkerTest : public testing::TestWithParam<KeyType> {
   SignItem item_;
   SigningScript script_;
   std::vector<milliseconds> pauses_;
+  std::shared_ptr<SignerMemory> memory_ = std::make_shared<SignerMemory>();
 };
 
 class SigningWorkerForKey : public SigningWorkerTest {};
@@ -100,6 +134,102 @@ INSTANTIATE_TEST_SUITE_P(CaKeys,
                            std::erase(name, '-');
                            return name;
                          });
+
+TEST_F(SigningWorkerTest, SignsByItsNumberWhatItHasCheckedOnce) {
+  SigningWorker worker = make_worker();
+  EXPECT_EQ(check(worker, as_check(item_, 5)), ErrorCode{});
+  EXPECT_EQ(script_.calls, 0) << "nothing is signed without an intent";
+  const SignResult result = process(worker, by_number(item_, 5));
+  EXPECT_EQ(result.error_code(), 0U) << result.detail();
+  EXPECT_EQ(result.issuance_id(), 42U);
+  auto verifier = SignatureVerifier::create(builder_.ca());
+  ASSERT_TRUE(verifier);
+  EXPECT_TRUE(verifier->verify(as_bytes(item_.tbs_sha256()), as_bytes(result.signature())));
+  const SignResult again = process(worker, by_number(item_, 5));
+  EXPECT_TRUE(again.forgotten());
+  EXPECT_TRUE(again.signature().empty());
+  EXPECT_EQ(script_.calls, 1);
+}
+
+TEST_F(SigningWorkerTest, SignsWhatAnotherThreadOfTheSignerHasChecked) {
+  SigningWorker one = make_worker();
+  SigningWorker two = make_worker();
+  EXPECT_EQ(check(one, as_check(item_, 5)), ErrorCode{});
+  EXPECT_FALSE(process(two, by_number(item_, 5)).signature().empty());
+}
+
+TEST_F(SigningWorkerTest, SignsNothingThatTheIntentNamesOtherwiseThanTheCheck) {
+  SigningWorker worker = make_worker();
+  EXPECT_EQ(check(worker, as_check(item_, 5)), ErrorCode{});
+  const SignItem other = make_item(builder_, csr_, "unit-1", 43);
+  const SignResult result = process(worker, by_number(other, 5));
+  EXPECT_EQ(ErrorCode(result.error_code()), ErrorCode::IntentMismatch);
+  EXPECT_EQ(script_.calls, 0);
+}
+
+TEST_F(SigningWorkerTest, RemembersNothingThatFailedItsCheck) {
+  SigningWorker worker = make_worker();
+  SignItem bad = as_check(item_, 5);
+  bad.mutable_csr_der()->back() = static_cast<char>(bad.csr_der().back() ^ 1);
+  EXPECT_EQ(check(worker, bad), ErrorCode::CsrProofWrong);
+  EXPECT_TRUE(process(worker, by_number(item_, 5)).forgotten());
+  SignItem mismatch = as_check(item_, 6);
+  mismatch.set_issued_at(item_.issued_at() + 1);
+  EXPECT_EQ(check(worker, mismatch), ErrorCode::IntentMismatch);
+  EXPECT_TRUE(process(worker, by_number(item_, 6)).forgotten());
+  EXPECT_EQ(script_.calls, 0);
+}
+
+TEST_F(SigningWorkerTest, TakesImpossibleChecksForABrokenPeer) {
+  SigningWorker worker = make_worker();
+  EXPECT_EQ(check(worker, as_check(item_, 0)), ErrorCode::SignerProtocol);
+  SignItem with_intent = as_check(item_, 5);
+  with_intent.set_issuance_id(42);
+  EXPECT_EQ(check(worker, with_intent), ErrorCode::SignerProtocol);
+  SignItem with_contents = item_;
+  with_contents.set_check_id(5);
+  expect_protocol_breach(with_contents);
+  SignItem without_hash = by_number(item_, 5);
+  without_hash.clear_tbs_sha256();
+  expect_protocol_breach(without_hash);
+}
+
+BigNumber make_prime() {
+  BigNumber prime{BN_new()};
+  if (BN_generate_prime_ex(prime.get(), 1024, 0, nullptr, nullptr, nullptr) != 1) std::abort();
+  return prime;
+}
+
+TEST_F(SigningWorkerTest, RefusesAKeyThatSharesAPrimeBeforeItIsAnIntentAndNotAfter) {
+  Profile profile;
+  profile.allowed_keys = {KeyType::Rsa2048};
+  builder_ = make_builder(ca_, profile);
+  const BigNumber shared = make_prime();
+  const auto item_of = [&](const std::string& device) {
+    const EvpKey key = test::make_rsa_key_of(shared.get(), make_prime().get());
+    return make_item(builder_, make_csr(key.get(), device), device);
+  };
+  const SignItem first = item_of("unit-1");
+  const SignItem second = item_of("unit-2");
+  SigningWorker worker = make_worker();
+  EXPECT_EQ(check(worker, as_check(first, 1)), ErrorCode{});
+  EXPECT_EQ(check(worker, as_check(first, 2)), ErrorCode{}) << "its station asks again";
+  EXPECT_EQ(check(worker, as_check(second, 3)), ErrorCode::CsrKeyWeak);
+  // Another signer, which does not know the first one, may have signed it.
+  EXPECT_EQ(process(worker, second).error_code(), 0U);
+}
+
+TEST(CheckedRequestsTest, LetTheOldestGoToMakeRoom) {
+  CheckedRequests checked(10'000);
+  for (uint64_t id = 1; id <= 100; ++id) checked.keep(id, {.tbs = Bytes(1000), .tbs_hash = {}});
+  EXPECT_FALSE(checked.take(1));
+  EXPECT_FALSE(checked.take(90));
+  EXPECT_TRUE(checked.take(100));
+  EXPECT_FALSE(checked.take(100)) << "once";
+  // What was taken is no longer counted.
+  for (uint64_t id = 101; id <= 105; ++id) checked.keep(id, {.tbs = Bytes(1000), .tbs_hash = {}});
+  for (uint64_t id = 102; id <= 105; ++id) EXPECT_TRUE(checked.take(id));
+}
 
 TEST_F(SigningWorkerTest, SignsNothingForACsrWithoutProof) {
   std::string csr = item_.csr_der();
