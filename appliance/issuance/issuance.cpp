@@ -117,12 +117,10 @@ void Issuance::on_checked(const CheckRequest& request, const Result<CheckedBy>& 
   std::shared_ptr<Submission> submission = std::move(found.mapped());
   const int64_t station_id = submission->request.station_id;
   if (checked) conduct_.note_checked(station_id);
-  // Time has passed: what was in order when the request came may be so no more.
-  const bool is_producing =
-      health_.is_producing() || health_.reason().code() == ErrorCode::Draining;
   // A key that was judged otherwise before may have its certificate: the ledger knows.
   const bool is_asked = checked || checked.error().code() == ErrorCode::CsrKeyWeak;
-  if (is_asked && is_producing && submission->waiter.reply) {
+  const auto still = still_in_order(*submission);
+  if (is_asked && still && submission->waiter.reply) {
     if (checked) submission->checked_by = *checked;
     if (!checked) submission->objection = checked.error();
     record(std::move(submission));
@@ -130,7 +128,18 @@ void Issuance::on_checked(const CheckRequest& request, const Result<CheckedBy>& 
   }
   admission_.leave(station_id, false);
   if (submission->waiter.reply)
-    refuse(submission->waiter, checked ? health_.reason() : checked.error());
+    refuse(submission->waiter, is_asked ? still.error() : checked.error());
+}
+
+// Time has passed since the request came, and its date was drawn then.
+Result<void> Issuance::still_in_order(const Submission& submission) const {
+  if (!health_.is_producing() && health_.reason().code() != ErrorCode::Draining)
+    return fail(health_.reason());
+  LS_TRY(const UnixTime now, clock_guard_.now());
+  const UnixTime issued_at = submission.request.issued_at;
+  if (issued_at > now || now - issued_at > 2 * kReplyDeadline)
+    return fail(ErrorCode::ClockInDoubt, "the clock was set while a request was checked");
+  return {};
 }
 
 void Issuance::record(std::shared_ptr<Submission> submission) {

@@ -131,6 +131,7 @@ class Issuance final {
   Result<std::shared_ptr<Submission>> prepare(const StationIdentity& station,
                                               const IssueCall& call) const;
   Result<void> judge(const IssueCall& call, const Sha256& key_hash) const;
+  Result<void> still_in_order(const Submission& submission) const;
   void record(std::shared_ptr<Submission> submission);
   void on_recorded(std::shared_ptr<Submission> submission, Result<IntentOutcome> outcome);
   void commit(uint64_t issuance_id, ByteView signature, Priority priority);

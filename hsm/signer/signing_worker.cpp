@@ -140,14 +140,15 @@ Result<CheckedRequest> SigningWorker::build(const signer::v1::SignItem& item, bo
   built.tbs_hash = sha256(built.tbs);
   if (!equal(built.tbs_hash, as_bytes(item.tbs_sha256())))
     return fail(ErrorCode::IntentMismatch, fmt::format("device '{}'", item.device_id()));
-  // Not of an intent: another signer may have found it in order and signed it, and its refusal
-  // would prove nothing.
+  // Not of an intent: another signer, or an older version, may have found it in order and signed
+  // it, and its refusal would prove nothing.
   if (!is_intent && is_rsa(csr.key_type)) LS_CHECK(check_primes(csr));
   return built;
 }
 
 Result<void> SigningWorker::check_primes(const Csr& csr) {
   LS_TRY(const RsaPublicKey key, decode_rsa_public_key(csr.public_key));
+  LS_CHECK(check_prime_distance(key.modulus));
   return memory_->primes.check(key.modulus);
 }
 

@@ -14,7 +14,6 @@
 #include "hsm/x509/openssl_error.h"
 #include "hsm/x509/public_key_info.h"
 #include "hsm/x509/rsa_modulus.h"
-#include "hsm/x509/rsa_primes.h"
 
 namespace linesign {
 namespace {
@@ -115,7 +114,6 @@ Result<EvpKey> ProofVerifier::State::make_rsa_key(const Csr& csr) const {
     return fail(ErrorCode::CsrKeyInvalid);
   }
   LS_CHECK(check_rsa_modulus(key.modulus));
-  LS_CHECK(check_prime_distance(key.modulus));
   NativeNumber modulus(key.modulus);
   NativeNumber exponent(key.exponent);
   std::array<OSSL_PARAM, 3> params = {modulus.param(OSSL_PKEY_PARAM_RSA_N),

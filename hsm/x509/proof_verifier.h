@@ -1,8 +1,7 @@
 // ProofVerifier: proves that a CSR is signed by the key that it carries (proof of possession).
 //
 // Errors   CsrKeyInvalid: the point is not on the curve, or the modulus is no modulus; CsrKeyWeak:
-//          the ROCA fault, or primes close to each other; CsrProofWrong: the signature does not
-//          verify; CryptoFailed
+//          the ROCA fault; CsrProofWrong: the signature does not verify; CryptoFailed
 // Threads  one verifier per thread: it keeps OpenSSL contexts, so that nothing is decoded per CSR
 // Source   RFC 2986 section 4.2; EVP_PKEY_set1_encoded_public_key instead of OpenSSL's decoder
 #ifndef LINESIGN_HSM_X509_PROOF_VERIFIER_H_

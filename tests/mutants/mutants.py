@@ -78,7 +78,7 @@ MUTANTS = (
            "hsm_signer_test"),
     Mutant("stopped-meanwhile", "no intent is written when production stopped during its check",
            "appliance/issuance/issuance.cpp",
-           "if (is_asked && is_producing && submission->waiter.reply) {",
+           "if (is_asked && still && submission->waiter.reply) {",
            "if (is_asked && submission->waiter.reply) {", "appliance_issuance_test"),
     # --- the ledger
     Mutant("two-identities", "a device has one identity in an order",

@@ -80,8 +80,9 @@ void expect_equal(const ApplianceStatus& a, const ApplianceStatus& b) {
   EXPECT_EQ(a.expiry.stations_ending, b.expiry.stations_ending);
   EXPECT_EQ(a.expiry.stations_ended, b.expiry.stations_ended);
   ASSERT_EQ(a.expiry.next_station.has_value(), b.expiry.next_station.has_value());
-  if (a.expiry.next_station.has_value())
+  if (a.expiry.next_station.has_value()) {
     EXPECT_EQ(a.expiry.next_station->name, b.expiry.next_station->name);
+  }
   EXPECT_EQ(a.token, b.token);
   EXPECT_EQ(a.missing_protections, b.missing_protections);
   EXPECT_EQ(a.pin_warning, b.pin_warning);

@@ -8,7 +8,7 @@
 namespace linesign {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 Config with_signers(int signers) {
   Config config;

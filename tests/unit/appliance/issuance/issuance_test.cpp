@@ -566,6 +566,26 @@ TEST_F(IssuanceTest, RecordsNothingWhenProductionStopsBetweenCheckAndIntent) {
   expect_nothing_written();
 }
 
+TEST_F(IssuanceTest, RecordsNoTimeThatWasDrawnBeforeTheClockWasSetBack) {
+  check_at_once_ = false;
+  const auto answer = ask(1, "device-1", csr_);
+  clock_.set(clock_.now() - std::chrono::seconds(30));
+  check(*checks_.front());
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((*answer)->error, ErrorCode::Unavailable);
+  EXPECT_TRUE(issuance_->is_idle());
+  expect_nothing_written();
+}
+
+TEST_F(IssuanceTest, DoesNotCallAKeyWeakForEverWithoutAskingTheLedger) {
+  check_at_once_ = false;
+  const auto answer = ask(1, "device-1", csr_);
+  health_->set(Cause::Disk, Error(ErrorCode::LedgerDiskFull));
+  fail_check(*checks_.front(), ErrorCode::CsrKeyWeak);
+  ASSERT_TRUE(answer->has_value());
+  EXPECT_EQ((*answer)->error, ErrorCode::Unavailable);
+}
+
 TEST_F(IssuanceTest, FinishesWhatIsBeingCheckedWhenItShutsDown) {
   check_at_once_ = false;
   const auto answer = ask(1, "device-1", csr_);

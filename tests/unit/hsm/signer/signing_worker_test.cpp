@@ -219,6 +219,23 @@ TEST_F(SigningWorkerTest, RefusesAKeyThatSharesAPrimeBeforeItIsAnIntentAndNotAft
   EXPECT_EQ(process(worker, second).error_code(), 0U);
 }
 
+TEST_F(SigningWorkerTest, RefusesAKeyWithClosePrimesBeforeItIsAnIntentAndNotAfter) {
+  Profile profile;
+  profile.allowed_keys = {KeyType::Rsa2048};
+  builder_ = make_builder(ca_, profile);
+  const BigNumber p = make_prime();
+  const BigNumber q{BN_dup(p.get())};
+  do {
+    BN_add_word(q.get(), 2);
+  } while (BN_check_prime(q.get(), nullptr, nullptr) != 1);
+  const EvpKey key = test::make_rsa_key_of(p.get(), q.get());
+  const SignItem item = make_item(builder_, make_csr(key.get(), "unit-1"), "unit-1");
+  SigningWorker worker = make_worker();
+  EXPECT_EQ(check(worker, as_check(item, 1)), ErrorCode::CsrKeyWeak);
+  // A version without this rule may have signed it before a power cut.
+  EXPECT_EQ(process(worker, item).error_code(), 0U);
+}
+
 TEST(CheckedRequestsTest, LetTheOldestGoToMakeRoom) {
   CheckedRequests checked(10'000);
   for (uint64_t id = 1; id <= 100; ++id) checked.keep(id, {.tbs = Bytes(1000), .tbs_hash = {}});

@@ -131,18 +131,5 @@ TEST_F(RsaPrimes, AreRememberedForAGroupOfKeysAndForgottenAfterTwo) {
   EXPECT_TRUE(primes.check(product(shared.get(), prime(kBits).get())));
 }
 
-TEST_F(RsaPrimes, ThatAreCloseAreRefusedWithTheProofOfPossession) {
-  // A key with p next to q that OpenSSL signs with all the same.
-  const BigNumber p = prime();
-  const BigNumber q = prime_above(p.get(), BN_value_one());
-  const EvpKey key = test::make_rsa_key_of(p.get(), q.get());
-  auto verifier = ProofVerifier::create();
-  ASSERT_TRUE(verifier);
-  const Bytes der = test::make_csr(key.get(), "device");
-  const auto csr = parse_csr(der);
-  ASSERT_TRUE(csr) << csr.error().to_string();
-  EXPECT_EQ(code_of(verifier->verify(*csr)), ErrorCode::CsrKeyWeak);
-}
-
 }  // namespace
 }  // namespace linesign
