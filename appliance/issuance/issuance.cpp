@@ -214,8 +214,8 @@ void Issuance::on_recorded(std::shared_ptr<Submission> submission, Result<Intent
     waiter.reply(tl::unexpected(unavailable(Error(ErrorCode::LedgerUnavailable))));
     return;
   }
-  if (std::holds_alternative<IdentityInProgress>(*outcome)) {
-    waiter.reply(tl::unexpected(Refusal{Error(ErrorCode::DeviceInProgress), kInProgressRetry}));
+  if (const auto* other = std::get_if<IdentityInProgress>(&*outcome)) {
+    waiter.reply(tl::unexpected(Refusal{Error(other->answer), kInProgressRetry}));
     return;
   }
   if (const auto* open = std::get_if<IntentOpen>(&*outcome)) {

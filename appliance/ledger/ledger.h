@@ -88,9 +88,11 @@ struct IntentOpen {
   uint64_t issuance_id = 0;
 };
 
-// Another request's intent has this device or this key, and may yet end as VOID. Nothing is said
-// for ever while that is open.
-struct IdentityInProgress {};
+// Another request's intent has this device or this key, or the order's last unit, and may yet end
+// as VOID. Nothing is said for ever while that is open.
+struct IdentityInProgress {
+  ErrorCode answer = ErrorCode::DeviceInProgress;  // of kind Retry
+};
 
 using IntentOutcome =
     std::variant<RecordedIntent, StoredCertificate, IntentOpen, IdentityInProgress>;

@@ -101,7 +101,7 @@ Result<IntentOutcome> Ledger::Implementation::find_conflict(const NewIntent& int
   if (devices != 0 && is_final) return fail(ErrorCode::DeviceExists, in_order(intent));
   LS_TRY(const int64_t keys, sql_[Sql::ByKey].query(read, ByteView(intent.key_hash)));
   if (keys != 0 && is_final) return fail(ErrorCode::KeyExists, in_order(intent));
-  if (devices + keys != 0) return IntentOutcome(IdentityInProgress());
+  if (devices + keys != 0) return IntentOutcome(IdentityInProgress{});
   return fail(ErrorCode::Internal,
               fmt::format("serial number {} was used before", to_hex(intent.serial)));
 }
@@ -142,6 +142,9 @@ Result<IntentOutcome> Ledger::Implementation::record_intent(const NewIntent& int
     LS_TRY(auto known, find_request(intent, order->id));
     if (known.has_value()) return std::move(*known);
     if (intent.objection != nullptr) return fail(*intent.objection);
+    // An open intent may be the order's, and give its unit back.
+    if (!is_closed && summary_.intents > 0)
+      return IntentOutcome(IdentityInProgress{.answer = ErrorCode::Busy});
     return fail(is_closed ? ErrorCode::OrderClosed : ErrorCode::OrderExhausted,
                 std::string(intent.order_id));
   }
