@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -138,10 +139,10 @@ std::string rates_value(const ApplianceStatus& status, UnixTime now) {
 constexpr size_t kNamesInLine = 5;
 
 std::string throttled_value(const std::vector<std::string>& stations) {
-  const size_t named = std::min(stations.size(), kNamesInLine);
-  std::string value =
-      fmt::format("{}", fmt::join(stations.begin(), stations.begin() + named, ", "));
-  if (named < stations.size()) value += fmt::format(" and {} more", stations.size() - named);
+  const auto named = std::span(stations).first(std::min(stations.size(), kNamesInLine));
+  std::string value = fmt::format("{}", fmt::join(named, ", "));
+  if (named.size() < stations.size())
+    value += fmt::format(" and {} more", stations.size() - named.size());
   return value + ": too many of their CSRs fail their checks";
 }
 

@@ -35,7 +35,7 @@ class StationConduct final {
   uint64_t refused_of(int64_t station_id) const;
 
   // A request was refused for ever. Present: for this long the station is not heard from now on.
-  std::optional<std::chrono::milliseconds> note_refusal(const StationIdentity& station,
+  std::optional<std::chrono::milliseconds> note_refusal(const StationIdentity& identity,
                                                         ErrorCode code);
   // A CSR has passed all checks.
   void note_checked(int64_t station_id);
