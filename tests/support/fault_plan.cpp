@@ -68,8 +68,8 @@ bool FaultPlan::read_plan() {
   if (number == number_) return true;
   if (number % 2 != 0) return false;
   const auto copy = page_->words;
-  std::atomic_thread_fence(std::memory_order_acquire);
-  if (page_->number.load(std::memory_order_relaxed) != number) return false;
+  // Adds nothing, and is not done before the words are read: ThreadSanitizer knows no fences.
+  if (page_->number.fetch_add(0) != number) return false;
   rules_.clear();
   std::istringstream words(std::string(copy.data(), ::strnlen(copy.data(), copy.size())));
   for (std::string word; words >> word && rules_.size() < page_->counters.size();)

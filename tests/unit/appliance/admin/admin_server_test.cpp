@@ -296,9 +296,14 @@ TEST_F(AdminServerTest, TooManyCallsOfAUserAreAnsweredBusyAndRevokeStillGetsThro
     };
   });
   ASSERT_TRUE(start().has_value());
-  std::vector<std::future<Result<ApplianceStatus>>> calls;
-  for (int i = 0; i < 6; ++i)
-    calls.push_back(std::async(std::launch::async, [this] { return client().status(); }));
+  // Whole requests of six connections, before the next one comes.
+  std::vector<UniqueFd> calls;
+  for (int i = 0; i < 6; ++i) {
+    constexpr std::string_view kRequest = "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n";
+    calls.push_back(connect());
+    ASSERT_EQ(::send(calls.back().get(), kRequest.data(), kRequest.size(), MSG_NOSIGNAL),
+              static_cast<ssize_t>(kRequest.size()));
+  }
   kept.get_future().wait();
   std::optional<Error> error;
   while (!error) {  // until the last of them is there
@@ -312,7 +317,11 @@ TEST_F(AdminServerTest, TooManyCallsOfAUserAreAnsweredBusyAndRevokeStillGetsThro
     service_.is_silent = false;
     for (auto& reply : service_.kept_replies) reply(service_.present_status);
   });
-  for (auto& call : calls) EXPECT_TRUE(call.get().has_value());
+  for (const UniqueFd& call : calls) {
+    std::string head(12, '\0');
+    ASSERT_EQ(::recv(call.get(), head.data(), head.size(), MSG_WAITALL), 12);
+    EXPECT_EQ(head, "HTTP/1.1 200");
+  }
 }
 
 TEST_F(AdminServerTest, SaysWhoIsSilentWhenNobodyAnswers) {
