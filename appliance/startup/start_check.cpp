@@ -1,5 +1,6 @@
 #include "appliance/startup/start_check.h"
 
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -64,17 +65,26 @@ void check_ca(Findings& findings, const Config& config, UnixTime now) {
         Error(ErrorCode::CaExpired, file.string() + ": " + std::move(warning.sentence)));
 }
 
+// In a folder that signers of another user may enter, and this one may not.
+bool is_for_signers_only(const std::filesystem::path& file, const SignerSettings& signer) {
+  struct stat ignored {};
+  return !signer.user.empty() && ::lstat(file.c_str(), &ignored) != 0 && errno == EACCES;
+}
+
 // Not opened: linesignd never sees the PIN.
-void check_token(Findings& findings, const TokenSettings& token) {
+void check_token(Findings& findings, const SignerSettings& signer) {
+  const TokenSettings& token = signer.token;
   std::error_code ignored;
-  if (token.module.has_parent_path() && !std::filesystem::exists(token.module, ignored))
+  if (token.module.has_parent_path() && !std::filesystem::exists(token.module, ignored) &&
+      !is_for_signers_only(token.module, signer))
     add(findings,
         StartGravity::Obstacle,
         "[hsm] module",
         Error(ErrorCode::HsmModuleLoad, token.module.string() + ": " + errno_text(ENOENT)));
   // A credential of systemd is there only inside of the unit.
   if (token.pin_file.string().starts_with("$CREDENTIALS_DIRECTORY")) return;
-  if (const auto pin = check_private_file(token.pin_file); !pin.has_value())
+  if (const auto pin = check_private_file(token.pin_file);
+      !pin.has_value() && !is_for_signers_only(token.pin_file, signer))
     add(findings,
         StartGravity::Obstacle,
         "[hsm] pin_file",
@@ -156,7 +166,7 @@ void check_ledger(Findings& findings, const Config& config) {
 std::vector<StartFinding> check_start(const Config& config, UnixTime now) {
   Findings findings;
   check_ca(findings, config, now);
-  check_token(findings, config.signer.token);
+  check_token(findings, config.signer);
   check_station_ca(findings, config.stations.credential_dir, now);
   check_ledger(findings, config);
   return findings;

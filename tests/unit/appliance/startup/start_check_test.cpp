@@ -120,6 +120,27 @@ TEST_F(StartCheckTest, FindsWhatIsWrongWithThePinFile) {
   expect_found("a link");
 }
 
+TEST_F(StartCheckTest, SaysNothingAboutAFolderThatOnlySignersOfAnotherUserMayEnter) {
+  constexpr uid_t kNobody = 65534;
+  std::filesystem::create_directory(folder() / "signers");
+  config_.signer.token.pin_file = folder() / "signers" / "pin";
+  config_.signer.token.module = folder() / "signers" / "vendor.so";
+  ::chmod(folder().c_str(), 0755);
+  ::chmod((folder() / "signers").c_str(), 0);
+  const uid_t before = ::geteuid();
+  if (before == 0) ASSERT_EQ(::seteuid(kNobody), 0);  // root may enter all
+  const auto alone = codes(StartGravity::Obstacle);
+  config_.signer.user = "linesign-signer";
+  const auto with_signers = codes(StartGravity::Obstacle);
+  ASSERT_EQ(::seteuid(before), 0);
+  ::chmod((folder() / "signers").c_str(), 0700);
+  EXPECT_THAT(alone, ElementsAre(ErrorCode::HsmModuleLoad, ErrorCode::HsmPinFile));
+  EXPECT_THAT(with_signers, IsEmpty());
+  EXPECT_THAT(codes(StartGravity::Obstacle),
+              ElementsAre(ErrorCode::HsmModuleLoad, ErrorCode::HsmPinFile))
+      << "what can be looked into is still looked at";
+}
+
 TEST_F(StartCheckTest, FindsAModuleThatIsNotThere) {
   config_.signer.token.module = folder() / "vendor.so";
   EXPECT_THAT(codes(StartGravity::Obstacle), ElementsAre(ErrorCode::HsmModuleLoad));
