@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <linux/sockios.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -188,6 +189,12 @@ int filter_calls(bool network) {
   for (const char* name : kOwnCalls) filter.deny(name, EPERM, {SCMP_A0_32(SCMP_CMP_NE, self)});
   // The limits of another process; 0 is this one.
   filter.deny("prlimit64", EPERM, {SCMP_A0_32(SCMP_CMP_NE, 0U)});
+  // The kernel signals whoever owns a descriptor.
+  for (const int command : {F_SETOWN, F_SETOWN_EX, F_SETSIG})
+    for (const char* name : {"fcntl", "fcntl64"})
+      filter.deny(name, EPERM, {SCMP_A1_32(SCMP_CMP_EQ, static_cast<uint32_t>(command))});
+  for (const uint32_t command : {FIOSETOWN, SIOCSPGRP})
+    filter.deny("ioctl", EPERM, {SCMP_A1_32(SCMP_CMP_EQ, command)});
   // Threads, but no processes. clone3 hides its flags from a filter; without it glibc uses clone.
   filter.deny("clone", EPERM, {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)});
   filter.deny("clone3", ENOSYS);

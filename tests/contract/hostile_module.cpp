@@ -8,7 +8,9 @@
 //   LINESIGN_ATTACK_RESULTS  gets a line for each: name, argument and errno, 0 for success
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -103,6 +105,38 @@ int read_memory(const std::string& pid) {
 
 int open_memory(const std::string& pid) { return write_file("/proc/" + pid + "/mem"); }
 int send_signal(const std::string& pid) { return result_of(::kill(std::stoi(pid), 0)); }
+
+// Whoever owns a descriptor is signalled when there is something to read, with a signal that its
+// maker chooses.
+int own_socket(int (*take)(int socket, int pid), const std::string& pid) {
+  std::array<int, 2> sockets{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) return errno;
+  const int result = result_of(take(sockets[0], std::stoi(pid)));
+  for (const int each : sockets) ::close(each);
+  return result;
+}
+int set_owner(const std::string& pid) {
+  return own_socket([](int socket, int owner) { return ::fcntl(socket, F_SETOWN, owner); }, pid);
+}
+int set_owner_ex(const std::string& pid) {
+  return own_socket(
+      [](int socket, int owner) {
+        const f_owner_ex wanted{.type = F_OWNER_PID, .pid = owner};
+        return ::fcntl(socket, F_SETOWN_EX, &wanted);
+      },
+      pid);
+}
+int set_signal(const std::string& pid) {
+  return own_socket([](int socket, int /*owner*/) { return ::fcntl(socket, F_SETSIG, SIGKILL); },
+                    pid);
+}
+int set_owner_by_ioctl(const std::string& pid) {
+  return own_socket([](int socket, int owner) { return ::ioctl(socket, FIOSETOWN, &owner); }, pid);
+}
+int set_group_by_ioctl(const std::string& pid) {
+  return own_socket([](int socket, int owner) { return ::ioctl(socket, SIOCSPGRP, &owner); }, pid);
+}
+
 int take_user(const std::string& uid) {
   const auto wanted = static_cast<uid_t>(std::stoi(uid));
   return result_of(::setresuid(wanted, wanted, wanted));
@@ -113,7 +147,7 @@ struct Attack {
   int (*run)(const std::string& argument);
 };
 
-constexpr std::array<Attack, 15> kAttacks = {{{"read", read_file},
+constexpr std::array<Attack, 20> kAttacks = {{{"read", read_file},
                                               {"write", write_file},
                                               {"make", make_file},
                                               {"chmod", change_mode},
@@ -127,6 +161,11 @@ constexpr std::array<Attack, 15> kAttacks = {{{"read", read_file},
                                               {"readv", read_memory},
                                               {"mem", open_memory},
                                               {"kill", send_signal},
+                                              {"setown", set_owner},
+                                              {"setown_ex", set_owner_ex},
+                                              {"setsig", set_signal},
+                                              {"fiosetown", set_owner_by_ioctl},
+                                              {"siocspgrp", set_group_by_ioctl},
                                               {"setuid", take_user}}};
 
 struct Hostile {
