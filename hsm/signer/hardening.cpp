@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
@@ -23,7 +24,18 @@ namespace {
 
 constexpr size_t kMaxUserEntry = 16384;  // as sysconf(_SC_GETPW_R_SIZE_MAX) suggests, and more
 
+// Real, effective and saved: then there is nothing to switch, and no right is needed for it.
+bool is_already(const ProcessUser& user) {
+  std::array<uid_t, 3> users{};
+  std::array<gid_t, 3> groups{};
+  return ::getresuid(&users[0], &users[1], &users[2]) == 0 &&
+         ::getresgid(&groups[0], &groups[1], &groups[2]) == 0 &&
+         std::all_of(users.begin(), users.end(), [&](uid_t each) { return each == user.uid; }) &&
+         std::all_of(groups.begin(), groups.end(), [&](gid_t each) { return each == user.gid; });
+}
+
 Result<void> become(const ProcessUser& user) {
+  if (is_already(user)) return {};
   // Without an entry in the database it has no group but its own.
   if (::initgroups(user.name.c_str(), user.gid) != 0 ||
       ::setresgid(user.gid, user.gid, user.gid) != 0 ||

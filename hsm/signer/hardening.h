@@ -29,10 +29,11 @@ Result<ProcessUser> find_user(const std::string& name);
 // May this process start others under another user, and end them? CAP_SETUID, CAP_SETGID, CAP_KILL.
 bool can_switch_user();
 
-// Becomes this user with its groups, if there is one, and drops all capabilities and the way to get
-// new ones. Started by root, the process then respects file modes like anyone: a read-only token
-// folder is read-only, so that no login rewrites it and no kill can empty it. The kernel takes back
-// what was said by PR_SET_DUMPABLE and PR_SET_PDEATHSIG. REQUIRES: one thread.
+// Becomes this user with its groups, if there is one (who is it already needs no right and keeps
+// its groups), and drops all capabilities and the way to get new ones. Started by root, the process
+// then respects file modes like anyone: a read-only token folder is read-only, so that no login
+// rewrites it and no kill can empty it. The kernel takes back what was said by PR_SET_DUMPABLE and
+// PR_SET_PDEATHSIG. REQUIRES: one thread.
 Result<void> drop_privileges(const std::optional<ProcessUser>& user);
 
 // linesignd alone ends a signer, by closing its socket: Ctrl-C in a terminal reaches the whole
