@@ -228,7 +228,7 @@ class Daemon::Implementation final {
     if (signer_start_.launcher)
       launcher_watch_ = loop_->watch(signer_start_.launcher->fd(),
                                      {.read = true, .write = false},
-                                     [this](Readiness /*ready*/) { on_launcher_lost(); });
+                                     [this](Readiness /*ready*/) { on_launcher_report(); });
     expiry_.start();
     health_.set(Cause::Signers, Error(ErrorCode::Unavailable, "the signers are starting"));
     signer_grace_->start(kSignerGrace);
@@ -325,8 +325,10 @@ class Daemon::Implementation final {
     }
   }
 
-  // Its signers ended with it. Nothing waits for a drain: the next start finishes what is open.
-  void on_launcher_lost() {
+  void on_launcher_report() {
+    signers_.take_reports();
+    if (!signer_start_.launcher->is_gone()) return;
+    // Its signers ended with it. Nothing waits for a drain: the next start finishes what is open.
     failure_ = Error(ErrorCode::HsmUnavailable,
                      "the launcher of the signers ended; only a new start may switch users");
     loop_->stop();

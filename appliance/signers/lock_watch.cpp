@@ -53,7 +53,7 @@ std::optional<Error> LockWatch::look(std::span<const int> ours) {
                   info->parent);
   if (is_orphan(*info, signer_, launcher_ != nullptr ? launcher_->user() : ::geteuid())) {
     const bool is_over = now - since_ >= orphan_grace_;
-    if (is_over && launcher_ != nullptr) launcher_->end(holder);
+    if (is_over && launcher_ != nullptr) launcher_->end_orphan(holder);
     if (is_over) kill_process(process);
     detail += is_over
                   ? ", a signer without its linesignd; it was ended"

@@ -32,6 +32,7 @@ SignerPool::SignerPool(EventLoop& loop,
       clock_(clock),
       settings_(std::move(settings)),
       events_(std::move(events)),
+      own_(settings_.executable, {"--config", settings_.config.string()}),
       slots_(static_cast<size_t>(std::max(settings_.signers, 1))),
       work_(clock_, slots_.size()),
       signatures_(clock_, settings_.wrong_signatures, slots_.size()),
@@ -116,7 +117,7 @@ bool SignerPool::is_start_hopeful(const Slot& slot) const {
 // hoped from those that do already.
 void SignerPool::start_next() {
   for (size_t i = 0; i < slots_.size(); ++i) {
-    if (stopped_) return;
+    if (stopped_ || waits_for_ends()) return;
     if (slots_[i].process != nullptr || slots_[i].waiting || signatures_.is_quarantined(i))
       continue;
     const bool is_hopeful = std::any_of(
@@ -173,20 +174,16 @@ SignerProcess::Events SignerPool::slot_events(size_t index) {
 void SignerPool::start_slot(size_t index) {
   Slot& slot = slots_[index];
   ++slot.starts;
-  auto process = SignerProcess::spawn(loop_,
-                                      clock_,
-                                      {.executable = settings_.executable,
-                                       .config = settings_.config,
-                                       .threads = settings_.threads_per_signer,
-                                       .launcher = settings_.launcher},
-                                      slot_events(index));
+  auto process =
+      SignerProcess::spawn(loop_, clock_, host(), settings_.threads_per_signer, slot_events(index));
   if (!process) {
     last_error_ = process.error();
-    events_.on_trouble(process.error());
+    tell(process.error(), true);
     schedule_restart(index);
     return;
   }
   slot.process = std::move(*process);
+  if (settings_.launcher == nullptr) take_reports();  // its pid
 }
 
 void SignerPool::schedule_restart(size_t index, std::optional<std::chrono::milliseconds> wait) {
@@ -310,6 +307,10 @@ void SignerPool::stop_all(const SignerProcess* spare) {
 void SignerPool::retire(size_t index, bool blame) {
   Slot& slot = slots_[index];
   if (slot.process == nullptr) return;
+  if (!slot.process->exit_status())
+    leaving_[slot.process->id()] = {.pid = slot.process->pid(),
+                                    .has_stopped = slot.process->has_stopped(),
+                                    .since = clock_.steady()};
   const std::vector<CheckJob> given_up =
       work_.take_back(index, slot.process->take_unfinished(blame));
   slot.signatures += slot.process->signatures();
@@ -354,6 +355,7 @@ bool SignerPool::is_late(const SignerProcess& process, SteadyTime now) const {
 
 void SignerPool::watch_over() {
   const SteadyTime now = clock_.steady();
+  take_reports();
   look_at_lock(now);
   for (size_t i = 0; i < slots_.size(); ++i) {
     const SignerProcess* process = slots_[i].process.get();

@@ -11,7 +11,8 @@
 // that hangs before its login does not keep the next from starting, one that hangs after it keeps
 // nobody. One that signs wrongly is quarantined, and in the end nobody signs: SignatureWatch.
 //
-// A signer that does not answer in time is killed, one that ends is replaced (20 ms, doubling to
+// A signer that does not answer in time is killed and replaced at once, whether the kernel lets its
+// process end or not; one that ends is replaced (20 ms, doubling to
 // 0.5 s while starts fail), and its jobs go to another with the same bytes. A job over which
 // signers died is sent alone, and later and later. The next batch goes to who has the least work.
 //
@@ -25,6 +26,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -52,7 +54,8 @@ struct SignerPoolSettings {
   std::filesystem::path login_lock;          // of the configuration: who holds it is named
   std::filesystem::path wrong_signatures{};  // of SignatureWatch
   Sha256 profile_hash{};                     // what each signer must say that it builds from
-  SignerLauncher* launcher = nullptr;        // borrowed; for signers with a user of their own
+  // Borrowed; for signers with a user of their own. Absent: linesignd starts them by itself.
+  SignerLauncher* launcher = nullptr;
 };
 
 struct SignerPoolEvents {
@@ -106,6 +109,9 @@ class SignerPool final {
   // in quarantine.
   Result<size_t> trust();
 
+  // Takes what has become of processes; it looks by itself now and then.
+  void take_reports();
+
   // Drops what is queued; results that still come are for nobody. The ledger has the intents.
   void forget_queue();
 
@@ -129,6 +135,18 @@ class SignerPool final {
     uint64_t starts = 0;
     uint64_t signatures = 0;  // of its former processes
   };
+  // One that is no more in a slot, but not known to have ended.
+  struct Leaving {
+    int pid = 0;
+    bool has_stopped = false;  // by itself
+    SteadyTime since;
+    bool is_told = false;  // that it does not end
+  };
+  SignerHost& host();
+  void take_report(const SignerReport& report);
+  void on_gone(uint64_t id, int status);
+  bool waits_for_ends();
+  void tell_of_stuck();
   void start_slot(size_t index);
   SignerProcess::Events slot_events(size_t index);
   bool is_pin_proved() const;
@@ -166,6 +184,8 @@ class SignerPool final {
   const Clock& clock_;
   SignerPoolSettings settings_;
   SignerPoolEvents events_;
+  OwnSigners own_;  // without a launcher
+  std::map<uint64_t, Leaving> leaving_;
   std::vector<Slot> slots_;
   std::vector<std::unique_ptr<SignerProcess>> ended_;  // destroyed outside their own callbacks
   WorkQueues work_;

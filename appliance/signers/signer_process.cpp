@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <string>
 #include <utility>
 
@@ -52,12 +51,12 @@ std::optional<Job> take_job(std::vector<Job>& jobs, Matches matches) {
 constexpr std::chrono::milliseconds kReadyGrace(300);
 constexpr std::chrono::milliseconds kStartingGrace(3000);
 
+}  // namespace
+
 std::string describe_exit(int status) {
   if (WIFSIGNALED(status)) return fmt::format("ended by signal {}", WTERMSIG(status));
   return fmt::format("exit status {}", WEXITSTATUS(status));
 }
-
-}  // namespace
 
 const char* to_string(SignerPhase phase) {
   constexpr std::array<const char*, 7> kNames = {
@@ -65,47 +64,34 @@ const char* to_string(SignerPhase phase) {
   return kNames[static_cast<size_t>(phase)];
 }
 
-Result<std::unique_ptr<SignerProcess>> SignerProcess::spawn(EventLoop& loop,
-                                                            const Clock& clock,
-                                                            const Program& program,
-                                                            Events events) {
-  LS_TRY(SignerChild child,
-         program.launcher != nullptr ? program.launcher->launch()
-                                     : spawn_signer(program.executable, program.config));
+Result<std::unique_ptr<SignerProcess>> SignerProcess::spawn(
+    EventLoop& loop, const Clock& clock, SignerHost& host, int threads, Events events) {
+  LS_TRY(SignerChild child, host.launch());
   std::unique_ptr<SignerProcess> process(
-      new SignerProcess(clock, program, std::move(events), std::move(child)));
+      new SignerProcess(clock, host, threads, std::move(events), std::move(child)));
   process->watch(loop);
   return process;
 }
 
-SignerProcess::SignerProcess(const Clock& clock,
-                             const Program& program,
-                             Events events,
-                             SignerChild child)
+SignerProcess::SignerProcess(
+    const Clock& clock, SignerHost& host, int threads, Events events, SignerChild child)
     : clock_(clock),
-      launcher_(program.launcher),
-      threads_(static_cast<size_t>(std::max(program.threads, 1))),
+      host_(host),
+      threads_(static_cast<size_t>(std::max(threads, 1))),
       events_(std::move(events)),
+      id_(child.id),
       socket_(std::move(child.socket)),
-      pid_(child.pid),
       phase_since_(clock.steady()),
       buffer_(kMaxSignerMessageBytes) {}
 
 SignerProcess::~SignerProcess() {
   watch_.reset();
   socket_.reset();  // end of file: the signer's order to leave
-  if (pid_ <= 0) return;
+  if (exit_status_) return;
   // Killing a SoftHSM user inside C_Login can empty its token, so a starting signer gets time.
   const bool may_log_in = phase_ == SignerPhase::Starting || phase_ == SignerPhase::LoggingIn;
   if (!ended_) wait_for_exit(pid_, may_log_in ? kStartingGrace : kReadyGrace);
-  end_child();
-}
-
-int SignerProcess::end_child() {
-  const int pid = std::exchange(pid_, -1);
-  if (launcher_ != nullptr) return launcher_->end(pid);
-  ::kill(pid, SIGKILL);
-  return reap(pid);
+  host_.end(id_);
 }
 
 void SignerProcess::kill_now() { ended_ = true; }
@@ -187,10 +173,11 @@ void SignerProcess::receive() {
     if (got < 0 && errno == ECONNRESET && !std::exchange(was_reset, true)) continue;
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
     if (got <= 0) {
-      // A child that closed its socket is at its end; the signal does not change the exit status of
-      // one that is leaving already.
-      const std::string how = describe_exit(end_child());
-      end(Error(ErrorCode::HsmUnavailable, "a signer stopped: " + how));
+      // A child that closed its socket is at its end. How it ended is known later, or never: see
+      // SignerPool::take_reports().
+      has_stopped_ = true;
+      const std::string how = exit_status_ ? ": " + describe_exit(*exit_status_) : "";
+      end(Error(ErrorCode::HsmUnavailable, fmt::format("signer {} stopped{}", pid_, how)));
       return;
     }
     auto* message = google::protobuf::Arena::CreateMessage<signer::v1::FromSigner>(&arena);

@@ -2,10 +2,10 @@
 //
 // A start goes through the phases of SignerPhase; the child tries the PIN only after allow_login().
 // A batch is one packet of at most kMaxBatchItems checks and as many intents. The child answers in
-// smaller groups. When this object goes, the child is told to leave, then killed, and reaped; what
-// it had is the owner's to redo.
+// smaller groups. When this object goes, the child is told to leave, then killed, and its end is
+// reported by the SignerHost; what it had is the owner's to redo.
 //
-// Errors   spawn: Internal with errno text. A child that sends what it must not: SignerProtocol
+// Errors   spawn: those of SignerHost. A child that sends what it must not: SignerProtocol
 // Threads  the event loop's thread only
 // Source   protocol/signer.proto
 #ifndef LINESIGN_APPLIANCE_SIGNERS_SIGNER_PROCESS_H_
@@ -43,15 +43,11 @@ enum class SignerPhase : uint8_t {
 
 const char* to_string(SignerPhase phase);
 
+// "ended by signal 9"; `status` as of waitpid(2).
+std::string describe_exit(int status);
+
 class SignerProcess final {
  public:
-  struct Program {
-    std::filesystem::path executable;
-    std::filesystem::path config;
-    int threads = 1;
-    SignerLauncher* launcher = nullptr;  // borrowed; absent: linesignd starts it by itself
-  };
-
   // Called on the loop; `self` may be destroyed inside on_ended only.
   struct Events {
     // Prepared, LoggedIn or NewPin.
@@ -69,15 +65,19 @@ class SignerProcess final {
     std::function<void(SignerProcess& self, Error reason)> on_ended;
   };
 
-  static Result<std::unique_ptr<SignerProcess>> spawn(EventLoop& loop,
-                                                      const Clock& clock,
-                                                      const Program& program,
-                                                      Events events);
+  static Result<std::unique_ptr<SignerProcess>> spawn(
+      EventLoop& loop, const Clock& clock, SignerHost& host, int threads, Events events);
   SignerProcess(const SignerProcess&) = delete;
   SignerProcess& operator=(const SignerProcess&) = delete;
   ~SignerProcess();
 
-  int pid() const { return pid_; }
+  uint64_t id() const { return id_; }
+  int pid() const { return pid_; }                   // 0 until the launcher says it
+  bool has_stopped() const { return has_stopped_; }  // nobody told it to
+  const std::optional<int>& exit_status() const { return exit_status_; }
+  void set_pid(int pid) { pid_ = pid; }
+  // The process is gone; what it said before may still be in the socket.
+  void set_exit_status(int status) { exit_status_ = status; }
   SignerPhase phase() const { return phase_; }
   SteadyTime phase_since() const { return phase_since_; }
   bool is_ready() const { return phase_ == SignerPhase::Ready && !ended_; }
@@ -112,7 +112,8 @@ class SignerProcess final {
     bool is_done() const { return work.checks.empty() && work.signs.empty(); }
   };
 
-  SignerProcess(const Clock& clock, const Program& program, Events events, SignerChild child);
+  SignerProcess(
+      const Clock& clock, SignerHost& host, int threads, Events events, SignerChild child);
   void watch(EventLoop& loop);
   void receive();
   void handle(const signer::v1::FromSigner& message);
@@ -123,17 +124,19 @@ class SignerProcess final {
   void enter(SignerPhase phase);
   void start_clocks();
   void end(Error reason);
-  int end_child();
 
   const Clock& clock_;
-  SignerLauncher* launcher_;
+  SignerHost& host_;
   size_t threads_;
   Events events_;
+  uint64_t id_;
   UniqueFd socket_;
-  int pid_;
+  int pid_ = 0;
+  std::optional<int> exit_status_;
   SignerPhase phase_ = SignerPhase::Starting;
   SteadyTime phase_since_;
   bool ended_ = false;
+  bool has_stopped_ = false;
   uint64_t signatures_ = 0;
   std::deque<Batch> batches_;  // the first threads_ of them are running
   std::unique_ptr<Watch> watch_;

@@ -1,19 +1,16 @@
 #include "hsm/signer/launcher.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
-#include <sys/time.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <optional>
-#include <string>
-#include <utility>
-#include <vector>
 
 #include <fmt/format.h>
 
@@ -25,34 +22,51 @@ namespace linesign {
 namespace {
 
 constexpr int kChildSocket = 3;
-// The launcher waits for nobody but the kernel.
-constexpr timeval kPatience = {.tv_sec = 10, .tv_usec = 0};
 
-struct Request {
-  int32_t end_pid = 0;  // 0: start a signer
+struct Order {
+  enum class Kind : uint32_t { Start, End, EndOrphan };
+  Kind kind = Kind::Start;  // with the signer's end of a socket
+  int32_t pid = 0;          // of an orphan
+  uint64_t id = 0;
 };
 
-struct Reply {
-  int32_t result = 0;              // the pid, or how the process ended
+struct Answer {
+  SignerReport::Kind kind = SignerReport::Kind::Ended;
+  int32_t value = 0;  // of a SignerReport; NotStarted: the code of the error
+  uint64_t id = 0;
   std::array<char, 256> detail{};  // of an error, ends with 0
 };
+
+// What comes with a message.
+using Control = std::array<char, CMSG_SPACE(sizeof(int))>;
 
 struct SocketPair {
   UniqueFd ours;
   UniqueFd theirs;
 };
 
+Error no_start(const std::string& what, int error) {
+  ErrorCode code = ErrorCode::Internal;
+  if (error == EMFILE || error == ENFILE) code = ErrorCode::DescriptorLimit;
+  if (error == EAGAIN || error == ENOMEM) code = ErrorCode::HsmUnavailable;
+  return Error(code, fmt::format("a signer cannot be started: {}: {}", what, errno_text(error)));
+}
+
+// Only our end does not block: O_NONBLOCK belongs to the open file, and the others wait in recv().
 Result<SocketPair> make_socket_pair() {
   std::array<int, 2> fds{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds.data()) != 0)
-    return fail(ErrorCode::Internal, "socketpair: " + errno_text(errno));
-  return SocketPair{UniqueFd(fds[0]), UniqueFd(fds[1])};
+    return fail(no_start("socketpair", errno));
+  SocketPair sockets{UniqueFd(fds[0]), UniqueFd(fds[1])};
+  if (::fcntl(sockets.ours.get(), F_SETFL, O_NONBLOCK) != 0) return fail(no_start("fcntl", errno));
+  return sockets;
 }
 
 Result<int> spawn_with_socket(const std::filesystem::path& program,
                               std::vector<std::string> words,
                               int socket) {
   words.insert(words.begin(), program.string());
+  words.insert(words.end(), {"--fd", std::to_string(kChildSocket)});
   std::vector<char*> arguments;
   arguments.reserve(words.size() + 1);
   for (std::string& word : words) arguments.push_back(word.data());
@@ -66,15 +80,14 @@ Result<int> spawn_with_socket(const std::filesystem::path& program,
   pid_t pid = 0;
   const int error = ::posix_spawn(
       &pid, program.c_str(), actions.get(), attributes.get(), arguments.data(), environ);
-  if (error != 0)
-    return fail(ErrorCode::Internal, fmt::format("{}: {}", program.string(), errno_text(error)));
+  if (error != 0) return fail(no_start(program.string(), error));
   return static_cast<int>(pid);
 }
 
 // One message, with a descriptor or without (-1).
-bool send_reply(const UniqueFd& socket, const Reply& reply, int given) {
-  iovec part{.iov_base = const_cast<Reply*>(&reply), .iov_len = sizeof reply};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+bool send_order(const UniqueFd& socket, const Order& order, int given = -1) {
+  iovec part{.iov_base = const_cast<Order*>(&order), .iov_len = sizeof order};
+  alignas(cmsghdr) Control control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
@@ -87,13 +100,14 @@ bool send_reply(const UniqueFd& socket, const Reply& reply, int given) {
     header->cmsg_len = CMSG_LEN(sizeof given);
     std::memcpy(CMSG_DATA(header), &given, sizeof given);
   }
-  return ::sendmsg(socket.get(), &message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof reply);
+  return ::sendmsg(socket.get(), &message, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof order);
 }
 
-std::optional<Reply> receive_reply(const UniqueFd& socket, UniqueFd& given) {
-  Reply reply;
-  iovec part{.iov_base = &reply, .iov_len = sizeof reply};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+// Absent: linesignd is gone.
+std::optional<Order> receive_order(const UniqueFd& socket, UniqueFd& given) {
+  Order order;
+  iovec part{.iov_base = &order, .iov_len = sizeof order};
+  alignas(cmsghdr) Control control{};
   msghdr message{};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
@@ -101,93 +115,171 @@ std::optional<Reply> receive_reply(const UniqueFd& socket, UniqueFd& given) {
   message.msg_controllen = control.size();
   ssize_t got = ::recvmsg(socket.get(), &message, MSG_CMSG_CLOEXEC);
   while (got < 0 && errno == EINTR) got = ::recvmsg(socket.get(), &message, MSG_CMSG_CLOEXEC);
-  if (got != static_cast<ssize_t>(sizeof reply)) return std::nullopt;
+  if (got != static_cast<ssize_t>(sizeof order)) return std::nullopt;
   if (const cmsghdr* header = CMSG_FIRSTHDR(&message);
       header != nullptr && header->cmsg_type == SCM_RIGHTS) {
     int fd = -1;
     std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
     given = UniqueFd(fd);
   }
-  return reply;
+  return order;
 }
 
-std::optional<Reply> ask(const UniqueFd& socket, const Request& request, UniqueFd& given) {
-  if (::send(socket.get(), &request, sizeof request, MSG_NOSIGNAL) < 0) return std::nullopt;
-  return receive_reply(socket, given);
+bool send_answer(const UniqueFd& socket, const SignerReport& report) {
+  Answer answer{.kind = report.kind, .value = report.value, .id = report.id, .detail = {}};
+  if (report.error) {
+    answer.value = static_cast<int32_t>(report.error->code());
+    report.error->detail().copy(answer.detail.data(), answer.detail.size() - 1);
+  }
+  ssize_t sent = ::send(socket.get(), &answer, sizeof answer, MSG_NOSIGNAL);
+  while (sent < 0 && errno == EINTR)
+    sent = ::send(socket.get(), &answer, sizeof answer, MSG_NOSIGNAL);
+  return sent == static_cast<ssize_t>(sizeof answer);
 }
 
 // Nobody else's process is touched, whatever number linesignd names.
-Reply end_signer(int pid, uid_t user) {
+void end_process_of(uid_t user, int pid) {
   const UniqueFd process = open_process(pid);
   const auto info = read_process(pid);
-  const bool is_child = info && info->parent == ::getpid();
-  if (process && info && (is_child || info->user == user)) kill_process(process);
-  return {.result = is_child ? reap(pid) : 0, .detail = {}};
+  if (process && info && info->user == user) kill_process(process);
+}
+
+// Absent: nothing to report.
+std::optional<SignerReport> obey(OwnSigners& signers,
+                                 const Order& order,
+                                 const UniqueFd& given,
+                                 uid_t user) {
+  if (order.kind == Order::Kind::End) signers.end(order.id);
+  if (order.kind == Order::Kind::EndOrphan) end_process_of(user, order.pid);
+  if (order.kind != Order::Kind::Start) return std::nullopt;
+  SignerReport report{.kind = SignerReport::Kind::Started, .id = order.id};
+  const auto pid = given ? signers.launch(order.id, given.get())
+                         : Result<int>(fail(no_start("the launcher", EMFILE)));
+  if (pid) {
+    report.value = *pid;
+  } else {
+    report.kind = SignerReport::Kind::NotStarted;
+    report.error = pid.error();
+  }
+  return report;
 }
 
 }  // namespace
 
-Result<SignerChild> spawn_signer(const std::filesystem::path& program,
-                                 const std::filesystem::path& config) {
+Result<SignerChild> OwnSigners::launch() {
   LS_TRY(SocketPair sockets, make_socket_pair());
-  // Only our end: O_NONBLOCK belongs to the open file, and the signer waits in recv().
-  if (::fcntl(sockets.ours.get(), F_SETFL, O_NONBLOCK) != 0)
-    return fail(ErrorCode::Internal, "fcntl: " + errno_text(errno));
-  LS_TRY(const int pid,
-         spawn_with_socket(program,
-                           {"--config", config.string(), "--fd", std::to_string(kChildSocket)},
-                           sockets.theirs.get()));
-  return SignerChild{pid, std::move(sockets.ours)};
+  const uint64_t id = ++last_id_;
+  LS_TRY(const int pid, launch(id, sockets.theirs.get()));
+  started_.push_back({.kind = SignerReport::Kind::Started, .id = id, .value = pid});
+  return SignerChild{id, std::move(sockets.ours)};
+}
+
+Result<int> OwnSigners::launch(uint64_t id, int socket) {
+  LS_TRY(const int pid, spawn_with_socket(program_, words_, socket));
+  pids_[id] = pid;
+  return pid;
+}
+
+// A child keeps its number until it is reaped.
+void OwnSigners::end(uint64_t id) {
+  if (const auto found = pids_.find(id); found != pids_.end()) ::kill(found->second, SIGKILL);
+}
+
+std::vector<SignerReport> OwnSigners::take_reports() {
+  std::vector<SignerReport> reports = std::exchange(started_, {});
+  for (auto each = pids_.begin(); each != pids_.end();) {
+    int status = 0;
+    if (::waitpid(each->second, &status, WNOHANG) == 0) {
+      ++each;
+      continue;
+    }
+    reports.push_back({.kind = SignerReport::Kind::Ended, .id = each->first, .value = status});
+    each = pids_.erase(each);
+  }
+  return reports;
 }
 
 Result<SignerLauncher> SignerLauncher::start(const std::filesystem::path& program,
                                              const std::filesystem::path& config,
                                              uid_t user) {
   LS_TRY(SocketPair sockets, make_socket_pair());
-  if (::setsockopt(sockets.ours.get(), SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience) != 0)
-    return fail(ErrorCode::Internal, "SO_RCVTIMEO: " + errno_text(errno));
-  LS_CHECK(spawn_with_socket(
-      program,
-      {"--launcher", "--config", config.string(), "--fd", std::to_string(kChildSocket)},
-      sockets.theirs.get()));
+  LS_CHECK(
+      spawn_with_socket(program,
+                        {"--launcher", "--config", config.string(), "--user", std::to_string(user)},
+                        sockets.theirs.get()));
   return SignerLauncher(std::move(sockets.ours), user);
 }
 
 Result<SignerChild> SignerLauncher::launch() {
-  SignerChild child;
-  const auto reply = ask(socket_, {}, child.socket);
-  if (!reply) return fail(ErrorCode::ConnectionClosed, "the launcher of the signers is gone");
-  if (!child.socket) return fail(ErrorCode::Internal, reply->detail.data());
-  child.pid = reply->result;
-  return child;
+  LS_TRY(SocketPair sockets, make_socket_pair());
+  const uint64_t id = ++last_id_;
+  if (!send_order(socket_, {.kind = Order::Kind::Start, .id = id}, sockets.theirs.get()))
+    return fail(ErrorCode::ConnectionClosed,
+                fmt::format("the launcher of the signers takes no orders: {}", errno_text(errno)));
+  return SignerChild{id, std::move(sockets.ours)};
 }
 
-int SignerLauncher::end(int pid) {
-  UniqueFd none;
-  const auto reply = ask(socket_, {.end_pid = pid}, none);
-  return reply ? reply->result : 0;
+void SignerLauncher::end(uint64_t id) {
+  if (!send_order(socket_, {.kind = Order::Kind::End, .id = id})) to_end_.push_back(id);
+}
+
+void SignerLauncher::end_orphan(int pid) {
+  // The next look comes again.
+  static_cast<void>(send_order(socket_, {.kind = Order::Kind::EndOrphan, .pid = pid}));
+}
+
+std::vector<SignerReport> SignerLauncher::take_reports() {
+  for (const uint64_t id : std::exchange(to_end_, {})) end(id);
+  std::vector<SignerReport> reports;
+  while (true) {
+    Answer answer;
+    const ssize_t got = ::recv(socket_.get(), &answer, sizeof answer, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0 && errno == EAGAIN) return reports;
+    if (got != static_cast<ssize_t>(sizeof answer)) break;
+    SignerReport report{.kind = answer.kind, .id = answer.id, .value = answer.value};
+    answer.detail.back() = '\0';
+    if (answer.kind == SignerReport::Kind::NotStarted)
+      report.error =
+          Error(find_error_code(static_cast<uint32_t>(answer.value)).value_or(ErrorCode::Internal),
+                answer.detail.data());
+    reports.push_back(std::move(report));
+  }
+  is_gone_ = true;
+  return reports;
 }
 
 Result<void> run_launcher(const UniqueFd& socket,
                           const std::filesystem::path& program,
                           const std::filesystem::path& config,
                           uid_t user) {
+  OwnSigners signers(program,
+                     {"--config",
+                      config.string(),
+                      "--user",
+                      std::to_string(user),
+                      "--parent",
+                      std::to_string(::getpid())});
+  // A child's end is noticed while it waits, and at no other time.
+  sigset_t ends;
+  sigset_t others;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGCHLD);
+  struct sigaction wake {};
+  wake.sa_handler = [](int /*number*/) {};
+  if (::sigaction(SIGCHLD, &wake, nullptr) != 0 || ::sigprocmask(SIG_BLOCK, &ends, &others) != 0)
+    return fail(ErrorCode::Internal, "SIGCHLD: " + errno_text(errno));
   while (true) {
-    Request request;
-    const ssize_t got = ::recv(socket.get(), &request, sizeof request, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got != static_cast<ssize_t>(sizeof request)) return {};
+    for (const SignerReport& report : signers.take_reports())
+      if (!send_answer(socket, report)) return {};
+    pollfd order_came{.fd = socket.get(), .events = POLLIN, .revents = 0};
+    if (::ppoll(&order_came, 1, nullptr, &others) <= 0) continue;
     UniqueFd given;
-    Reply reply;
-    if (request.end_pid > 0) {
-      reply = end_signer(request.end_pid, user);
-    } else if (auto child = spawn_signer(program, config); child) {
-      reply.result = child->pid;
-      given = std::move(child->socket);
-    } else {
-      child.error().detail().copy(reply.detail.data(), reply.detail.size() - 1);
-    }
-    if (!send_reply(socket, reply, given.get())) return {};
+    const auto order = receive_order(socket, given);
+    if (!order) return {};
+    if (const auto report = obey(signers, *order, given, user);
+        report && !send_answer(socket, *report))
+      return {};
   }
 }
 

@@ -150,11 +150,28 @@ void make_pin_memory(const std::filesystem::path& folder, const ProcessUser& use
   if (::chown(folder.c_str(), user.uid, user.gid) != 0) std::filesystem::remove(folder, error);
 }
 
+// What the launcher says of itself, on the command line.
+struct Parentage {
+  std::optional<uid_t> user;  // what signers run as
+  std::optional<int> pid;
+};
+
 // Which protections are missing afterwards.
-Result<std::vector<std::string>> give_up_rights(const SignerSettings& settings) {
+Result<std::vector<std::string>> give_up_rights(const SignerSettings& settings,
+                                                const Parentage& parentage) {
   std::vector<std::string> missing;
   std::optional<ProcessUser> user;
-  if (settings.user.empty()) {
+  if (parentage.user) {
+    // Read anew: the launcher's rights are for the user that it was started for, and for no other.
+    user = find_user(settings.user).value_or(ProcessUser{});
+    if (user->uid == 0 || user->uid != *parentage.user)
+      return fail(ErrorCode::ConfigConflict,
+                  fmt::format("user in [hsm] is '{}' now, and was user {} when linesignd started; "
+                              "restart linesignd",
+                              settings.user,
+                              *parentage.user));
+    make_pin_memory(settings.pin_memory, *user);
+  } else if (settings.user.empty()) {
     missing.emplace_back("signers run as linesignd's user: user in [hsm] is not set");
   } else if (!can_switch_user()) {
     missing.emplace_back(
@@ -177,10 +194,12 @@ Confinement confinement_of(const SignerSettings& settings, const TokenInfo& toke
   return confinement;
 }
 
-Result<void> serve(const std::filesystem::path& config, const SignerChannel& channel) {
+Result<void> serve(const std::filesystem::path& config,
+                   const SignerChannel& channel,
+                   const Parentage& parentage) {
   LS_TRY(const SignerSettings settings, load_signer_settings(config));
-  LS_TRY(std::vector<std::string> missing, give_up_rights(settings));
-  const int parent = channel.peer().value_or(0);
+  LS_TRY(std::vector<std::string> missing, give_up_rights(settings, parentage));
+  const int parent = parentage.pid.value_or(channel.peer().value_or(0));
   LS_CHECK(end_with_parent(parent, ParentDeath::Grace));
   StartSteps steps;
   steps.before_login = [&channel] { return wait_for_login(channel); };
@@ -210,14 +229,12 @@ Result<void> serve(const std::filesystem::path& config, const SignerChannel& cha
 
 // It ends when linesignd does, because its socket closes then; a signal of the parent's end would
 // need the parent's right to send it.
-Result<void> launch_signers(const std::filesystem::path& config, int fd) {
+Result<void> launch_signers(const std::filesystem::path& config, uid_t user, int fd) {
   const UniqueFd socket(fd);
   LS_CHECK(forbid_core_dumps());
-  LS_TRY(const SignerSettings settings, load_signer_settings(config));
-  LS_TRY(const ProcessUser user, find_user(settings.user));
   std::error_code error;
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  return run_launcher(socket, self, config, user.uid);
+  return run_launcher(socket, self, config, user);
 }
 
 // A line that nobody reads (a full pipe, a stopped journal) is dropped: a signer waits for no
@@ -251,6 +268,9 @@ int run_program(int argc, char** argv) {
   app.add_option("--config", config, "linesign.toml")->required();
   bool is_launcher = false;
   app.add_flag("--launcher", is_launcher, "start signers when linesignd asks, and sign nothing");
+  Parentage parentage;
+  app.add_option("--user", parentage.user, "the user of the signers, as the launcher has it");
+  app.add_option("--parent", parentage.pid, "the launcher, for the signers that it starts");
   app.add_option("--fd", fd, "the socket to linesignd (SOCK_SEQPACKET)")
       ->required()
       ->check(CLI::NonNegativeNumber);
@@ -263,13 +283,15 @@ int run_program(int argc, char** argv) {
   ::setsid();  // a session of its own: it shares no terminal
   ignore_terminal_signals();
   if (is_launcher) {
-    if (const auto done = launch_signers(config, fd); !done) end(done.error());
+    if (!parentage.user) return EX_USAGE;
+    if (const auto done = launch_signers(config, *parentage.user, fd); !done) end(done.error());
     return EX_OK;
   }
   let_others_go_first();
   auto channel = SignerChannel::open(UniqueFd(fd));
   if (!channel) end(channel.error());
-  if (const auto served = serve(config, *channel); !served) end(served.error(), *channel);
+  if (const auto served = serve(config, *channel, parentage); !served)
+    end(served.error(), *channel);
   return EX_OK;
 }
 

@@ -84,7 +84,9 @@ def all_attacks(appliance, port):
     assert len(files) == 3, files  # the station CA's key, the TLS key, the ledger
     attacks = [("tcp", port), ("unix", appliance.folder / "admin.sock"), ("io_uring", "-"),
                ("fork", "-"), ("exec", "/bin/sh"), ("ptrace", daemon), ("readv", daemon),
-               ("mem", daemon), ("kill", daemon), ("setuid", DAEMON_USER), ("setuid", 0),
+               ("mem", daemon), ("kill", daemon), ("setown", daemon), ("setown_ex", daemon),
+               ("setsig", daemon), ("fiosetown", daemon), ("siocspgrp", daemon),
+               ("setuid", DAEMON_USER), ("setuid", 0),
                ("read", appliance.folder / "pin"), ("read", appliance.config_file),
                ("read", "/etc/passwd"), ("make", appliance.folder / "new"),
                ("make", "/tmp/linesign-hostile"), ("chmod", appliance.folder / "attacks")]
@@ -189,12 +191,18 @@ def can_read(path, uid):
     return run.returncode == 0
 
 
-def start_with_capabilities(appliance):
-    """As systemd does with User= and AmbientCapabilities=."""
+def copy_programs(appliance):
+    """To where the user of linesignd may reach them."""
     programs = appliance.folder / "bin"
     programs.mkdir()
     for name in ("linesignd", "linesign-signer"):
-        shutil.copy(BIN / name, programs / name)  # where that user may reach them
+        shutil.copy(BIN / name, programs / name)
+    return programs
+
+
+def start_with_capabilities(appliance):
+    """As systemd does with User= and AmbientCapabilities=."""
+    programs = copy_programs(appliance)
     rights = "-all,+setuid,+setgid,+kill"
     with appliance.log.open("ab") as log:
         appliance.daemon = subprocess.Popen(
@@ -228,6 +236,28 @@ def test_linesignd_can_neither_read_the_pin_nor_become_who_can(make_appliance, c
     appliance.request("--generate", "5")
     appliance.stop()
     check_ledger(appliance)
+
+
+@needs_root
+def test_the_user_of_linesignd_needs_no_right_to_be_itself(make_appliance):
+    """`sudo -u linesign linesignd ...`, and a unit with User= and without AmbientCapabilities=."""
+    appliance = make_appliance()
+    give_to_users(appliance)
+    appliance.start()
+    appliance.stop()
+    become = ["setpriv", "--reuid", str(DAEMON_USER), "--regid", str(DAEMON_USER), "--clear-groups",
+              str(copy_programs(appliance) / "linesignd"), "--config", str(appliance.config_file)]
+    for flag in ("--check-config", "--restored-ledger"):
+        run = subprocess.run([*become, flag], env=softhsm_env(appliance.folder), capture_output=True,
+                             text=True, check=False)
+        assert run.returncode == EX_OK, run.stdout + run.stderr
+    own(appliance.folder, DAEMON_USER)  # one user for all
+    with appliance.log.open("ab") as log:
+        appliance.daemon = subprocess.Popen(become, stdout=log, stderr=log,
+                                            env=softhsm_env(appliance.folder))
+    appliance.wait_producing()
+    missing = appliance.status()["missing_protections"]
+    assert any("without the right to switch users" in each for each in missing), missing
 
 
 @needs_root
@@ -297,6 +327,54 @@ def test_signers_of_another_user_are_replaced_and_end_with_linesignd(make_applia
     wait_until(lambda: not any(map(is_alive, left)), "nobody outlives linesignd")
     appliance.start()
     appliance.request("--generate", "30")
+
+
+def keep_from_ending(pids):
+    """A killed process stays until its tracer looks, as one stays that waits for a device."""
+    trace = ctypes.CDLL(None, use_errno=True).ptrace
+    seize = 0x4206
+    for pid in pids:
+        assert trace(seize, pid, ctypes.c_void_p(0), ctypes.c_void_p(0)) == 0, os.strerror(
+            ctypes.get_errno())
+
+
+@needs_root
+@pytest.mark.parametrize("prepare", [lambda appliance: None, give_to_users],
+                         ids=["one user", "with a launcher"])
+def test_signers_that_do_not_end_cost_their_processes_and_nothing_else(make_appliance, prepare):
+    appliance = make_appliance()
+    prepare(appliance)
+    kept = start_all_signers(appliance)
+    keep_from_ending(kept)
+    for pid in kept:
+        os.kill(pid, signal.SIGKILL)
+    appliance.request("--generate", "10")
+    appliance.wait_status(lambda each: all(
+        one["state"] == "ready" and one["pid"] not in (0, *kept) for one in each["signers"]),
+        "there are new signers")
+    wait_until(lambda: appliance.log_text().count("does not end") == len(kept), "it is told")
+    for pid in kept:
+        os.waitpid(pid, 0x40000000)  # __WALL
+    wait_until(lambda: all(f"signer {pid} stopped: ended by signal 9" in appliance.log_text()
+                           for pid in kept), "their ends are reported")
+    appliance.request("--generate", "10")
+    appliance.stop()
+
+
+@needs_root
+def test_no_signer_runs_as_root_when_its_user_is_taken_out_of_the_configuration(make_appliance):
+    appliance = make_appliance()
+    give_to_users(appliance)
+    former = start_all_signers(appliance)
+    appliance.configure({"hsm": {"user": ""}})
+    for pid in former:
+        os.kill(pid, signal.SIGKILL)
+    status = appliance.wait_status(lambda each: each["obstacles"] and each["obstacles"][0]["error"][
+        "name"] == "ConfigConflict", "the configuration is a reason not to produce")
+    assert "restart linesignd" in status["obstacles"][0]["error"]["detail"]
+    assert all(each["state"] != "ready" for each in status["signers"]), status["signers"]
+    appliance.configure({"hsm": {"user": str(SIGNER_USER)}})
+    appliance.wait_producing()
 
 
 @needs_root

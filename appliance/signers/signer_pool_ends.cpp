@@ -1,0 +1,95 @@
+// The part of the pool that follows processes: their numbers, and what has become of them.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "appliance/signers/signer_pool.h"
+
+namespace linesign {
+namespace {
+
+constexpr std::chrono::seconds kEndPatience(5);
+// More than that, and a machine on which no signer ends would fill with them.
+constexpr size_t kMaxLeavingOfSlot = 8;
+
+}  // namespace
+
+SignerHost& SignerPool::host() {
+  if (settings_.launcher != nullptr) return *settings_.launcher;
+  return own_;
+}
+
+void SignerPool::take_reports() {
+  const bool was_waiting = waits_for_ends();
+  for (const SignerReport& report : host().take_reports()) take_report(report);
+  tell_of_stuck();
+  if (was_waiting && !waits_for_ends()) start_next();
+}
+
+void SignerPool::take_report(const SignerReport& report) {
+  const auto found = std::find_if(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+    return slot.process != nullptr && slot.process->id() == report.id;
+  });
+  SignerProcess* process = found != slots_.end() ? found->process.get() : nullptr;
+  switch (report.kind) {
+    case SignerReport::Kind::Started:
+      if (process != nullptr) {
+        process->set_pid(report.value);
+      } else if (const auto former = leaving_.find(report.id); former != leaving_.end()) {
+        former->second.pid = report.value;
+      }
+      return;
+    case SignerReport::Kind::NotStarted:
+      if (process != nullptr && report.error)
+        on_ended(static_cast<size_t>(found - slots_.begin()), *report.error);
+      leaving_.erase(report.id);
+      return;
+    case SignerReport::Kind::Ended:
+      // Its last words may still be in the socket, which ends by itself.
+      if (process != nullptr) process->set_exit_status(report.value);
+      on_gone(report.id, report.value);
+      return;
+  }
+}
+
+void SignerPool::on_gone(uint64_t id, int status) {
+  const auto found = leaving_.find(id);
+  if (found == leaving_.end()) return;
+  const Leaving former = found->second;
+  leaving_.erase(found);
+  if (!former.has_stopped && !former.is_told) return;
+  const Error how(ErrorCode::HsmUnavailable,
+                  fmt::format("signer {} stopped: {}", former.pid, describe_exit(status)));
+  if (last_error_ && last_error_->detail() == fmt::format("signer {} stopped", former.pid))
+    last_error_ = how;
+  events_.on_trouble(how);
+}
+
+void SignerPool::tell_of_stuck() {
+  const SteadyTime now = clock_.steady();
+  for (auto& [id, former] : leaving_) {
+    if (former.is_told || now - former.since < kEndPatience) continue;
+    former.is_told = true;
+    events_.on_trouble(
+        Error(ErrorCode::HsmUnavailable,
+              fmt::format("signer {} was killed and does not end: the kernel waits for a device or "
+                          "a disk; others go on",
+                          former.pid)));
+  }
+}
+
+// So many do not end that no others are started.
+bool SignerPool::waits_for_ends() {
+  if (leaving_.size() < kMaxLeavingOfSlot * slots_.size()) return false;
+  if (ready_ == 0)
+    last_error_ = Error(
+        ErrorCode::HsmUnavailable,
+        fmt::format("{} signers were killed and do not end, so no more are started: the kernel "
+                    "waits for a device or a disk; check the HSM, or restart the machine",
+                    leaving_.size()));
+  return true;
+}
+
+}  // namespace linesign
