@@ -193,8 +193,8 @@ int filter_calls(bool network) {
   for (const int command : {F_SETOWN, F_SETOWN_EX, F_SETSIG})
     for (const char* name : {"fcntl", "fcntl64"})
       filter.deny(name, EPERM, {SCMP_A1_32(SCMP_CMP_EQ, static_cast<uint32_t>(command))});
-  for (const uint32_t command : {FIOSETOWN, SIOCSPGRP})
-    filter.deny("ioctl", EPERM, {SCMP_A1_32(SCMP_CMP_EQ, command)});
+  for (const int command : {FIOSETOWN, SIOCSPGRP})
+    filter.deny("ioctl", EPERM, {SCMP_A1_32(SCMP_CMP_EQ, static_cast<uint32_t>(command))});
   // Threads, but no processes. clone3 hides its flags from a filter; without it glibc uses clone.
   filter.deny("clone", EPERM, {SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0)});
   filter.deny("clone3", ENOSYS);

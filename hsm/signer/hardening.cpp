@@ -28,8 +28,8 @@ constexpr size_t kMaxUserEntry = 16384;  // as sysconf(_SC_GETPW_R_SIZE_MAX) sug
 bool is_already(const ProcessUser& user) {
   std::array<uid_t, 3> users{};
   std::array<gid_t, 3> groups{};
-  return ::getresuid(&users[0], &users[1], &users[2]) == 0 &&
-         ::getresgid(&groups[0], &groups[1], &groups[2]) == 0 &&
+  return ::getresuid(users.data(), &users[1], &users[2]) == 0 &&
+         ::getresgid(groups.data(), &groups[1], &groups[2]) == 0 &&
          std::all_of(users.begin(), users.end(), [&](uid_t each) { return each == user.uid; }) &&
          std::all_of(groups.begin(), groups.end(), [&](gid_t each) { return each == user.gid; });
 }

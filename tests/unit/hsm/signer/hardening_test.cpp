@@ -3,7 +3,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <iostream>
 
 #include <gtest/gtest.h>
 
@@ -20,7 +20,7 @@ constexpr uid_t kSomeUser = 64103;
     ::_exit(2);
   const ProcessUser user{.uid = ::getuid(), .gid = ::getgid(), .name = "linesign"};
   const auto done = drop_privileges(user);
-  if (!done.has_value()) std::fputs(done.error().to_string().c_str(), stderr);
+  if (!done.has_value()) std::cerr << done.error().to_string() << "\n";
   const bool has_given_up = ::prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 && !can_switch_user();
   ::_exit(done.has_value() && has_given_up ? 0 : 1);
 }
