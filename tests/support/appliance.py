@@ -7,6 +7,7 @@ per run and copied, because a killed SoftHSM user may damage one.
 import contextlib
 import json
 import os
+import random
 import re
 import resource
 import shutil
@@ -54,9 +55,12 @@ def is_alive(pid):
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """None of those that the kernel gives to outgoing connections, of which other tests make many."""
+    while True:
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            port = random.randrange(10000, 32000)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def toml_value(value):
@@ -230,6 +234,10 @@ class Appliance:
         if wait:
             self.wait_producing()
         return self
+
+    def wait_all_ready(self):
+        self.wait_status(lambda each: all(one["state"] == "ready" for one in each["signers"]),
+                         "all signers are ready")
 
     def wait_producing(self, timeout=20):
         return self.wait_status(lambda status: status["producing"], "linesignd produces", timeout)

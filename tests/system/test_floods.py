@@ -157,7 +157,7 @@ def test_check_config_warns_of_the_limit_of_open_files(make_appliance):
     run = appliance.run(
         program("linesignd"), "--config", str(appliance.config_file), "--check-config", check=False,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100)))
-    assert run.returncode == EX_CONFIG and "DescriptorLimit" in run.stderr
+    assert run.returncode == EX_CONFIG and "DescriptorLimit" in run.stdout
 
 
 def resident_mebibytes(pid):
@@ -213,6 +213,7 @@ def test_a_stopped_linesignd_is_named_after_5_seconds(appliance):
 
 
 def hold_signers(appliance):
+    appliance.wait_all_ready()  # one that is stopped in its login keeps the others out
     for pid in appliance.signer_pids():
         os.kill(pid, signal.SIGSTOP)
 

@@ -30,11 +30,6 @@ def links(pid):
     return found
 
 
-def wait_all_ready(appliance):
-    appliance.wait_status(lambda each: all(one["state"] == "ready" for one in each["signers"]),
-                          "all signers are ready")
-
-
 @pytest.fixture
 def faulty(make_appliance, monkeypatch):
     """An appliance on the module that breaks calls; each fault hits one process only."""
@@ -57,7 +52,7 @@ def test_a_signer_gets_nothing_of_its_daemon_but_its_socket(make_appliance):
         for _ in range(5):  # while the daemon accepts and waits on its sockets
             for pid in appliance.signer_pids():
                 os.kill(pid, signal.SIGKILL)
-            wait_all_ready(appliance)
+            appliance.wait_all_ready()
             daemon = links(appliance.daemon.pid)
             for pid in appliance.signer_pids():
                 given = links(pid)
@@ -73,7 +68,7 @@ def test_a_signer_gets_nothing_of_its_daemon_but_its_socket(make_appliance):
 
 def test_a_hanging_signer_does_not_outlive_its_daemon(appliance, check_ledger):
     appliance.request("--generate", "5")
-    wait_all_ready(appliance)  # one that is stopped in its login ends later, by its successor
+    appliance.wait_all_ready()  # one that is stopped in its login ends later, by its successor
     hanging = appliance.signer_pids()
     for pid in hanging:
         os.kill(pid, signal.SIGSTOP)
@@ -244,7 +239,7 @@ def test_a_signer_that_signs_wrongly_twice_is_quarantined_and_the_others_go_on(
     appliance.restart()
     assert "quarantined" in [each["state"] for each in appliance.status()["signers"]]
     assert "1 of the signers" in appliance.cli("hsm", "trust").stdout
-    wait_all_ready(appliance)
+    appliance.wait_all_ready()
     appliance.stop()
     check_ledger(appliance)
 
