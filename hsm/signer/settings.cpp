@@ -23,7 +23,20 @@ Result<void> read_pool(const SettingsTable& hsm, SignerSettings& settings) {
   LS_TRY(settings.start_timeout,
          hsm.duration("start_timeout", {seconds(1), minutes(10)}, settings.start_timeout));
   LS_TRY(settings.login_lock, hsm.path("login_lock", "signer-login.lock"));
-  LS_TRY(settings.pin_memory, hsm.path("pin_memory", "pin-memory"));
+  return {};
+}
+
+// Where signers are of linesignd's user, a folder that this user writes to anyway and that a reboot
+// keeps.
+Result<void> read_pin_memory(const SettingsTable& root,
+                             const SettingsTable& hsm,
+                             SignerSettings& settings) {
+  constexpr std::string_view kName = "pin-memory";
+  LS_TRY(settings.pin_memory, hsm.path("pin_memory", kName));
+  if (hsm.has("pin_memory") || !settings.user.empty()) return {};
+  LS_TRY(const SettingsTable stations, root.table("stations"));
+  LS_TRY(const auto folder, stations.path("credential_dir", "station-ca"));
+  settings.pin_memory = folder / kName;
   return {};
 }
 
@@ -84,6 +97,7 @@ Result<SignerSettings> read_signer_settings(const SettingsTable& root) {
                              "required: key_label, key_id, or a uri with object or id"));
   LS_CHECK(read_pool(hsm, settings));
   LS_CHECK(read_protections(hsm, settings));
+  LS_CHECK(read_pin_memory(root, hsm, settings));
   LS_TRY(const SettingsTable ca, root.table("ca"));
   LS_TRY(settings.ca_certificate, ca.path("certificate", "ca.pem"));
   LS_TRY(const SettingsTable profile, root.table("profile"));

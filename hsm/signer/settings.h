@@ -1,4 +1,5 @@
-// SignerSettings: what a signer reads from linesign.toml by itself: [hsm], [ca] and [profile].
+// SignerSettings: what a signer reads from linesign.toml by itself: [hsm], [ca] and [profile];
+// and [stations] credential_dir, for the default of pin_memory.
 //
 // linesignd reads the same tables through this function for pool sizes and paths; it never opens
 // the PIN file that they name.

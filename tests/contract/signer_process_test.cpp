@@ -148,7 +148,8 @@ class LinesignSigner : public test::CeremonyFixture {
       ::unsetenv(name);
   }
 
-  void forget_pins() const { std::filesystem::remove_all(folder() / "pin-memory"); }
+  std::filesystem::path pin_memory() const { return folder() / "station-ca" / "pin-memory"; }
+  void forget_pins() const { std::filesystem::remove_all(pin_memory()); }
 
   void make_ca(KeyType type) {
     const auto made = init_ca(plan(type), {.force = true});
@@ -484,7 +485,7 @@ class PinTries : public LinesignSigner {
     request.token_label = "line";
     request.pin_file = hsm_.pin_file();
     request.login_lock = folder() / "signer-login.lock";
-    request.pin_memory = folder() / "pin-memory";
+    request.pin_memory = pin_memory();
     request.is_try_ordered = is_try_ordered;
     return request;
   }

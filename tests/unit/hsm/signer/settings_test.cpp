@@ -44,6 +44,20 @@ TEST(SignerSettingsReader, FillsInDefaults) {
   EXPECT_EQ(settings->profile.preset, "aws-iot-device");
 }
 
+TEST(SignerSettingsReader, RemembersPinsWhereTheOneUserOfTheServiceWritesAnyway) {
+  EXPECT_EQ(read(kMinimal)->pin_memory, "/etc/linesign/station-ca/pin-memory");
+  const std::string moved = "[stations]\ncredential_dir = \"/var/lib/linesign/station-ca\"\n";
+  EXPECT_EQ(read(kMinimal + moved)->pin_memory, "/var/lib/linesign/station-ca/pin-memory");
+}
+
+TEST(SignerSettingsReader, RemembersNoPinsOfAnotherUserInTheFolderOfLinesignd) {
+  const std::string users = std::string(kMinimal) + "user = \"linesign-signer\"\n";
+  EXPECT_EQ(read(users)->pin_memory, "/etc/linesign/pin-memory");
+  const std::string named = "pin_memory = \"/var/lib/linesign/signer/pin-memory\"\n";
+  EXPECT_EQ(read(users + named)->pin_memory, "/var/lib/linesign/signer/pin-memory");
+  EXPECT_EQ(read(kMinimal + named)->pin_memory, "/var/lib/linesign/signer/pin-memory");
+}
+
 TEST(SignerSettingsReader, ReadsEveryKey) {
   const auto settings = read(std::string(kMinimal) + R"(
 token_serial = "0123456789abcdef"
