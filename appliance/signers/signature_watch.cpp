@@ -59,10 +59,10 @@ Result<void> SignatureWatch::parse(std::string_view text) {
   return {};
 }
 
-Result<void> SignatureWatch::save() const {
+Result<void> SignatureWatch::save(const Records& records) const {
   if (file_.empty()) return {};
   std::string text;
-  for (const auto& [signer, record] : records_)
+  for (const auto& [signer, record] : records)
     text += fmt::format("{} {} {} {}\n",
                         signer,
                         record.wrong,
@@ -81,18 +81,20 @@ Result<void> SignatureWatch::record(size_t signer) {
   const bool is_second = record.last_at && now - *record.last_at <= kWindow;
   record.last_at = now;
   if (is_second && !record.quarantined_since) record.quarantined_since = now;
-  return save();
+  return save(records_);
 }
 
 Result<size_t> SignatureWatch::trust() {
   size_t quarantined = 0;
-  for (auto& [signer, record] : records_) {
+  Records trusted = records_;
+  for (auto& [signer, record] : trusted) {
     quarantined += record.quarantined_since ? 1 : 0;
     record.last_at.reset();
     record.quarantined_since.reset();
   }
+  LS_CHECK(save(trusted));
+  records_ = std::move(trusted);
   unreadable_.reset();
-  LS_CHECK(save());
   return quarantined;
 }
 

@@ -38,7 +38,8 @@ class SignatureWatch final {
   // A wrong signature of this signer; what it is then is in of(). The record counts also when the
   // file cannot be written.
   Result<void> record(size_t signer);
-  // What an operator says: all signers may sign again. How many were in quarantine.
+  // What an operator says: all signers may sign again. How many were in quarantine. Nothing changes
+  // when the file cannot be written.
   Result<size_t> trust();
 
   Record of(size_t signer) const;
@@ -48,14 +49,15 @@ class SignatureWatch final {
   std::optional<Error> verdict() const;
 
  private:
+  using Records = std::map<size_t, Record>;
   Result<void> load();
   Result<void> parse(std::string_view text);
-  Result<void> save() const;
+  Result<void> save(const Records& records) const;
 
   const Clock& clock_;
   std::filesystem::path file_;
   size_t signers_;
-  std::map<size_t, Record> records_;
+  Records records_;
   std::optional<Error> unreadable_;
 };
 

@@ -115,6 +115,23 @@ TEST_F(SignatureWatchTest, TrustsAgainWhenAnOperatorSaysSo) {
   EXPECT_FALSE(watch.is_quarantined(0)) << "it has two again";
 }
 
+TEST_F(SignatureWatchTest, TrustsNobodyMoreWhenThatCannotBeKept) {
+  SignatureWatch watch = open();
+  for (const size_t signer : {0U, 2U, 0U, 2U}) record(watch, signer);
+  const auto state = file().parent_path();
+  std::filesystem::rename(state, folder_.path() / "full");
+  std::ofstream(state) << "a file where the folder should be";
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(watch.trust().has_value());
+    EXPECT_TRUE(watch.verdict()) << "the operator was told that it failed";
+    EXPECT_TRUE(watch.is_quarantined(0));
+  }
+  std::filesystem::remove(state);
+  EXPECT_EQ(watch.trust().value(), 2U);
+  EXPECT_EQ(watch.verdict(), std::nullopt);
+  EXPECT_EQ(open().verdict(), std::nullopt);
+}
+
 TEST_F(SignatureWatchTest, TrustsNobodyWhileItsFileCannotBeRead) {
   for (const char* bad : {"hello\n", "1 2 3\n", "1 2 3 4 5\n", "-1 x 3 4\n"}) {
     std::filesystem::create_directories(file().parent_path());
