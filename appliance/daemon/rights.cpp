@@ -28,9 +28,10 @@ Result<std::optional<ProcessUser>> daemon_user(const std::string& name) {
 }
 
 // Signers lock it for reading. In a folder of ours they may not make it, in one of theirs they do.
+// It may be there from a time when signers had our user.
 void make_login_lock(const std::filesystem::path& file) {
   constexpr mode_t kReadable = 0644;
-  const UniqueFd lock(::open(file.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, kReadable));
+  const UniqueFd lock(::open(file.c_str(), O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, kReadable));
   if (lock) static_cast<void>(::fchmod(lock.get(), kReadable));  // whatever the umask
 }
 
@@ -48,7 +49,7 @@ Result<std::optional<SignerLauncher>> give_up_rights(const Config& config,
     LS_TRY(launcher, SignerLauncher::start(signer_program, config.file, signers->uid));
   }
   if (user || (launcher && ::geteuid() != 0)) LS_CHECK(drop_privileges(user));
-  if (launcher) make_login_lock(config.signer.login_lock);
+  if (launcher && ::geteuid() != 0) make_login_lock(config.signer.login_lock);
   LS_CHECK(forbid_core_dumps());
   return launcher;
 }

@@ -17,6 +17,7 @@
 #include <openssl/rand.h>
 
 #include "protocol/base/file.h"
+#include "protocol/base/file_owner.h"
 
 namespace linesign {
 namespace {
@@ -30,23 +31,28 @@ constexpr uint64_t kScryptN = 1U << 14;
 constexpr uint64_t kScryptR = 8;
 constexpr uint64_t kScryptP = 1;
 constexpr uint64_t kScryptMemory = 64UL * 1024 * 1024;
+constexpr std::string_view kMustBelong =
+    "pin_memory in [hsm] names this folder; it and what is in it must belong to the user of the "
+    "signers";
 constexpr std::array<std::string_view, 3> kWords = {"accepted", "tried", "refused"};
 
 Error io_error(const std::filesystem::path& path) {
   return Error(ErrorCode::Io,
-               fmt::format("{}, which remembers PINs that were tried: {}; pin_memory in [hsm] says "
-                           "where it lies",
+               fmt::format("{}, which remembers PINs that were tried: {}; {}",
                            path.string(),
-                           errno_text(errno)));
+                           errno_text(errno),
+                           kMustBelong));
 }
 
-// What root makes belongs to whoever owns the folder: the signers' user.
-Result<void> hand_over(const UniqueFd& file, const std::filesystem::path& path) {
-  struct stat folder {};
-  if (::geteuid() != 0) return {};
-  if (::stat(path.parent_path().c_str(), &folder) != 0 ||
-      ::fchown(file.get(), folder.st_uid, folder.st_gid) != 0)
-    return fail(io_error(path));
+// Each level that is missing, and the folder itself where root has left it to nobody.
+Result<void> make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  if (!folder.parent_path().empty() && !std::filesystem::exists(folder.parent_path(), error))
+    LS_CHECK(make_folder(folder.parent_path()));
+  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail(io_error(folder));
+  const UniqueFd made(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!made) return fail(io_error(folder));
+  leave_to_owner_above(made, folder);
   return {};
 }
 
@@ -76,10 +82,11 @@ PinMemory::PinMemory(std::filesystem::path path, UniqueFd file)
 
 Result<PinMemory> PinMemory::open(const std::filesystem::path& folder,
                                   std::string_view token_serial) {
-  LS_CHECK(make_directories(folder, 0700));
+  LS_CHECK(make_folder(folder));
   std::filesystem::path path = folder / ("pin-" + to_hex(as_bytes(token_serial)));
   UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file) return fail(io_error(path));
+  leave_to_owner_above(file, path);
   PinMemory memory(std::move(path), std::move(file));
   // Two that start at once must not draw two salts.
   while (::flock(memory.file_.get(), LOCK_EX) != 0)
@@ -89,7 +96,6 @@ Result<PinMemory> PinMemory::open(const std::filesystem::path& folder,
     memory.salt_.resize(kSaltBytes);
     if (RAND_bytes(memory.salt_.data(), kSaltBytes) != 1)
       return fail(ErrorCode::CryptoFailed, "RAND_bytes");
-    LS_CHECK(hand_over(memory.file_, memory.path_));
     LS_CHECK(memory.save());
     LS_CHECK(sync_directory(folder));
   }
@@ -106,7 +112,8 @@ Result<void> PinMemory::load() {
 }
 
 Result<void> PinMemory::parse(std::string_view text) {
-  const Error broken(ErrorCode::HsmPinRefused,
+  // Io: whoever needs the memory comes again by himself, and nothing is tried meanwhile.
+  const Error broken(ErrorCode::Io,
                      fmt::format("{} cannot be understood, so nobody knows which PINs were tried; "
                                  "remove it if the PIN file is right",
                                  path_.string()));
@@ -233,6 +240,8 @@ Result<void> PinMemory::end(LoginOutcome outcome) {
 }
 
 Result<bool> PinMemory::allows_again(const SecretBytes& pin) {
+  struct stat status {};
+  if (::fstat(file_.get(), &status) == 0 && status.st_nlink == 0) return true;
   const std::string known = block_;
   LS_CHECK(load());
   if (block_ == known) return false;

@@ -11,7 +11,7 @@
 //            salt <hex>
 //            accepted|tried|refused <scrypt of the PIN, hex> <unix time> <tries without outcome>
 // Limits   kMaxPins; a block that cannot be read allows nothing
-// Errors   HsmPinRefused: this PIN must not be tried; Io
+// Errors   HsmPinRefused: this PIN must not be tried; Io, also for a block that cannot be read
 // Threads  one process at a time between begin() and end(): under the login lock
 // Source   RFC 7914; docs/decisions/0018-pin-tries.md
 #ifndef LINESIGN_HSM_PKCS11_PIN_MEMORY_H_
@@ -43,7 +43,8 @@ enum class LoginOutcome : uint8_t { Accepted, Refused, NotJudged };
 
 class PinMemory final {
  public:
-  // Makes folder and file where there is none. Root leaves the file to the folder's owner.
+  // Makes folder and file where there is none. What is root's there becomes the user's who owns the
+  // folder above.
   static Result<PinMemory> open(const std::filesystem::path& folder, std::string_view token_serial);
 
   // Notes on disk that `pin` is tried now. `is_count_low`: the token knows of a wrong PIN since the
@@ -52,7 +53,8 @@ class PinMemory final {
   // REQUIRES: begin() has succeeded.
   Result<void> end(LoginOutcome outcome);
 
-  // True: the file has changed since this object read or wrote it, and would let `pin` be tried.
+  // True: the file has changed since this object read or wrote it, and would let `pin` be tried; or
+  // somebody has removed it.
   Result<bool> allows_again(const SecretBytes& pin);
 
  private:

@@ -19,7 +19,8 @@ namespace linesign {
 
 class LoginLock final {
  public:
-  // Waits until it is free. Held until this object goes.
+  // Waits until it is free. Held until this object goes. Made where there is none; root leaves it
+  // to the owner of its folder.
   static Result<LoginLock> take(const std::filesystem::path& path);
 
  private:

@@ -35,11 +35,11 @@
 #include "hsm/signer/confinement.h"
 #include "hsm/signer/hardening.h"
 #include "hsm/signer/launcher.h"
+#include "hsm/signer/login_files.h"
 #include "hsm/signer/signer_channel.h"
 #include "hsm/signer/softhsm_folder.h"
 #include "hsm/signer/startup.h"
 #include "protocol/base/core_dumps.h"
-#include "protocol/base/file.h"
 #include "protocol/base/version.h"
 
 namespace linesign {
@@ -142,14 +142,6 @@ void run(const SignerChannel& channel, StartedSigner& signer) {
   work(channel, signer.workers.front());
 }
 
-// It belongs to the signers' user, who may make no folder beside it. What does not work here is
-// told when a PIN is to be remembered.
-void make_pin_memory(const std::filesystem::path& folder, const ProcessUser& user) {
-  std::error_code error;
-  if (std::filesystem::exists(folder, error) || !make_directories(folder, 0700)) return;
-  if (::chown(folder.c_str(), user.uid, user.gid) != 0) std::filesystem::remove(folder, error);
-}
-
 // What the launcher says of itself, on the command line.
 struct Parentage {
   std::optional<uid_t> user;  // what signers run as
@@ -170,7 +162,7 @@ Result<std::vector<std::string>> give_up_rights(const SignerSettings& settings,
                               "restart linesignd",
                               settings.user,
                               *parentage.user));
-    make_pin_memory(settings.pin_memory, *user);
+    give_login_files(settings.login_lock, settings.pin_memory, *user);
   } else if (settings.user.empty()) {
     missing.emplace_back("signers run as linesignd's user: user in [hsm] is not set");
   } else if (!can_switch_user()) {
@@ -178,7 +170,7 @@ Result<std::vector<std::string>> give_up_rights(const SignerSettings& settings,
         "signers run as linesignd's user: linesignd was started without the right to switch users");
   } else {
     LS_TRY(user, find_user(settings.user));
-    make_pin_memory(settings.pin_memory, *user);
+    give_login_files(settings.login_lock, settings.pin_memory, *user);
   }
   LS_CHECK(drop_privileges(user));
   LS_CHECK(forbid_core_dumps());

@@ -238,6 +238,38 @@ def test_linesignd_can_neither_read_the_pin_nor_become_who_can(make_appliance, c
     check_ledger(appliance)
 
 
+def left_by_doctor(appliance):
+    appliance.cli("doctor")  # as root, before the first start
+
+
+def left_by_root(appliance):
+    left_by_doctor(appliance)
+    own(appliance.folder / "pin-memory", 0)
+    os.chown(appliance.folder / "signer-login.lock", 0, 0)
+
+
+def left_by_one_user(appliance):
+    own(appliance.folder, DAEMON_USER)
+    appliance.configure({"hsm": {"user": None}})
+    appliance.start()
+    appliance.stop()
+    (appliance.folder / "station-ca" / "pin-memory").rename(appliance.folder / "pin-memory")
+    give_to_users(appliance)
+    own(appliance.folder / "pin-memory", DAEMON_USER)
+
+
+@needs_root
+@pytest.mark.parametrize("leave", [left_by_doctor, left_by_root, left_by_one_user])
+def test_signers_log_in_whoever_used_the_token_before(make_appliance, leave):
+    appliance = make_appliance()
+    give_to_users(appliance)
+    (appliance.folder / "pin-memory").rmdir()
+    leave(appliance)
+    assert (appliance.folder / "signer-login.lock").stat().st_uid != SIGNER_USER
+    start_all_signers(appliance)
+    assert (appliance.folder / "pin-memory").stat().st_uid == SIGNER_USER
+
+
 @needs_root
 def test_the_user_of_linesignd_needs_no_right_to_be_itself(make_appliance):
     """`sudo -u linesign linesignd ...`, and a unit with User= and without AmbientCapabilities=."""

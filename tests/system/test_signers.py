@@ -302,6 +302,35 @@ def test_a_daemon_that_is_killed_at_any_time_of_its_start_comes_back(counted):
     appliance.wait_producing()
 
 
+def test_a_pin_memory_that_cannot_be_read_stops_nothing_after_it_is_removed(counted):
+    appliance, tries = counted
+    appliance.start()
+    appliance.stop()
+    memory = next((appliance.folder / "station-ca" / "pin-memory").iterdir())
+    memory.write_text("damaged")
+    (appliance.folder / "tries").write_text("0 0\n")
+    appliance.start(wait=False)
+    status = appliance.wait_status(lambda each: "Io" in names(each), "the memory is damaged")
+    assert f"{memory} cannot be understood" in str(status["obstacles"])
+    assert tries() == [0, 0]
+    memory.unlink()
+    appliance.wait_producing()
+
+
+def test_a_signer_that_waits_for_a_pin_sees_that_its_memory_is_another_file(counted):
+    appliance, _ = counted
+    appliance.start(wait=False)
+    appliance.wait_producing()
+    appliance.stop()
+    write_pin(appliance, "wrong-pin")
+    appliance.start(wait=False)
+    appliance.wait_status(lambda each: "HsmPinRefused" in names(each), "the PIN is refused")
+    next((appliance.folder / "station-ca" / "pin-memory").iterdir()).unlink()
+    write_pin(appliance, PIN)
+    appliance.cli("doctor", "--try-pin")
+    appliance.wait_producing()
+
+
 def test_the_last_try_is_left_to_an_operator(counted):
     appliance, tries = counted
     (appliance.folder / "tries").write_text("2 0\n")

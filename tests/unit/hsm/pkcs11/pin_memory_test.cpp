@@ -159,7 +159,7 @@ TEST_F(PinMemoryTest, AllowsNothingWhenItCannotBeUnderstood) {
     std::ofstream(file(), std::ios::trunc) << bad;
     const auto opened = PinMemory::open(folder(), kSerial);
     ASSERT_FALSE(opened.has_value()) << bad.substr(0, 40);
-    EXPECT_EQ(opened.error().code(), ErrorCode::HsmPinRefused);
+    EXPECT_EQ(opened.error().code(), ErrorCode::Io) << "a signer would wait for another PIN";
     EXPECT_NE(opened.error().detail().find(file().string()), std::string::npos);
   }
 }
@@ -186,6 +186,49 @@ TEST_F(PinMemoryTest, IsLeftByRootToTheOwnerOfItsFolder) {
   ASSERT_EQ(::stat(file().c_str(), &status), 0);
   EXPECT_EQ(status.st_uid, kSomebody);
   EXPECT_EQ(status.st_mode & 0777U, 0600U);
+}
+
+TEST_F(PinMemoryTest, IsMadeByRootForTheOwnerOfTheFolderAboveIt) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  constexpr uid_t kSomebody = 65534;
+  ASSERT_EQ(::chown(folder_.path().c_str(), kSomebody, kSomebody), 0);
+  const auto made = folder() / "deep" / "memory";
+  ASSERT_TRUE(PinMemory::open(made, kSerial).has_value());
+  struct stat status {};
+  for (auto path = made / file().filename(); path != folder_.path(); path = path.parent_path()) {
+    ASSERT_EQ(::stat(path.c_str(), &status), 0);
+    EXPECT_EQ(status.st_uid, kSomebody) << path;
+  }
+}
+
+TEST_F(PinMemoryTest, IsMendedByRootWhereRootHasLeftItToNobody) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  constexpr uid_t kSomebody = 65534;
+  try_pin("1111", LoginOutcome::Refused);
+  ASSERT_EQ(::chown(folder_.path().c_str(), kSomebody, kSomebody), 0);
+  expect_refused("1111");
+  struct stat status {};
+  ASSERT_EQ(::stat(folder().c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, kSomebody);
+  ASSERT_EQ(::stat(file().c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, kSomebody);
+}
+
+TEST_F(PinMemoryTest, SaysWhatItsFolderIsForWhereItCannotBeMade) {
+  std::ofstream(folder_.path() / "signers") << "a file where the folder should be";
+  const auto opened = PinMemory::open(folder(), kSerial);
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code(), ErrorCode::Io);
+  EXPECT_NE(opened.error().detail().find("remembers PINs"), std::string::npos);
+  EXPECT_NE(opened.error().detail().find("pin_memory in [hsm]"), std::string::npos);
+}
+
+TEST_F(PinMemoryTest, LetsThePinBeTriedAgainWhenSomebodyRemovesIt) {
+  try_pin("1111", LoginOutcome::Refused);
+  PinMemory watching = open();
+  std::filesystem::remove(file());
+  EXPECT_TRUE(*watching.allows_again(pin("1111")));
+  EXPECT_TRUE(begin("1111").has_value());
 }
 
 TEST_F(PinMemoryTest, SeesThatAnotherProgramLoggedInWithThePin) {

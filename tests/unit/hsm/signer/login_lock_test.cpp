@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
@@ -24,6 +26,27 @@ TEST(LoginLock, IsHeldUntilItGoes) {
     EXPECT_FALSE(is_free(path));
   }
   EXPECT_TRUE(is_free(path));
+}
+
+TEST(LoginLock, IsLeftByRootToTheOwnerOfItsFolder) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  constexpr uid_t kSomebody = 65534;
+  const TempDir directory;
+  const auto path = directory.path() / "login.lock";
+  ASSERT_TRUE(LoginLock::take(path).has_value());  // root's: so is the folder
+  ASSERT_EQ(::chown(directory.path().c_str(), kSomebody, kSomebody), 0);
+  ASSERT_TRUE(LoginLock::take(path).has_value());
+  struct stat status {};
+  ASSERT_EQ(::stat(path.c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, kSomebody);
+}
+
+TEST(LoginLock, FollowsNoLinkOfAnotherUser) {
+  const TempDir directory;
+  const auto path = directory.path() / "login.lock";
+  std::filesystem::create_symlink(directory.path() / "elsewhere", path);
+  EXPECT_FALSE(LoginLock::take(path).has_value());
+  EXPECT_FALSE(std::filesystem::exists(directory.path() / "elsewhere"));
 }
 
 TEST(LoginLock, NamesAPathThatCannotBeUsed) {
