@@ -14,7 +14,6 @@
 #include <Poco/Data/Statement.h>
 #include <fmt/format.h>
 
-#include "appliance/ledger/migrations.h"
 #include "protocol/base/file.h"
 
 namespace linesign {
@@ -31,23 +30,6 @@ tl::unexpected<Error> file_failure(const std::filesystem::path& path, int error_
   const bool is_full = error_number == ENOSPC || error_number == EDQUOT || error_number == EFBIG;
   return fail(is_full ? ErrorCode::LedgerDiskFull : ErrorCode::LedgerUnavailable,
               fmt::format("{}: {}", path.string(), errno_text(error_number)));
-}
-
-Result<UniqueFd> take_lock(const std::filesystem::path& path) {
-  UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
-  if (!lock) return file_failure(path, errno);
-  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return file_failure(path, errno);
-    std::array<char, 32> owner{};
-    const ssize_t got = ::pread(lock.get(), owner.data(), owner.size() - 1, 0);
-    return fail(ErrorCode::LedgerInUse,
-                fmt::format("{}: held by process {}", path.string(), got > 0 ? owner.data() : "?"));
-  }
-  // Only for the message above, so a full disk does not matter here.
-  const std::string pid = std::to_string(::getpid());
-  if (::ftruncate(lock.get(), 0) != 0 || ::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0)
-    return lock;
-  return lock;
 }
 
 // After a failed fsync Linux calls pages clean that never reached the disk: reading them back shows
@@ -99,7 +81,28 @@ std::string connection_string(const std::filesystem::path& path, const std::stri
 
 }  // namespace
 
-Database::Database(std::filesystem::path file, UniqueFd lock, Poco::Data::Session session)
+Result<Database::Lock> Database::Lock::take(const std::filesystem::path& path) {
+  UniqueFd lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock) return file_failure(path, errno);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) return file_failure(path, errno);
+    std::array<char, 32> owner{};
+    const ssize_t got = ::pread(lock.get(), owner.data(), owner.size() - 1, 0);
+    return fail(ErrorCode::LedgerInUse,
+                fmt::format("{}: held by process {}", path.string(), got > 0 ? owner.data() : "?"));
+  }
+  // For the message above and for linesign-audit, so a full disk does not matter here.
+  const std::string pid = std::to_string(::getpid());
+  if (::ftruncate(lock.get(), 0) == 0)
+    static_cast<void>(::pwrite(lock.get(), pid.data(), pid.size(), 0) < 0);
+  return Lock(std::move(lock));
+}
+
+Database::Lock::~Lock() {
+  if (fd_) static_cast<void>(::ftruncate(fd_.get(), 0) == 0);
+}
+
+Database::Database(std::filesystem::path file, Lock lock, Poco::Data::Session session)
     : file_(std::move(file)),
       lock_(std::move(lock)),
       session_(std::move(session)),
@@ -110,9 +113,12 @@ Result<std::unique_ptr<Database>> Database::open(const LedgerSettings& settings,
   const std::filesystem::path& directory = settings.directory;
   if (auto made = make_directories(directory, 0700); !made.has_value())
     return fail(ErrorCode::LedgerUnavailable, made.error().detail());
-  LS_TRY(UniqueFd lock, take_lock(directory / kLockName));
+  LS_TRY(Lock lock, Lock::take(directory / kLockName));
   const std::filesystem::path file = directory / kLedgerFileName;
-  LS_CHECK(write_again(file.string() + "-wal"));
+  const std::filesystem::path log = file.string() + "-wal";
+  std::error_code error;
+  const bool has_log = std::filesystem::exists(log, error) || error;
+  LS_CHECK(write_again(log));
   LS_CHECK(make_private_file(file));
   auto database =
       guarded(nullptr, "opening " + file.string(), [&]() -> Result<std::unique_ptr<Database>> {
@@ -121,6 +127,7 @@ Result<std::unique_ptr<Database>> Database::open(const LedgerSettings& settings,
         return std::unique_ptr<Database>(new Database(file, std::move(lock), std::move(session)));
       });
   if (!database.has_value()) return database;
+  if (has_log) (*database)->keep_wal();
   LS_CHECK((*database)->configure());
   LS_CHECK((*database)->migrate(oldest_schema));
   LS_CHECK((*database)->empty_wal());
@@ -169,30 +176,33 @@ Result<void> Database::migrate(int64_t oldest_schema) {
   } else if (application != kLedgerApplicationId) {
     return fail(ErrorCode::LedgerCorrupt, "the file is not a ledger of linesign");
   }
+  if (version == 0 && oldest_schema > 0)
+    return fail(ErrorCode::LedgerUnknown,
+                fmt::format("{} is empty; this appliance has used another one. To use it from now "
+                            "on: linesignd --new-ledger",
+                            file_.string()));
   if (version < oldest_schema)
-    return fail(
-        ErrorCode::LedgerUnknown,
-        fmt::format("{} is empty or was written by an older version of linesign (schema {}); "
-                    "this appliance has used another one. To use it from now on: linesignd "
-                    "--new-ledger",
-                    file_.string(),
-                    version));
-  schema_at_open_ = version;
+    return fail(ErrorCode::LedgerOlder,
+                fmt::format("{} was written by an older version of linesign (schema {}) than this "
+                            "appliance has used. To go on with it, as after the restore of a "
+                            "backup: linesignd --restored-ledger",
+                            file_.string(),
+                            version));
   if (version > static_cast<int64_t>(known.size()))
     return fail(ErrorCode::LedgerSchemaNewer,
                 fmt::format("it has schema {}, this program knows {}", version, known.size()));
-  for (auto next = static_cast<size_t>(version); next < known.size(); ++next)
-    LS_CHECK(apply(static_cast<int>(next) + 1, known[next].name.data(), known[next].sql));
-  return {};
+  return apply(known.subspan(static_cast<size_t>(version)), known.size());
 }
 
-Result<void> Database::apply(int version, const char* name, const char* sql) {
-  const std::string whole = fmt::format(
-      "BEGIN IMMEDIATE;\n{}\nPRAGMA application_id = {};\nPRAGMA user_version = {};\nCOMMIT;",
-      sql,
-      kLedgerApplicationId,
-      version);
-  return script(whole.c_str(), name);
+// In one transaction: whatever interrupts it leaves the schema that was found, or the present one.
+Result<void> Database::apply(std::span<const Migration> missing, size_t schema) {
+  if (missing.empty()) return {};
+  std::string whole = "BEGIN IMMEDIATE;\n";
+  for (const Migration& each : missing) whole += std::string(each.sql) + "\n";
+  whole += fmt::format("PRAGMA application_id = {};\nPRAGMA user_version = {};\nCOMMIT;",
+                       kLedgerApplicationId,
+                       schema);
+  return script(whole.c_str(), missing.back().name.data());
 }
 
 Result<void> Database::script(const char* sql, const char* purpose) {
@@ -246,8 +256,10 @@ Result<std::string> Database::rescue(const std::filesystem::path& spare_folder) 
   // Back to its own name, if nobody else has taken it or left a log there.
   std::error_code error;
   const auto log_bytes = std::filesystem::file_size(file_.string() + "-wal", error);
-  if ((error || log_bytes == 0) && move_into_place(copy, file_, Overwrite::Refuse).has_value())
+  if ((error || log_bytes == 0) && move_into_place(copy, file_, Overwrite::Refuse).has_value()) {
     copy = file_;
+    LS_CHECK(sync_folder(file_.parent_path()));
+  }
   return "every committed row was copied to " + copy.string();
 }
 

@@ -9,6 +9,8 @@
 
 #include <filesystem>
 #include <memory>
+#include <span>
+#include <string>
 #include <utility>
 
 #include <Poco/Data/Session.h>
@@ -16,6 +18,7 @@
 
 #include "appliance/ledger/ledger.h"
 #include "appliance/ledger/ledger_files.h"
+#include "appliance/ledger/migrations.h"
 #include "appliance/ledger/sqlite_error.h"
 #include "protocol/base/result.h"
 #include "protocol/base/unique_fd.h"
@@ -24,13 +27,13 @@ namespace linesign {
 
 class Database final {
  public:
-  // A ledger whose schema is below `oldest_schema` is LedgerUnknown, and stays as it is.
+  // A ledger whose schema is below `oldest_schema` stays as it is: LedgerOlder, or LedgerUnknown if
+  // it is empty. Until keep_wal() a close leaves the -wal as it was found: there, or not there.
   static Result<std::unique_ptr<Database>> open(const LedgerSettings& settings,
                                                 int64_t oldest_schema);
 
   Poco::Data::Session& session() { return session_; }
   sqlite3* handle() { return handle_; }
-  int64_t schema_at_open() const { return schema_at_open_; }
   const LedgerFiles& files() const { return files_; }
 
   // From now on the -wal stays when the database is closed, as after a kill.
@@ -42,22 +45,34 @@ class Database final {
   Result<std::string> rescue(const std::filesystem::path& spare_folder);
 
  private:
-  Database(std::filesystem::path file, UniqueFd lock, Poco::Data::Session session);
+  // Holds its process id as long as it is locked; empty after an orderly stop.
+  class Lock final {
+   public:
+    static Result<Lock> take(const std::filesystem::path& path);
+    Lock(Lock&&) = default;
+    Lock& operator=(Lock&&) = delete;
+    ~Lock();
+
+   private:
+    explicit Lock(UniqueFd fd) : fd_(std::move(fd)) {}
+    UniqueFd fd_;
+  };
+
+  Database(std::filesystem::path file, Lock lock, Poco::Data::Session session);
 
   Result<void> configure();
   Result<void> migrate(int64_t oldest_schema);
-  Result<void> apply(int version, const char* name, const char* sql);
+  Result<void> apply(std::span<const Migration> missing, size_t schema);
   Result<void> script(const char* sql, const char* purpose);
   Result<int64_t> pragma(const std::string& name);
   Result<void> empty_wal();
   Result<void> copy_to(const std::filesystem::path& target);
 
   std::filesystem::path file_;
-  UniqueFd lock_;  // released last
+  Lock lock_;  // released last
   Poco::Data::Session session_;
   sqlite3* handle_;  // the session's own
   LedgerFiles files_;
-  int64_t schema_at_open_ = 0;
 };
 
 }  // namespace linesign

@@ -29,8 +29,7 @@ Result<std::unique_ptr<Ledger::Implementation>> Ledger::Implementation::open(
   LS_CHECK(made->load_state());
   if (is_recorded) {
     LS_CHECK(made->compare(settings, known));
-    made->database_->keep_wal();
-    LS_CHECK(write_ledger_state(settings.state_file, made->state()));
+    LS_CHECK(made->write_record(settings));
   }
   LS_TRY(made->cloud_, LedgerCloud::open(*made));
   return made;
@@ -103,9 +102,15 @@ Result<void> Ledger::Implementation::commit() {
   }
   in_transaction_ = false;
   const auto committed = sql_[Sql::Commit].execute();
-  if (committed.has_value()) return finish(check_files());
+  Result<void> done;
+  if (committed.has_value()) {
+    done = check_files();
+    if (done.has_value()) return done;
+  }
   is_broken_ = true;
-  return fail(ErrorCode::LedgerCommitUnknown, committed.error().to_string());
+  if (committed.has_value() && done.error().code() == ErrorCode::LedgerReplaced) return done;
+  const Error& error = committed.has_value() ? done.error() : committed.error();
+  return fail(ErrorCode::LedgerCommitUnknown, error.to_string());
 }
 
 // It cannot fail: it only sets the number.

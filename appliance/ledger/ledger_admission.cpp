@@ -1,5 +1,8 @@
 // Is this the ledger that this appliance has used, and as new as it was? And an operator's word
 // that it is from now on.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <Poco/Data/Statement.h>
 #include <fmt/format.h>
 
@@ -12,6 +15,18 @@ namespace {
 bool is_accepted_by(ErrorCode refused, ErrorCode found) {
   if (refused == ErrorCode::LedgerUnknown) return found == ErrorCode::LedgerUnknown;
   return found == ErrorCode::LedgerOlder || found == ErrorCode::LedgerReplaced;
+}
+
+// Files that another user makes here linesignd could not open.
+Result<void> check_owner(const std::filesystem::path& folder) {
+  struct stat status {};
+  if (::stat(folder.c_str(), &status) != 0 || status.st_uid == ::geteuid()) return {};
+  return fail(ErrorCode::LedgerUnavailable,
+              fmt::format("{} belongs to user {}, but this runs as user {}: run it as linesignd's "
+                          "user (sudo -u), whose folder this must be",
+                          folder.string(),
+                          status.st_uid,
+                          ::geteuid()));
 }
 
 }  // namespace
@@ -28,9 +43,11 @@ Result<void> Ledger::Implementation::load_state() {
   LS_TRY(Statement identity,
          Statement::prepare(database_->handle(),
                             "reading the ledger's identity",
-                            "SELECT ledger_id FROM ledger_identity WHERE id = 1"));
-  LS_TRY(const int64_t rows,
-         identity.query([this](const Statement& row) { state_.ledger_id = row.array<16>(0); }));
+                            "SELECT ledger_id, awaits_record FROM ledger_identity WHERE id = 1"));
+  LS_TRY(const int64_t rows, identity.query([this](const Statement& row) {
+    state_.ledger_id = row.array<16>(0);
+    awaits_record_ = row.integer(1) != 0;
+  }));
   if (rows != 1) return fail(ErrorCode::LedgerCorrupt, "ledger_identity has no row");
   state_.newest = static_cast<uint64_t>(next_id_ - 1);
   LS_TRY(const auto serial, serial_of(state_.newest));
@@ -57,10 +74,24 @@ Result<void> Ledger::Implementation::compare(const LedgerSettings& settings,
                                              const std::optional<LedgerState>& known) {
   FoundLedger found;
   found.state = state();
-  const int64_t schema = database_->schema_at_open();
-  found.is_upgraded = schema > 0 && schema < kSchemaWithIdentity;
+  found.awaits_record = awaits_record_;
   LS_TRY(found.serial_of_known, serial_of(known.has_value() ? known->newest : 0));
   return compare_ledger(settings, known, found);
+}
+
+Result<void> Ledger::Implementation::write_record(const LedgerSettings& settings) {
+  database_->keep_wal();
+  LS_CHECK(write_ledger_state(settings.state_file, state()));
+  if (!awaits_record_) return {};
+  LS_TRY(Statement update,
+         Statement::prepare(database_->handle(),
+                            "recording that there is a record",
+                            "UPDATE ledger_identity SET awaits_record = 0"));
+  LS_CHECK(begin());
+  LS_CHECK(update.execute());
+  LS_CHECK(commit());
+  awaits_record_ = false;
+  return {};
 }
 
 Result<void> Ledger::Implementation::record_event(std::string_view event,
@@ -77,6 +108,8 @@ Result<void> Ledger::Implementation::record_event(std::string_view event,
 Result<std::string> Ledger::accept(const LedgerSettings& settings,
                                    ErrorCode refused,
                                    UnixTime now) {
+  LS_CHECK(check_owner(settings.directory));
+  LS_CHECK(check_owner(settings.state_file.parent_path()));
   std::optional<LedgerState> known;
   Result<void> verdict;
   if (auto read = read_ledger_state(settings.state_file); read.has_value()) {
@@ -85,30 +118,36 @@ Result<std::string> Ledger::accept(const LedgerSettings& settings,
   } else {
     verdict = fail(read.error());
   }
-  if (!verdict.has_value() && !is_accepted_by(refused, verdict.error().code()))
+  // Only a ledger of ours needs its -wal.
+  const bool lacks_log = !verdict && verdict.error().code() == ErrorCode::LedgerReplaced;
+  if (!verdict && !lacks_log && !is_accepted_by(refused, verdict.error().code()))
     return fail(verdict.error());
   // Without a state file nothing is compared.
   LS_TRY(const std::unique_ptr<Ledger> ledger,
          open({.directory = settings.directory, .vfs = settings.vfs}));
   Implementation& opened = *ledger->implementation_;
   const Result<void> compared = opened.compare(settings, known);
-  if (!compared.has_value() && !is_accepted_by(refused, compared.error().code()))
-    return fail(compared.error());
-  if (verdict.has_value()) verdict = compared;
-  if (verdict.has_value())
-    return fmt::format("{} is the ledger that this appliance has used; there is nothing to accept.",
-                       settings.directory.string());
+  if (!compared && (verdict || lacks_log)) verdict = compared;
+  const bool is_ours = known.has_value() && known->ledger_id == opened.state().ledger_id;
   const bool is_new = refused == ErrorCode::LedgerUnknown;
-  LS_CHECK(ledger->begin());
-  LS_CHECK(opened.write([&] {
-    return opened.record_event(
-        is_new ? "new_ledger" : "restored_ledger", verdict.error().detail(), now);
-  }));
-  LS_CHECK(ledger->commit());
+  if (!verdict && !is_accepted_by(refused, verdict.error().code()) && (is_new || !is_ours))
+    return fail(verdict.error());
+  if (!verdict) {
+    LS_CHECK(ledger->begin());
+    LS_CHECK(opened.write([&] {
+      return opened.record_event(
+          is_new ? "new_ledger" : "restored_ledger", verdict.error().detail(), now);
+    }));
+    LS_CHECK(ledger->commit());
+  }
+  LS_CHECK(opened.write_record(settings));
   LS_CHECK(ledger->prepare_close());
   LedgerState state = ledger->state();
   state.is_closed = true;
   LS_CHECK(write_ledger_state(settings.state_file, state));
+  if (verdict.has_value())
+    return fmt::format("{} is the ledger that this appliance has used; there is nothing to accept.",
+                       settings.directory.string());
   return fmt::format("Accepted {} with {} certificates. Start linesignd as usual now.",
                      settings.directory.string(),
                      state.certificates);

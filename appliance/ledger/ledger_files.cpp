@@ -27,11 +27,10 @@ std::string present_path(int fd) {
 
 Result<LedgerFiles> LedgerFiles::watch(const std::filesystem::path& database) {
   LedgerFiles files;
-  for (const char* suffix : {"", "-wal", "-shm"}) {
+  for (const char* suffix : {"", "-wal"}) {
     File file;
     file.path = database.string() + suffix;
     file.fd = UniqueFd(::open(file.path.c_str(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
-    if (!file.fd && errno == ENOENT && file.path.extension() == ".sqlite-shm") continue;
     struct stat status {};
     if (!file.fd || ::fstat(file.fd.get(), &status) != 0)
       return fail(ErrorCode::LedgerUnavailable,

@@ -20,7 +20,7 @@ namespace linesign {
 class LedgerFiles final {
  public:
   LedgerFiles() = default;
-  // The database and its -wal, and -shm where there is one. REQUIRES: they are open by now.
+  // The database and its -wal; exclusive locking uses no -shm. REQUIRES: they are open by now.
   static Result<LedgerFiles> watch(const std::filesystem::path& database);
 
   // A few microseconds.

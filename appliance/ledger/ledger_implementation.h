@@ -59,6 +59,8 @@ class Ledger::Implementation final {
 
   // ledger_admission.cpp
   Result<void> compare(const LedgerSettings& settings, const std::optional<LedgerState>& known);
+  // The ledger is this appliance's: the record says so, durably, and wants its -wal from now on.
+  Result<void> write_record(const LedgerSettings& settings);
   Result<void> record_event(std::string_view event, std::string_view detail, UnixTime at);
 
   // ledger_issuance.cpp
@@ -136,6 +138,7 @@ class Ledger::Implementation final {
   int64_t next_id_ = 1;
   LedgerSummary summary_;
   LedgerState state_;  // but for the counts that summary_ has
+  bool awaits_record_ = false;
   std::map<std::string, OrderRow, std::less<>> orders_;
   std::unordered_map<int64_t, OrderRow*> orders_by_id_;
   std::map<Sha256, int64_t> profiles_;

@@ -23,9 +23,11 @@ constexpr const char* kRestoredLedger =
     "Put the newest copy in place. To go on with this one, as after the restore of a backup: "
     "linesignd --restored-ledger";
 
-bool is_present(const std::filesystem::path& path) {
+Result<bool> is_present(const std::filesystem::path& path) {
   std::error_code error;
-  return std::filesystem::exists(path, error);
+  const bool is_there = std::filesystem::exists(path, error);
+  if (!error) return is_there;
+  return fail(ErrorCode::LedgerUnavailable, fmt::format("{}: {}", path.string(), error.message()));
 }
 
 std::string counts(const LedgerState& state) {
@@ -77,8 +79,8 @@ Result<LedgerState> parse(const std::filesystem::path& file) {
 }
 
 Result<void> compare_without_record(const LedgerSettings& settings, const FoundLedger& found) {
-  if (found.is_upgraded) return {};
-  const bool is_in_use = is_present(settings.in_use_mark);
+  if (found.awaits_record) return {};
+  LS_TRY(const bool is_in_use, is_present(settings.in_use_mark));
   if (is_empty(found.state) && !is_in_use) return {};
   return fail(ErrorCode::LedgerUnknown,
               fmt::format("{} has {}; {} is missing, so this appliance has recorded no ledger. {}",
@@ -91,14 +93,12 @@ Result<void> compare_without_record(const LedgerSettings& settings, const FoundL
 }  // namespace
 
 Result<std::optional<LedgerState>> read_ledger_state(const std::filesystem::path& file) {
-  std::error_code error;
-  const bool is_there = std::filesystem::exists(file, error);
-  if (error)
-    return fail(ErrorCode::LedgerUnavailable,
-                fmt::format("{}: {}", file.string(), error.message()));
+  LS_TRY(const bool is_there, is_present(file));
   if (!is_there) return std::optional<LedgerState>();
   auto state = parse(file);
   if (state.has_value()) return std::optional<LedgerState>(*state);
+  if (state.error().code() == ErrorCode::ConfigUnreadable)
+    return fail(ErrorCode::LedgerUnavailable, state.error().detail());
   return fail(ErrorCode::LedgerUnknown,
               fmt::format("what this appliance recorded of its ledger cannot be read: {}. {}",
                           state.error().detail(),
@@ -133,11 +133,22 @@ Result<void> write_ledger_state(const std::filesystem::path& file, const LedgerS
                           written.error().detail()));
 }
 
+void remove_unfinished_state(const std::filesystem::path& file) {
+  const std::string begin = "." + file.filename().string() + ".";
+  std::error_code error;
+  for (const auto& each : std::filesystem::directory_iterator(file.parent_path(), error)) {
+    if (each.path().filename().string().rfind(begin, 0) == 0)
+      std::filesystem::remove(each.path(), error);
+  }
+}
+
 Result<void> check_ledger_files(const LedgerSettings& settings,
                                 const std::optional<LedgerState>& known) {
   const std::filesystem::path file = settings.directory / "ledger.sqlite";
-  if (!is_present(file)) {
-    if (!known.has_value() && !is_present(settings.in_use_mark)) return {};
+  LS_TRY(const bool is_there, is_present(file));
+  if (!is_there) {
+    LS_TRY(const bool is_in_use, is_present(settings.in_use_mark));
+    if (!known.has_value() && !is_in_use) return {};
     return fail(ErrorCode::LedgerUnknown,
                 fmt::format("{} does not exist (0 certificates), but this appliance has been in "
                             "use and recorded {}. {}",
@@ -146,10 +157,11 @@ Result<void> check_ledger_files(const LedgerSettings& settings,
                             kNewLedger));
   }
   const std::filesystem::path log = file.string() + "-wal";
-  if (!known.has_value() || known->is_closed || is_present(log)) return {};
+  LS_TRY(const bool has_log, is_present(log));
+  if (!known.has_value() || known->is_closed || has_log) return {};
   return fail(ErrorCode::LedgerReplaced,
               fmt::format("{} is missing, although linesignd was not stopped in order: what was "
-                          "committed last is lost with it. Recorded: {}. {}",
+                          "committed last may be lost with it. Recorded: {}. {}",
                           log.string(),
                           counts(*known),
                           kRestoredLedger));
@@ -164,7 +176,9 @@ Result<void> compare_ledger(const LedgerSettings& settings,
                                        counts(found.state),
                                        settings.state_file.string(),
                                        counts(*known));
-  if (found.is_upgraded || found.state.ledger_id != known->ledger_id)
+  // Without a number 1 a ledger from before identities is told by nothing.
+  const bool is_nameless = found.awaits_record && found.state.newest == 0;
+  if (!is_nameless && found.state.ledger_id != known->ledger_id)
     return fail(ErrorCode::LedgerUnknown,
                 fmt::format("{}; it is another ledger. {}", both, kNewLedger));
   if (is_behind(found.state, *known))

@@ -36,13 +36,16 @@ struct LedgerState {
 struct FoundLedger {
   LedgerState state;
   std::optional<SerialNumber> serial_of_known;  // of the row that the recorded state calls newest
-  bool is_upgraded = false;                     // it came from before ledgers had an identity
+  bool awaits_record = false;                   // it is from before records, and has none yet
 };
 
-// Absent if there is no file. A damaged one is LedgerUnknown.
+// Absent if there is no file. A damaged one is LedgerUnknown, an unreadable one LedgerUnavailable.
 Result<std::optional<LedgerState>> read_ledger_state(const std::filesystem::path& file);
 // Durable when it returns.
 Result<void> write_ledger_state(const std::filesystem::path& file, const LedgerState& state);
+
+// What a kill while it was written has left. REQUIRES: nobody writes it now.
+void remove_unfinished_state(const std::filesystem::path& file);
 
 // Looks at names only, so that a wrong folder stays as it is.
 Result<void> check_ledger_files(const LedgerSettings& settings,

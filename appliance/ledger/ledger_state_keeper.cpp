@@ -10,7 +10,10 @@ constexpr std::chrono::seconds kInterval(1);
 }  // namespace
 
 LedgerStateKeeper::LedgerStateKeeper(std::filesystem::path file, OnResult on_result)
-    : file_(std::move(file)), on_result_(std::move(on_result)), thread_([this] { run(); }) {}
+    : file_(std::move(file)), on_result_(std::move(on_result)) {
+  remove_unfinished_state(file_);
+  thread_ = std::thread([this] { run(); });
+}
 
 LedgerStateKeeper::~LedgerStateKeeper() {
   {

@@ -23,6 +23,7 @@ class LedgerStateKeeper final {
  public:
   // Told when writing begins to fail, for another reason too, and when it succeeds again.
   using OnResult = std::function<void(const std::optional<Error>& error)>;
+  // REQUIRES: the ledger is open, so that no other process writes the file.
   LedgerStateKeeper(std::filesystem::path file, OnResult on_result);
   LedgerStateKeeper(const LedgerStateKeeper&) = delete;
   LedgerStateKeeper& operator=(const LedgerStateKeeper&) = delete;

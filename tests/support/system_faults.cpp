@@ -1,5 +1,6 @@
 // System calls that fail as a plan says ($LINESIGN_SYSTEM_FAULTS: tests/support/fault_plan.h):
-// "fdatasync:3=EIO@ledger". Linked into a test, or preloaded into a program (LD_PRELOAD).
+// "fdatasync:3=EIO@ledger"; KILL ends the process before the call. Linked into a test, or preloaded
+// into a program (LD_PRELOAD).
 //
 // The calls are open, fsync, fdatasync, pwrite, ftruncate, rename, accept4, socketpair and pipe2;
 // their variants (open64, renameat2) count as them. What libc calls inside itself stays as it is.
@@ -9,6 +10,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdarg>
 #include <functional>
 #include <memory>
@@ -56,6 +58,7 @@ bool fails(std::string_view call, const std::function<std::string()>& subject) {
   const int kept = errno;
   const std::string action = plan().next(call, subject);
   errno = kept;
+  if (action == "KILL") static_cast<void>(::kill(::getpid(), SIGKILL));
   for (const auto& [name, number] : kErrors) {
     if (action != name) continue;
     errno = number;

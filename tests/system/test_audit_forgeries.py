@@ -226,6 +226,31 @@ def test_while_linesignd_runs_a_copy_is_checked_and_the_report_says_so(appliance
     assert appliance.status()["producing"]
 
 
+def test_a_record_that_grows_during_the_audit_accuses_nobody(evidence, tmp_path):
+    """As that of a running linesignd: here it grows as soon as the ledger is copied."""
+    state = evidence.given["state"]
+    grown = state.read_text().replace(f"certificates = {DEVICES}", "certificates = 99")
+    code = ("import runpy, sys\nfrom pathlib import Path\n"
+            f"sys.path.insert(0, {str(AUDIT.parent)!r})\n"
+            "from linesign_audit import source\ncopy = source.copy_ledger\n"
+            f"source.copy_ledger = lambda *a: (copy(*a), Path({str(state)!r}).write_text({grown!r}))\n"
+            f"sys.argv[0] = {str(AUDIT)!r}\nrunpy.run_path(sys.argv[0], run_name='__main__')\n")
+    (evidence.ledger / "ledger.lock").write_text("1")
+    run = subprocess.run(["/usr/bin/python3", "-c", code, "--ledger", str(evidence.ledger), "--ca",
+                          str(evidence.folder / "ca.pem"), "--state", str(state)],
+                         capture_output=True, text=True, check=False)
+    assert "certificates = 99" in state.read_text()
+    assert run.returncode == EX_OK, run.stdout + run.stderr
+
+
+def test_a_ledger_whose_owner_is_not_seen_is_copied(evidence):
+    assert evidence.audit()[1]["notes"] == []  # stopped in order: the lock names nobody
+    (evidence.ledger / "ledger.lock").write_text("4194305")  # no process can have it
+    code, report = evidence.audit()
+    assert code == EX_OK
+    assert any("cannot be seen from here: a copy" in each for each in report["notes"]), report["notes"]
+
+
 def test_a_signed_manifest_tells_numbers_too(evidence):
     evidence.given["manifest"] = evidence.signed
     code, report = evidence.audit("manifest")

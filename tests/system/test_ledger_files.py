@@ -2,8 +2,12 @@
 and nothing that was delivered is missing from the right one."""
 
 import os
+import re
+import shlex
 import shutil
+import sqlite3
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -223,3 +227,91 @@ def test_a_record_that_cannot_be_written_stops_production_and_is_told(appliance)
     folder.unlink()
     (appliance.folder / "aside").rename(folder)
     appliance.wait_producing()
+
+
+# --- as docs/operations.md says
+
+
+def restore_commands():
+    """The two blocks of its section Restore: for the same machine, and the line for a new one."""
+    text = (Path(__file__).parents[2] / "docs/operations.md").read_text(encoding="utf-8")
+    section = text.split("## Restore\n")[1].split("\n## ")[0]
+    blocks = [block.strip().splitlines() for block in re.findall(r"```\n(.*?)```", section, re.S)]
+    assert len(blocks) == 2
+    return blocks
+
+
+def run_documented(appliance, lines, backup):
+    """Each command as it stands there, with the places of this test."""
+    places = {"/var/lib/linesign/ledger": str(ledger(appliance)), "/backup/ledger": str(backup),
+              "/etc/linesign/linesign.toml": str(appliance.config_file),
+              "/etc/linesign/ca.pem": str(appliance.folder / "ca.pem"),
+              "STATION-FILES": str(appliance.certs), "linesignd": program("linesignd"),
+              "linesign-audit": program_audit(), "linesign:linesign": f"{os.getuid()}:{os.getgid()}"}
+    for line in lines:
+        line = line.removeprefix("sudo -u linesign ").removeprefix("sudo ")
+        if line == "systemctl stop linesignd":
+            if appliance.daemon is not None:
+                appliance.stop()
+        elif line == "systemctl start linesignd":
+            appliance.start()
+        else:
+            line = line.replace("--manifest MANIFEST ", "")
+            for name in sorted(places, key=len, reverse=True):
+                line = re.sub(rf"(^|(?<= )){re.escape(name)}", str(places[name]), line)
+            run = subprocess.run(shlex.split(line), env=softhsm_env(appliance.folder), timeout=60,
+                                 capture_output=True, text=True, check=False)
+            allowed = (0, 65) if "linesign-audit" in line else (0,)
+            assert run.returncode in allowed, line + run.stdout + run.stderr
+
+
+def to_schema_2(folder):
+    """What was released before ledgers had an identity."""
+    with sqlite3.connect(folder / "ledger.sqlite") as db:
+        db.executescript("DROP TABLE ledger_identity; DROP TABLE ledger_event; DROP TABLE clock_event;"
+                         "PRAGMA user_version = 2;")
+    db.close()
+
+
+@pytest.mark.parametrize("machine", ["this", "new"])
+@pytest.mark.parametrize("end", ["stop", "kill"])
+@pytest.mark.parametrize("backup_is", ["older", "older without its log", "from before the update",
+                                       "the newest"])
+def test_any_backup_is_restored_by_the_documented_commands(stopped, backup_is, end, machine):
+    backup = stopped.folder / "backup"
+    if backup_is != "the newest":
+        shutil.copytree(ledger(stopped), backup)
+    stopped.start()
+    stopped.request("--generate", str(2 * FIRST))
+    stopped.stop() if end == "stop" else stopped.kill()
+    if backup_is == "the newest":
+        shutil.copytree(ledger(stopped), backup)
+    if backup_is == "from before the update":
+        to_schema_2(backup)
+    if backup_is in ("from before the update", "older without its log"):
+        (backup / "ledger.sqlite-wal").unlink(missing_ok=True)
+    same_machine, new_machine = restore_commands()
+    if machine == "new":
+        (stopped.folder / "station-ca/ledger-state.toml").unlink()
+        same_machine[-2:-1] = new_machine
+    run_documented(stopped, same_machine, backup)
+    assert stopped.status()["ledger"]["certificates"] == (2 * FIRST if backup_is == "the newest" else FIRST)
+    stopped.stop()
+    stopped.start()
+
+
+@pytest.mark.parametrize("word", ["--new-ledger", "--restored-ledger"])
+def test_a_word_after_a_kill_harms_nothing(appliance, check_ledger, word):
+    appliance.request("--generate", str(FIRST))
+    appliance.kill()
+    assert "nothing to accept" in decide(appliance, word)
+    appliance.start()
+    appliance.stop()
+    check_ledger(appliance, "--expect", str(FIRST))
+
+
+def test_an_appliance_from_before_records_is_updated_without_hands(stopped):
+    to_schema_2(ledger(stopped))
+    (stopped.folder / "station-ca/ledger-state.toml").unlink()
+    stopped.start()
+    assert stopped.status()["ledger"]["certificates"] == FIRST

@@ -11,11 +11,15 @@ from linesign_audit.rows import WITH_IDENTITY, pragma
 COUNTS = ("newest", "certificates", "voids", "station_changes")
 
 
-def check_state(db, report, file):
+def read_state(file):
+    """REQUIRES: the ledger is not copied yet; a running linesignd records more from then on."""
+    with file.open("rb") as content:
+        return tomllib.load(content)
+
+
+def check_state(db, report, file, known):
     """After RowCheck. The ledger may be newer, unless linesignd was stopped in order."""
     report.done("state")
-    with file.open("rb") as content:
-        known = tomllib.load(content)
     found = {
         "newest": db.execute("SELECT max(coalesce((SELECT max(id) FROM issuance), 0), coalesce("
                              "(SELECT max(issuance_id) FROM void_issuance), 0))").fetchone()[0],

@@ -11,15 +11,31 @@ class ChangesTooFast(Exception):
     pass
 
 
-def running_owner(ledger):
-    """The process id of the linesignd that runs on it, or None. Nothing is locked to find out: that
-    could keep a linesignd from starting."""
+def owner_of(ledger):
+    """What ledger.lock names: linesignd puts its process id there and takes it out when it is stopped
+    in order. "" if nobody. Nothing is locked to find out: that could keep a linesignd from starting.
+    A process that is not seen here may run all the same, in a container or behind hidepid."""
     try:
-        owner = int((ledger / "ledger.lock").read_text(encoding="ascii"))
-        name = Path(f"/proc/{owner}/comm").read_text(encoding="ascii")
-    except (OSError, ValueError):
-        return None
-    return owner if name.startswith("linesignd") else None
+        return (ledger / "ledger.lock").read_text(encoding="ascii", errors="replace").strip()
+    except FileNotFoundError:
+        return ""
+
+
+def why_copied(owner, has_log):
+    """None: the file itself can be read."""
+    if owner:
+        try:
+            name = Path(f"/proc/{int(owner)}/comm").read_text(encoding="ascii", errors="replace")
+        except (OSError, ValueError):
+            name = ""
+        if name.startswith("linesignd"):
+            return f"linesignd runs on this ledger (process {owner}): a copy of it was checked"
+        return (f"ledger.lock names process {owner}, which was killed or cannot be seen from here: a "
+                "copy of the ledger was checked")
+    if has_log:
+        return ("the ledger has a write-ahead log, so linesignd was not stopped in order: a copy of "
+                "both was checked")
+    return None
 
 
 def copy_ledger(source, target):
@@ -51,23 +67,18 @@ def escaped(path):
 @contextlib.contextmanager
 def opened(ledger):
     """(database, notes): the ledger is attached read-only as `ledger`, what is unqualified in the
-    main database is scratch space on disk. Where nobody runs and no log is left the file itself is
+    main database is scratch space on disk. Where nobody owns it and no log is left the file itself is
     read, otherwise a copy in $TMPDIR."""
     log = ledger / "ledger.sqlite-wal"
-    runner = running_owner(ledger)
-    has_log = log.exists() and log.stat().st_size > 0
-    notes = []
+    reason = why_copied(owner_of(ledger), log.exists() and log.stat().st_size > 0)
+    notes = [reason] if reason else []
     with tempfile.TemporaryDirectory(prefix="linesign-audit-") as folder:
         scratch = Path(folder)
-        if runner is not None or has_log:
+        if reason:
             copy_ledger(ledger, scratch)
             # Takes the log over, in the copy.
             with contextlib.closing(sqlite3.connect(scratch / "ledger.sqlite")) as copy:
                 copy.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            notes.append(f"linesignd runs on this ledger (process {runner}): a copy of it was checked"
-                         if runner is not None else
-                         "the ledger has a write-ahead log, so linesignd was not stopped in order: a "
-                         "copy of both was checked")
             uri = f"file:{escaped(scratch / 'ledger.sqlite')}?mode=ro"
         else:
             with (ledger / "ledger.sqlite").open("rb"):

@@ -1,8 +1,7 @@
 // Disks that fail: what is answered then, and what the reopened ledger says.
-#include <cstdlib>
 #include <filesystem>
 
-#include "tests/support/fault_plan.h"
+#include "tests/support/broken_calls.h"
 #include "tests/support/fault_vfs.h"
 #include "tests/unit/appliance/ledger/ledger_fixture.h"
 
@@ -78,8 +77,6 @@ TEST_F(LedgerFaults, LeaveAnyFailedWriteOfACommitUnknownAndTheLedgerWhole) {
 
 // After a failed fsync Linux shows bytes that never reached the disk; who believes them loses them.
 TEST_F(LedgerFaults, MakeAStartWriteTheLogAgainBeforeItIsBelieved) {
-  const auto plan_file = folder_.path() / "plan";
-  ::setenv("LINESIGN_SYSTEM_FAULTS", plan_file.c_str(), 1);
   ASSERT_TRUE(record(Request(1)).has_value());
   const auto kept = folder_.path() / "kept";
   std::filesystem::copy(file().parent_path(), kept);
@@ -87,10 +84,10 @@ TEST_F(LedgerFaults, MakeAStartWriteTheLogAgainBeforeItIsBelieved) {
   std::filesystem::remove_all(file().parent_path());
   std::filesystem::rename(kept, file().parent_path());
   for (const char* fault : {"pwrite=EIO@ledger.sqlite-wal", "fsync=EIO@ledger.sqlite-wal"}) {
-    ASSERT_TRUE(testing::FaultPlan::write(plan_file.c_str(), fault));
+    testing::break_calls(fault);
     EXPECT_FALSE(Ledger::open(settings()).has_value()) << fault;
   }
-  ASSERT_TRUE(testing::FaultPlan::write(plan_file.c_str(), ""));
+  testing::break_calls("");
   open();
   EXPECT_TRUE(is_whole(1));
 }
