@@ -279,6 +279,9 @@ def to_schema_2(folder):
                                        "the newest"])
 def test_any_backup_is_restored_by_the_documented_commands(stopped, backup_is, end, machine):
     backup = stopped.folder / "backup"
+    if backup_is == "from before the update":
+        to_schema_2(ledger(stopped))
+        (stopped.folder / "station-ca/ledger-state.toml").unlink()
     if backup_is != "the newest":
         shutil.copytree(ledger(stopped), backup)
     stopped.start()
@@ -286,8 +289,6 @@ def test_any_backup_is_restored_by_the_documented_commands(stopped, backup_is, e
     stopped.stop() if end == "stop" else stopped.kill()
     if backup_is == "the newest":
         shutil.copytree(ledger(stopped), backup)
-    if backup_is == "from before the update":
-        to_schema_2(backup)
     if backup_is in ("from before the update", "older without its log"):
         (backup / "ledger.sqlite-wal").unlink(missing_ok=True)
     same_machine, new_machine = restore_commands()
