@@ -101,8 +101,9 @@ Result<void> Ledger::Implementation::record_event(std::string_view event,
          Statement::prepare(database_->handle(),
                             "recording an event",
                             "INSERT INTO ledger_event (at, event, detail) VALUES ($1, $2, $3)"));
+  LS_CHECK(begin());
   LS_CHECK(insert.execute(to_seconds(at), event, detail));
-  return {};
+  return commit();
 }
 
 Result<std::string> Ledger::accept(const LedgerSettings& settings,
@@ -132,14 +133,8 @@ Result<std::string> Ledger::accept(const LedgerSettings& settings,
   const bool is_new = refused == ErrorCode::LedgerUnknown;
   if (!verdict && !is_accepted_by(refused, verdict.error().code()) && (is_new || !is_ours))
     return fail(verdict.error());
-  if (!verdict) {
-    LS_CHECK(ledger->begin());
-    LS_CHECK(opened.write([&] {
-      return opened.record_event(
-          is_new ? "new_ledger" : "restored_ledger", verdict.error().detail(), now);
-    }));
-    LS_CHECK(ledger->commit());
-  }
+  const char* event = is_new ? "new_ledger" : "restored_ledger";
+  if (!verdict) LS_CHECK(opened.record_event(event, verdict.error().detail(), now));
   LS_CHECK(opened.write_record(settings));
   LS_CHECK(ledger->prepare_close());
   LedgerState state = ledger->state();

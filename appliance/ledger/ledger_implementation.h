@@ -61,6 +61,7 @@ class Ledger::Implementation final {
   Result<void> compare(const LedgerSettings& settings, const std::optional<LedgerState>& known);
   // The ledger is this appliance's: the record says so, durably, and wants its -wal from now on.
   Result<void> write_record(const LedgerSettings& settings);
+  // In a transaction of its own.
   Result<void> record_event(std::string_view event, std::string_view detail, UnixTime at);
 
   // ledger_issuance.cpp
