@@ -246,10 +246,12 @@ TEST_F(GroupCommitTest, TriesUntilTheDiskIsBack) {
 }
 
 TEST_F(GroupCommitTest, TellsAnotherReasonOfTheSameNumber) {
+  const auto folder = settings().directory;
+  std::filesystem::remove(folder / "ledger.lock");
+  std::filesystem::create_directory(folder / "ledger.lock");  // no reopening succeeds
   FaultVfs::fail(FaultAt::Write, 0, SQLITE_IOERR);
   write_intent(1, [](const Result<IntentOutcome>&) {});
-  run_until([&] { return !lost_.empty(); });
-  const auto folder = settings().directory;
+  run_until([&] { return lost_detail_.find("ledger.lock: Is a directory") != std::string::npos; });
   std::filesystem::rename(folder, folder.string() + ".away");
   std::ofstream(folder) << "a file";
   run_until([&] { return lost_detail_.find("Not a directory") != std::string::npos; });
