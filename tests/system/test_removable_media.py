@@ -40,7 +40,8 @@ class ExfatStick:
                                      capture_output=True, text=True, check=False)
             if mounted.returncode == 0:
                 return
-        pytest.skip(f"exFAT cannot be mounted here: {mounted.stderr}")
+        who = "" if os.geteuid() == 0 else "only root may mount: "
+        pytest.skip(f"{who}exFAT cannot be mounted here: {mounted.stderr}")
 
     @staticmethod
     def environment(_folder):
