@@ -423,10 +423,12 @@ def test_a_device_that_aws_refuses_holds_up_nobody_else(make_plant):
     plant.aws.fault(operation="CreateThing", do="error", contains=f"/things/{device}", times=None,
                     code="InvalidRequestException", message="no such luck", status=400)
     uploader = plant.start_uploader()
+    wait_until(lambda: plant.status()["plant0"]["registered"] == 19, "the others are registered", 60)
+    plant.issue(21)  # one that is begun after the refusal, which shows that it is not about all
     plant.wait_done()
     said = plant.cli("parked", "--target", "plant0")
     assert device in said and "no such luck" in said
-    assert plant.status()["plant0"]["registered"] == 19
+    assert plant.status()["plant0"]["registered"] == 20
     plant.aws.clear_faults()
     plant.cli("release", "--target", "plant0")
     plant.wait_done()
