@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace linesign {
@@ -59,6 +60,8 @@ TEST(OwnSigners, AreEndedAndNotWaitedFor) {
 
 TEST(OwnSigners, SayThatTheLimitOfOpenFilesKeepsThemFromStarting) {
   OwnSigners host = shells("exit 0");
+  // UndefinedBehaviorSanitizer needs descriptors when it meets a class of fmt for the first time.
+  ASSERT_EQ(fmt::format("{}: {}", std::string("a"), 1), "a: 1");
   rlimit before{};
   ::getrlimit(RLIMIT_NOFILE, &before);
   const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};
