@@ -94,12 +94,12 @@ def take_token(scene):
     token = token_folder(scene)
     writable(token.parent)
     token.rename(scene.folder / token.name)
-    scene.kept.append(token)
+    scene.token = token
     scene.kill_signers(signers_of(scene))
 
 
 def put_token_back(scene):
-    token = scene.kept.pop()
+    token = scene.token
     (scene.folder / token.name).rename(token)
 
 

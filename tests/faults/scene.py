@@ -137,7 +137,8 @@ class Scene:
         self.hsm = FaultPlan(self.folder / "hsm-faults")
         self.system = FaultPlan(self.folder / "system-faults")
         self.is_pair = False
-        self.kept = []  # what a fault must hold on to until its end
+        self.kept = []  # connections that a fault must hold open until its end
+        self.token = None  # where it was before it was taken out
         preloaded = [str(SYSTEM_FAULTS)]
         self.appliance.environment = {
             "LINESIGN_SIMULATED_SIGN_US": str(SIGN_MICROS),
