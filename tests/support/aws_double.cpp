@@ -11,6 +11,7 @@
 
 #include "appliance/cloud/aws/curl_transport.h"
 #include "protocol/base/spawn.h"
+#include "tests/support/source_tree.h"
 
 namespace linesign::test {
 namespace {
@@ -44,7 +45,7 @@ AwsDouble::AwsDouble() {
   Pipe input = make_pipe();
   const Pipe output = make_pipe();
   std::vector<std::string> words = {"/usr/bin/python3",
-                                    std::string(LINESIGN_SOURCE_DIR) + "/tests/support/aws",
+                                    (source_dir() / "tests/support/aws").string(),
                                     "--dir",
                                     dir_.path().string(),
                                     "--watch-stdin"};

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "protocol/base/file.h"
+#include "tests/support/source_tree.h"
 #include "tests/unit/appliance/cli/document_tables.h"
 
 namespace linesign {
@@ -11,8 +12,7 @@ namespace {
 
 // What stands between "<!-- NAME begin -->\n" and "<!-- NAME end -->".
 std::string marked_part(const std::string& document, const std::string& name) {
-  const auto content =
-      read_file(std::string(LINESIGN_SOURCE_DIR) + "/docs/" + document, 1024 * 1024);
+  const auto content = read_file(test::source_dir() / "docs" / document, 1024 * 1024);
   if (!content.has_value()) return content.error().to_string();
   const std::string text(as_text(*content));
   const std::string begin = "<!-- " + name + " begin -->\n";

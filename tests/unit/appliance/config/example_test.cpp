@@ -9,6 +9,7 @@
 
 #include "appliance/config/config.h"
 #include "protocol/base/file.h"
+#include "tests/support/source_tree.h"
 
 namespace linesign {
 namespace {
@@ -16,8 +17,8 @@ namespace {
 constexpr const char* kExampleFile = "/plant/linesign.toml";
 
 std::string example() {
-  const auto content = read_file(
-      std::string(LINESIGN_SOURCE_DIR) + "/appliance/config/linesign.toml.example", 1024 * 1024);
+  const auto content =
+      read_file(test::source_dir() / "appliance/config/linesign.toml.example", 1024 * 1024);
   EXPECT_TRUE(content.has_value()) << content.error().to_string();
   return std::string(as_text(*content));
 }

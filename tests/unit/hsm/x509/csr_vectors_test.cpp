@@ -9,13 +9,14 @@
 #include "hsm/x509/proof_verifier.h"
 #include "protocol/base/file.h"
 #include "tests/support/software_ca.h"
+#include "tests/support/source_tree.h"
 
 namespace linesign {
 namespace {
 
 std::vector<std::string> vector_names() {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(LINESIGN_TEST_DATA "/csr")) {
+  for (const auto& entry : std::filesystem::directory_iterator(test::test_data_dir() / "csr")) {
     if (entry.path().extension() == ".der") names.push_back(entry.path().stem());
   }
   std::sort(names.begin(), names.end());
@@ -25,7 +26,7 @@ std::vector<std::string> vector_names() {
 class CsrVectors : public testing::TestWithParam<std::string> {
  protected:
   Bytes load() const {
-    const auto path = std::filesystem::path(LINESIGN_TEST_DATA "/csr") / (GetParam() + ".der");
+    const auto path = test::test_data_dir() / "csr" / (GetParam() + ".der");
     auto der = read_file(path, kMaxCsrBytes);
     return der ? *std::move(der) : Bytes();
   }

@@ -5,6 +5,7 @@
 
 #include <openssl/sha.h>
 
+#include "tests/support/source_tree.h"
 #include "tests/unit/stations/session/session_fixture.h"
 
 namespace linesign::test {
@@ -16,7 +17,7 @@ struct Turn {
 };
 
 std::vector<Turn> read_exchange() {
-  std::ifstream file(std::string(LINESIGN_SOURCE_DIR) + "/docs/station-protocol.md");
+  std::ifstream file(source_dir() / "docs/station-protocol.md");
   EXPECT_TRUE(file) << "docs/station-protocol.md cannot be read";
   std::vector<Turn> turns;
   std::string line;

@@ -4,11 +4,12 @@
 #include <sstream>
 
 #include "protocol/base/file.h"
+#include "tests/support/source_tree.h"
 
 namespace linesign::aws::test {
 
 std::filesystem::path vectors() {
-  return std::filesystem::path(LINESIGN_TEST_DATA) / "aws-sig-v4-test-suite";
+  return linesign::test::test_data_dir() / "aws-sig-v4-test-suite";
 }
 
 std::string read_vector(const std::filesystem::path& path) {
