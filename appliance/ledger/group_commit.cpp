@@ -14,6 +14,7 @@
 
 #include <fmt/format.h>
 
+#include "appliance/ledger/completion_queue.h"
 #include "appliance/ledger/ledger_state_keeper.h"
 
 namespace linesign {
@@ -55,18 +56,9 @@ bool takes_a_person(ErrorCode code) {
   return code == ErrorCode::LedgerCorrupt || code == ErrorCode::LedgerReplaced;
 }
 
-const Error* pointer_to(const std::optional<Error>& error) {
-  return error.has_value() ? &*error : nullptr;
-}
-
 }  // namespace
 
-// Work goes to the ledger's thread, what came of it goes back to the loop. A piece of work and its
-// callbacks are made and destroyed on the loop's thread only.
-//
-// Each piece carries the epoch in which the loop submitted it. The ledger's thread starts a new
-// epoch when the ledger is lost; the loop learns of it with on_recovered. So whatever was submitted
-// before on_recovered has run is refused, without any race between the two.
+// A piece of work and its callbacks are made and destroyed on the loop's thread only.
 class GroupCommit::Implementation final {
  public:
   Implementation(EventLoop& loop,
@@ -76,24 +68,21 @@ class GroupCommit::Implementation final {
       : loop_(&loop),
         settings_(std::move(settings)),
         ledger_(std::move(ledger)),
-        back_(std::make_shared<Back>()) {
-    back_->events = std::move(events);
+        completions_(loop, std::move(events)) {
     durable_ = ledger_->state();
     last_summary_ = ledger_->summary().value_or(LedgerSummary{});
     if (!settings_.state_file.empty())
-      keeper_ = std::make_unique<LedgerStateKeeper>(settings_.state_file,
-                                                    [this](const std::optional<Error>& error) {
-                                                      News news;
-                                                      news.record = RecordNews{error};
-                                                      send(std::move(news));
-                                                    });
+      keeper_ = std::make_unique<LedgerStateKeeper>(
+          settings_.state_file, [this](const std::optional<Error>& error) {
+            completions_.post({.record = RecordChange{error}});
+          });
     thread_ = std::thread([this] { run(); });
   }
   Implementation(const Implementation&) = delete;
   Implementation& operator=(const Implementation&) = delete;
   ~Implementation() { close(); }
 
-  void submit(Work work);
+  void submit(LedgerWork work);
   void close();
   void gather_for(std::chrono::microseconds time) {
     gathering_.store(std::min<std::chrono::microseconds>(time, kMaxGathering),
@@ -109,60 +98,28 @@ class GroupCommit::Implementation final {
   }
 
  private:
-  struct Item {
-    Work work;
-    uint64_t epoch = 0;
-    std::optional<Error> own_error;  // of this piece, if it ended the transaction
-  };
-  static bool is_urgent(const Item& item) { return item.work.priority == Priority::Urgent; }
-
-  struct RecordNews {
-    std::optional<Error> error;
-  };
-
-  // News for the loop, in the order in which they are to be told.
-  struct News {
-    std::vector<Item> items = {};               // each `done` is called...
-    std::optional<Error> error = std::nullopt;  // ...with this, if it is there
-    std::optional<Error> lost = std::nullopt;   // told before the items
-    std::optional<std::vector<RecordedIntent>> recovered = std::nullopt;
-    uint64_t epoch = 0;  // of `recovered`
-    std::optional<RecordNews> record = std::nullopt;
-    size_t told = 0;  // items that were told
-    bool is_begun = false;
-  };
-
-  // Shared with what is posted to the loop, which may run when this object is gone.
-  struct Back {
-    std::mutex mutex;
-    std::vector<std::shared_ptr<News>> news;    // guarded by mutex
-    std::deque<std::shared_ptr<News>> pending;  // the loop's thread; taken from `news`
-    LedgerEvents events;                        // the loop's thread
-    uint64_t epoch = 0;                         // the loop's thread
-  };
-
-  // The loop's thread.
-  static void tell(Back& back);
-  static void tell_one(Back& back);
+  using Items = std::vector<SubmittedWork>;
+  static bool is_urgent(const SubmittedWork& item) {
+    return item.work.priority == Priority::Urgent;
+  }
 
   // The ledger's thread.
   void run();
-  std::vector<Item> wait_for_work();
+  Items wait_for_work();
   void gather(std::unique_lock<std::mutex>& lock);
-  void handle(std::vector<Item> items);
-  std::vector<Item> refuse_old(std::vector<Item> items);
-  std::vector<Item> take_urgent();
+  void handle(Items items);
+  Items refuse_old(Items items);
+  Items take_urgent();
   bool may_hurry() const;
   void size_checkpoints();
-  std::optional<Error> transact(std::vector<Item>& items);
-  std::optional<Error> run_all(std::vector<Item>& items);
-  void put_back(std::vector<Item>& items, size_t end);
+  std::optional<Error> transact(Items& items);
+  std::optional<Error> run_all(Items& items);
+  void put_back(Items& items, size_t end);
   void look_at_files();
-  void lose(Error error, std::vector<Item> items);
+  void lose(Error error, Items items);
   Error rescue(const Error& error);
   void reopen();
   void finish();
-  void send(News news);
 
   using Time = std::chrono::steady_clock::time_point;
 
@@ -182,14 +139,14 @@ class GroupCommit::Implementation final {
   bool is_beyond_repair_ = false;
   bool is_hurried_ = false;  // this transaction
 
-  std::shared_ptr<Back> back_;
-  std::unique_ptr<LedgerStateKeeper> keeper_;  // null without a state file; calls send()
+  CompletionQueue completions_;
+  std::unique_ptr<LedgerStateKeeper> keeper_;  // null without a state file; calls post()
   std::condition_variable wake_;
   mutable std::mutex mutex_;
-  std::deque<Item> urgent_;       // guarded by mutex_
-  std::deque<Item> queue_;        // guarded by mutex_
-  GroupCommitCounters counters_;  // guarded by mutex_
-  LedgerSummary last_summary_;    // guarded by mutex_
+  std::deque<SubmittedWork> urgent_;  // guarded by mutex_
+  std::deque<SubmittedWork> queue_;   // guarded by mutex_
+  GroupCommitCounters counters_;      // guarded by mutex_
+  LedgerSummary last_summary_;        // guarded by mutex_
   std::atomic<std::chrono::microseconds> gathering_ = std::chrono::microseconds(0);
   bool is_closing_ = false;  // guarded by mutex_
   // !urgent_.empty(), for a look between two pieces of work without the mutex.
@@ -197,13 +154,13 @@ class GroupCommit::Implementation final {
   std::thread thread_;  // last: it uses all of the above
 };
 
-void GroupCommit::Implementation::submit(Work work) {
+void GroupCommit::Implementation::submit(LedgerWork work) {
   {
     std::unique_lock lock(mutex_);
     if (!is_closing_) {
       const bool is_urgent = work.priority == Priority::Urgent;
-      std::deque<Item>& queue = is_urgent ? urgent_ : queue_;
-      queue.push_back({.work = std::move(work), .epoch = back_->epoch, .own_error = std::nullopt});
+      std::deque<SubmittedWork>& queue = is_urgent ? urgent_ : queue_;
+      queue.push_back({.work = std::move(work), .epoch = completions_.epoch()});
       const bool is_news = queue.size() == 1 || queue.size() == kFullHouse;
       if (is_urgent) is_urgent_waiting_.store(true, std::memory_order_relaxed);
       lock.unlock();
@@ -227,56 +184,12 @@ void GroupCommit::Implementation::close() {
   if (!thread_.joinable()) return;
   thread_.join();
   keeper_.reset();  // it tells nothing more
-  tell(*back_);
-}
-
-// A callback may come back here through close(), so everything is taken out of its queue before it
-// is told, and the inner call goes on where the outer one was.
-void GroupCommit::Implementation::tell(Back& back) {
-  {
-    const std::lock_guard lock(back.mutex);
-    back.pending.insert(back.pending.end(), back.news.begin(), back.news.end());
-    back.news.clear();
-  }
-  while (!back.pending.empty()) tell_one(back);
-}
-
-void GroupCommit::Implementation::tell_one(Back& back) {
-  const std::shared_ptr<News> news = back.pending.front();
-  if (!std::exchange(news->is_begun, true)) {
-    if (std::optional<std::vector<RecordedIntent>>& intents = news->recovered;
-        intents.has_value()) {
-      back.epoch = news->epoch;
-      if (back.events.on_recovered) back.events.on_recovered(std::move(*intents));
-    }
-    if (const Error* lost = pointer_to(news->lost); lost != nullptr && back.events.on_lost)
-      back.events.on_lost(*lost);
-    if (news->record.has_value() && back.events.on_record)
-      back.events.on_record(news->record->error);
-    return;
-  }
-  if (news->told == news->items.size()) {
-    back.pending.pop_front();
-    return;
-  }
-  const Item item = std::move(news->items[news->told++]);
-  const Error* own = pointer_to(item.own_error);
-  item.work.done(own != nullptr ? own : pointer_to(news->error));
-}
-
-void GroupCommit::Implementation::send(News news) {
-  bool is_first = false;
-  {
-    const std::lock_guard lock(back_->mutex);
-    is_first = back_->news.empty();
-    back_->news.push_back(std::make_shared<News>(std::move(news)));
-  }
-  if (is_first) loop_->post([back = back_] { tell(*back); });
+  completions_.deliver();
 }
 
 void GroupCommit::Implementation::run() {
   for (;;) {
-    std::vector<Item> items = wait_for_work();
+    Items items = wait_for_work();
     const bool is_idle = items.empty();
     if (!is_idle) handle(std::move(items));
     if (ledger_ != nullptr && !is_idle) continue;
@@ -308,7 +221,7 @@ void GroupCommit::Implementation::finish() {
 }
 
 // Empty when closing, when it is time to look at the files, or, with a lost ledger, for it.
-std::vector<GroupCommit::Implementation::Item> GroupCommit::Implementation::wait_for_work() {
+GroupCommit::Implementation::Items GroupCommit::Implementation::wait_for_work() {
   {
     std::unique_lock lock(mutex_);
     const auto is_awake = [this] { return is_closing_ || !queue_.empty() || !urgent_.empty(); };
@@ -321,7 +234,7 @@ std::vector<GroupCommit::Implementation::Item> GroupCommit::Implementation::wait
     }
     gather(lock);
   }
-  std::vector<Item> items = take_urgent();
+  Items items = take_urgent();
   const std::lock_guard lock(mutex_);
   const size_t room = kMaxWorkPerTransaction - std::min(items.size(), kMaxWorkPerTransaction);
   const auto end = queue_.begin() + static_cast<ptrdiff_t>(std::min(queue_.size(), room));
@@ -341,10 +254,9 @@ void GroupCommit::Implementation::gather(std::unique_lock<std::mutex>& lock) {
   wake_.wait_until(lock, gather_until_, is_enough);
 }
 
-std::vector<GroupCommit::Implementation::Item> GroupCommit::Implementation::take_urgent() {
+GroupCommit::Implementation::Items GroupCommit::Implementation::take_urgent() {
   const std::lock_guard lock(mutex_);
-  std::vector<Item> items(std::make_move_iterator(urgent_.begin()),
-                          std::make_move_iterator(urgent_.end()));
+  Items items(std::make_move_iterator(urgent_.begin()), std::make_move_iterator(urgent_.end()));
   urgent_.clear();
   is_urgent_waiting_.store(false, std::memory_order_relaxed);
   return items;
@@ -354,7 +266,7 @@ bool GroupCommit::Implementation::may_hurry() const {
   return !is_hurried_ && std::chrono::steady_clock::now() >= hurry_after_;
 }
 
-void GroupCommit::Implementation::handle(std::vector<Item> items) {
+void GroupCommit::Implementation::handle(Items items) {
   items = refuse_old(std::move(items));
   if (items.empty()) return;
   const bool is_crowd = items.size() >= kCrowd;
@@ -381,7 +293,7 @@ void GroupCommit::Implementation::handle(std::vector<Item> items) {
   if (keeper_ != nullptr) keeper_->note(durable_);
   gather_until_ = is_crowd ? end + gathering_.load(std::memory_order_relaxed) : end;
   std::stable_partition(items.begin(), items.end(), is_urgent);
-  send({.items = std::move(items)});
+  completions_.post({.items = std::move(items)});
 }
 
 void GroupCommit::Implementation::size_checkpoints() {
@@ -391,23 +303,22 @@ void GroupCommit::Implementation::size_checkpoints() {
 }
 
 // Keeps what may be done.
-std::vector<GroupCommit::Implementation::Item> GroupCommit::Implementation::refuse_old(
-    std::vector<Item> items) {
-  const auto is_old = [this](const Item& item) {
+GroupCommit::Implementation::Items GroupCommit::Implementation::refuse_old(Items items) {
+  const auto is_old = [this](const SubmittedWork& item) {
     return ledger_ == nullptr || item.epoch != epoch_;
   };
   const auto first_new = std::stable_partition(items.begin(), items.end(), is_old);
   if (first_new == items.begin()) return items;
-  std::vector<Item> kept(std::make_move_iterator(first_new), std::make_move_iterator(items.end()));
+  Items kept(std::make_move_iterator(first_new), std::make_move_iterator(items.end()));
   items.erase(first_new, items.end());
-  send({.items = std::move(items),
-        .error = not_done(lost_.value_or(Error(ErrorCode::LedgerUnavailable)))});
+  completions_.post({.items = std::move(items),
+                     .error = not_done(lost_.value_or(Error(ErrorCode::LedgerUnavailable)))});
   return kept;
 }
 
 // All of it in one transaction, or the reason why none of it. Of a hurried one `items` is what was
 // done; the rest is back in the queue.
-std::optional<Error> GroupCommit::Implementation::transact(std::vector<Item>& items) {
+std::optional<Error> GroupCommit::Implementation::transact(Items& items) {
   size_checkpoints();
   if (auto begun = ledger_->begin(); !begun.has_value()) return begun.error();
   if (auto error = run_all(items)) return error;
@@ -415,7 +326,7 @@ std::optional<Error> GroupCommit::Implementation::transact(std::vector<Item>& it
   return std::nullopt;
 }
 
-std::optional<Error> GroupCommit::Implementation::run_all(std::vector<Item>& items) {
+std::optional<Error> GroupCommit::Implementation::run_all(Items& items) {
   // Urgent pieces come first, as wait_for_work() made it, and are never put back.
   const auto urgent = static_cast<size_t>(std::count_if(items.begin(), items.end(), is_urgent));
   size_t end = items.size();
@@ -428,14 +339,14 @@ std::optional<Error> GroupCommit::Implementation::run_all(std::vector<Item>& ite
   if (urgent > 0 && may_hurry()) hurry_at(urgent, 0);
   for (size_t next = 0; next < end; ++next) {
     if (is_urgent_waiting_.load(std::memory_order_relaxed) && may_hurry()) {
-      std::vector<Item> late = refuse_old(take_urgent());
+      Items late = refuse_old(take_urgent());
       const size_t at = std::max(next, urgent);
       items.insert(items.begin() + static_cast<ptrdiff_t>(at),
                    std::make_move_iterator(late.begin()),
                    std::make_move_iterator(late.end()));
       if (!late.empty()) hurry_at(at + late.size(), at - urgent);
     }
-    Item& item = items[next];
+    SubmittedWork& item = items[next];
     std::optional<Error> error = item.work.run(*ledger_);
     if (!error.has_value() || error->kind() == ErrorKind::Refuse) continue;
     item.own_error = error;
@@ -446,7 +357,7 @@ std::optional<Error> GroupCommit::Implementation::run_all(std::vector<Item>& ite
 }
 
 // Takes what comes after `end` out of `items`, to be done before everything else that waits.
-void GroupCommit::Implementation::put_back(std::vector<Item>& items, size_t end) {
+void GroupCommit::Implementation::put_back(Items& items, size_t end) {
   const auto rest = items.begin() + static_cast<ptrdiff_t>(end);
   const std::lock_guard lock(mutex_);
   queue_.insert(
@@ -476,7 +387,7 @@ Error GroupCommit::Implementation::rescue(const Error& error) {
   return Error(error.code(), fmt::format("{}; {}", error.detail(), *place));
 }
 
-void GroupCommit::Implementation::lose(Error error, std::vector<Item> items) {
+void GroupCommit::Implementation::lose(Error error, Items items) {
   if (error.code() == ErrorCode::LedgerReplaced) {
     error = rescue(error);
   } else if (keeper_ != nullptr) {
@@ -486,11 +397,9 @@ void GroupCommit::Implementation::lose(Error error, std::vector<Item> items) {
   ++epoch_;
   is_beyond_repair_ = takes_a_person(error.code());
   next_try_ = std::chrono::steady_clock::now();
-  News news{.items = std::move(items)};
-  news.error = in_doubt_or_not_done(error);
-  news.lost = error;
+  completions_.post(
+      {.lost = error, .items = std::move(items), .error = in_doubt_or_not_done(error)});
   lost_ = std::move(error);
-  send(std::move(news));
 }
 
 void GroupCommit::Implementation::reopen() {
@@ -501,10 +410,7 @@ void GroupCommit::Implementation::reopen() {
   if (intents.has_value()) {
     ledger_ = std::move(*opened);
     checkpoint_pages_ = 0;
-    News news;
-    news.recovered = std::move(*intents);
-    news.epoch = epoch_;
-    send(std::move(news));
+    completions_.post({.recovered = std::move(*intents), .epoch = epoch_});
     return;
   }
   next_try_ = std::chrono::steady_clock::now() + kReopenInterval;
@@ -514,9 +420,7 @@ void GroupCommit::Implementation::reopen() {
       lost_.has_value() && lost_->code() == error.code() && lost_->detail() == error.detail();
   if (is_known) return;
   lost_ = error;
-  News news;
-  news.lost = error;
-  send(std::move(news));
+  completions_.post({.lost = error});
 }
 
 GroupCommit::GroupCommit(std::unique_ptr<Implementation> implementation)
@@ -533,7 +437,7 @@ std::unique_ptr<GroupCommit> GroupCommit::start(EventLoop& loop,
 
 GroupCommitCounters GroupCommit::counters() const { return implementation_->counters(); }
 LedgerSummary GroupCommit::last_summary() const { return implementation_->last_summary(); }
-void GroupCommit::submit(Work work) { implementation_->submit(std::move(work)); }
+void GroupCommit::submit(LedgerWork work) { implementation_->submit(std::move(work)); }
 void GroupCommit::close() { implementation_->close(); }
 void GroupCommit::gather_for(std::chrono::microseconds time) { implementation_->gather_for(time); }
 

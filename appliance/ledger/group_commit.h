@@ -14,7 +14,7 @@
 // Errors   `work` refuses (kind Refuse): only its own `done` hears of it. Any other error of a
 //          `work` ends the transaction: that piece gets its error, all others LedgerUnavailable,
 //          and nothing of it is kept. A failed commit: every `done` gets LedgerCommitUnknown.
-//          Then the ledger is closed, and opened again and again (at once, then every second) until
+//          Then the ledger is closed, and opened again and again (at once, then every 0.3 s) until
 //          that succeeds; on_recovered comes before any new work. What is submitted in between is
 //          answered at once with LedgerUnavailable. LedgerCorrupt and LedgerReplaced are not tried
 //          again: they take a person. No piece of work is ever run twice
@@ -32,22 +32,11 @@
 #include <optional>
 #include <utility>
 
-#include "appliance/ledger/ledger.h"
-#include "appliance/ledger/priority.h"
+#include "appliance/ledger/ledger_work.h"
 #include "appliance/records/ledger_figures.h"
 #include "protocol/event/event_loop.h"
 
 namespace linesign {
-
-// What the issuing side is told when the ledger comes and goes. On the event loop's thread.
-struct LedgerEvents {
-  // Before the `done`s that fail with it; again when the reason changes, as when the disk is full.
-  std::function<void(const Error&)> on_lost;
-  // The reopened ledger's unfinished intents: the truth about everything that was in doubt.
-  std::function<void(std::vector<RecordedIntent>)> on_recovered;
-  // The record of the ledger's state, outside of its folder: it cannot be written, or can again.
-  std::function<void(const std::optional<Error>&)> on_record = {};
-};
 
 class GroupCommit final {
  public:
@@ -94,15 +83,9 @@ class GroupCommit final {
   void close();
 
  private:
-  struct Work {
-    // The error of this piece, if any; anything but kind Refuse ends the transaction.
-    std::function<std::optional<Error>(Ledger&)> run;
-    std::function<void(const Error* lost)> done;
-    Priority priority = Priority::Normal;
-  };
   class Implementation;
   explicit GroupCommit(std::unique_ptr<Implementation> implementation);
-  void submit(Work work);
+  void submit(LedgerWork work);
   std::unique_ptr<Implementation> implementation_;
 };
 
