@@ -17,8 +17,9 @@
 #include <string>
 #include <vector>
 
-#include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
+
+#include "tests/support/module_behind.h"
 
 namespace {
 
@@ -142,10 +143,8 @@ CK_RV sign(CK_SESSION_HANDLE session,
 extern "C" CK_RV C_GetFunctionList(CK_FUNCTION_LIST** list) {
   Faults& all = faults();
   if (all.real == nullptr) {
-    void* library = ::dlopen(LINESIGN_REAL_MODULE, RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) return CKR_GENERAL_ERROR;
-    const auto get = reinterpret_cast<CK_C_GetFunctionList>(::dlsym(library, "C_GetFunctionList"));
-    if (get == nullptr || get(&all.real) != CKR_OK) return CKR_GENERAL_ERROR;
+    all.real = linesign::testing::load_module_behind();
+    if (all.real == nullptr) return CKR_GENERAL_ERROR;
     all.ours = *all.real;
     all.ours.C_Initialize = initialize;
     all.ours.C_FindObjectsInit = find_objects_init;

@@ -28,8 +28,9 @@
 #include <sstream>
 #include <string>
 
-#include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
+
+#include "tests/support/module_behind.h"
 
 namespace {
 
@@ -223,10 +224,8 @@ int open_named(const char* variable, int flags) {
 extern "C" CK_RV C_GetFunctionList(CK_FUNCTION_LIST** list) {
   Hostile& all = hostile();
   if (all.real == nullptr) {
-    void* library = ::dlopen(LINESIGN_REAL_MODULE, RTLD_NOW | RTLD_LOCAL);
-    if (library == nullptr) return CKR_GENERAL_ERROR;
-    const auto get = reinterpret_cast<CK_C_GetFunctionList>(::dlsym(library, "C_GetFunctionList"));
-    if (get == nullptr || get(&all.real) != CKR_OK) return CKR_GENERAL_ERROR;
+    all.real = linesign::testing::load_module_behind();
+    if (all.real == nullptr) return CKR_GENERAL_ERROR;
     all.ours = *all.real;
     all.ours.C_Sign = sign;
     all.attacks = open_named("LINESIGN_ATTACKS", O_RDONLY);

@@ -11,7 +11,6 @@
 
 #include <array>
 #include <cerrno>
-#include <cstdarg>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -20,6 +19,8 @@
 #include <dirent.h>
 #include <dlfcn.h>
 #include <strings.h>
+
+#include "tests/support/open_calls.h"
 
 namespace {
 
@@ -72,7 +73,7 @@ std::string path_of(int fd) {
   return {path.data(), static_cast<size_t>(size > 0 ? size : 0)};
 }
 
-int open_stored(const char* call, const char* path, int flags, mode_t mode) {
+int open_instead(const char* call, const char* path, int flags, mode_t mode) {
   if (is_refused(path)) return fails((flags & O_CREAT) != 0 ? EINVAL : ENOENT);
   return libc<int(const char*, int, ...)>(call)(stored(path).c_str(), flags, mode);
 }
@@ -80,22 +81,6 @@ int open_stored(const char* call, const char* path, int flags, mode_t mode) {
 }  // namespace
 
 extern "C" {
-
-int open(const char* path, int flags, ...) {
-  va_list more;
-  va_start(more, flags);
-  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
-  va_end(more);
-  return open_stored("open", path, flags, mode);
-}
-
-int open64(const char* path, int flags, ...) {
-  va_list more;
-  va_start(more, flags);
-  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
-  va_end(more);
-  return open_stored("open64", path, flags, mode);
-}
 
 int mkostemp(char* path, int flags) {
   if (is_refused(path)) return fails(EINVAL);

@@ -36,12 +36,12 @@
 #include <mutex>
 #include <string>
 
-#include <dlfcn.h>
 #include <p11-kit/pkcs11.h>
 
 #include "protocol/base/bytes.h"
 #include "protocol/base/unique_fd.h"
 #include "tests/support/fault_plan.h"
+#include "tests/support/module_behind.h"
 
 namespace {
 
@@ -353,11 +353,9 @@ CK_RV load() {
   Simulator& sim = simulator();
   if (sim.real != nullptr) return CKR_OK;
   const char* named = std::getenv("LINESIGN_SIMULATED_MODULE");
-  const std::string path = named != nullptr ? named : "/usr/lib/softhsm/libsofthsm2.so";
-  void* module = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (module == nullptr) return CKR_GENERAL_ERROR;
-  const auto entry = reinterpret_cast<CK_C_GetFunctionList>(::dlsym(module, "C_GetFunctionList"));
-  if (entry == nullptr || entry(&sim.real) != CKR_OK) return CKR_GENERAL_ERROR;
+  sim.real = linesign::testing::load_module_behind(
+      named != nullptr ? named : linesign::testing::kSoftHsmModule);
+  if (sim.real == nullptr) return CKR_GENERAL_ERROR;
   sim.sound = *sim.real;
   sim.sound.C_Initialize = initialize;
   sim.sound.C_Finalize = finalize;

@@ -11,7 +11,6 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdarg>
 #include <functional>
 #include <memory>
 #include <string>
@@ -21,6 +20,7 @@
 #include <dlfcn.h>
 
 #include "tests/support/fault_plan.h"
+#include "tests/support/open_calls.h"
 
 namespace {
 
@@ -79,30 +79,14 @@ bool fails_alone(std::string_view call) {
   return fails(call, [] { return std::string(); });
 }
 
-int open_any(const char* name, const char* path, int flags, mode_t mode) {
+int open_instead(const char* call, const char* path, int flags, mode_t mode) {
   if (fails_at("open", path)) return -1;
-  return next_of<int(const char*, int, ...)>(name)(path, flags, mode);
+  return next_of<int(const char*, int, ...)>(call)(path, flags, mode);
 }
 
 }  // namespace
 
 extern "C" {
-
-int open(const char* path, int flags, ...) {
-  va_list more;
-  va_start(more, flags);
-  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
-  va_end(more);
-  return open_any("open", path, flags, mode);
-}
-
-int open64(const char* path, int flags, ...) {
-  va_list more;
-  va_start(more, flags);
-  const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(more, mode_t) : 0;
-  va_end(more);
-  return open_any("open64", path, flags, mode);
-}
 
 int fsync(int fd) { return fails_on("fsync", fd) ? -1 : next_of<int(int)>("fsync")(fd); }
 

@@ -14,7 +14,7 @@ from support import csr
 from support.appliance import BIN, wait_until
 from support.raw_station import Closed, issue, messages
 
-FAULTY = BIN.parent / "tests" / "contract" / "liblinesign_faulty_module.so"
+FAULTY = BIN.parent / "tests" / "liblinesign_faulty_module.so"
 
 
 def signed_by_another_key(device):

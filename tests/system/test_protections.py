@@ -17,8 +17,8 @@ import pytest
 from support.appliance import (BIN, EX_CONFIG, EX_OK, EX_UNAVAILABLE, is_alive, program, softhsm_env,
                                wait_until)
 
-FAULTY = BIN.parent / "tests" / "contract" / "liblinesign_faulty_module.so"
-HOSTILE = BIN.parent / "tests" / "contract" / "liblinesign_hostile_module.so"
+FAULTY = BIN.parent / "tests" / "liblinesign_faulty_module.so"
+HOSTILE = BIN.parent / "tests" / "liblinesign_hostile_module.so"
 DAEMON_USER, SIGNER_USER = 64101, 64102  # numbers need no entry in the user database
 REFUSED = {errno.EPERM, errno.EACCES}
 

@@ -12,7 +12,7 @@ from support import csr
 from support.appliance import BIN, PIN, TOKEN_LABEL, is_alive, wait_until, writable
 
 TESTS = BIN.parent / "tests"
-FAULTY = TESTS / "contract" / "liblinesign_faulty_module.so"
+FAULTY = TESTS / "liblinesign_faulty_module.so"
 SIMULATOR = TESTS / "liblinesign_hsm_simulator.so"
 NEVER = "10m"  # a time that no test waits for
 

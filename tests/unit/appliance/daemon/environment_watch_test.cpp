@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "tests/support/fake_clock.h"
+#include "tests/support/run_loop.h"
 #include "tests/support/software_ca.h"
 #include "tests/support/temp_dir.h"
 
@@ -69,15 +70,7 @@ TEST_F(EnvironmentWatchTest, GoesOnByItselfWhenTheCauseIsGone) {
   folder_ /= "later";
   ASSERT_TRUE(look());
   std::filesystem::create_directory(folder_);
-  int rounds = 0;
-  std::unique_ptr<Timer> poll;
-  poll = loop_->make_timer([&] {
-    if (health_.is_producing() || ++rounds > 1000) return loop_->stop();
-    poll->start(std::chrono::milliseconds(10));
-  });
-  poll->start(std::chrono::milliseconds(0));
-  loop_->run();
-  EXPECT_TRUE(health_.is_producing());
+  EXPECT_TRUE(test::run_loop_until(*loop_, [this] { return health_.is_producing(); }));
 }
 
 TEST_F(EnvironmentWatchTest, StopsProductionWhenTheClockIsInDoubt) {

@@ -5,6 +5,7 @@
 #include <future>
 
 #include "tests/support/fault_vfs.h"
+#include "tests/support/run_loop.h"
 #include "tests/unit/appliance/ledger/ledger_fixture.h"
 
 namespace linesign {
@@ -24,7 +25,6 @@ class GroupCommitTest : public testing::LedgerTest {
     auto loop = EventLoop::create();
     ASSERT_TRUE(loop.has_value());
     loop_ = std::move(*loop);
-    poll_ = loop_->make_timer([this] { poll(); });
     group_ = GroupCommit::start(*loop_,
                                 settings(),
                                 std::move(ledger_),
@@ -44,20 +44,8 @@ class GroupCommitTest : public testing::LedgerTest {
     group_.reset();
   }
 
-  // Runs the loop until it is so.
-  void run_until(std::function<bool()> condition) {
-    condition_ = std::move(condition);
-    deadline_ = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    poll_->start(std::chrono::milliseconds(1));
-    loop_->run();
-    ASSERT_TRUE(condition_()) << "not in time";
-  }
-  void poll() {
-    if (condition_() || std::chrono::steady_clock::now() > deadline_) {
-      loop_->stop();
-    } else {
-      poll_->start(std::chrono::milliseconds(1));
-    }
+  void run_until(const std::function<bool()>& condition) {
+    ASSERT_TRUE(test::run_loop_until(*loop_, condition)) << "not in time";
   }
 
   void write_intent(uint64_t number, std::function<void(Result<IntentOutcome>)> done) {
@@ -113,9 +101,6 @@ class GroupCommitTest : public testing::LedgerTest {
   }
 
   std::unique_ptr<EventLoop> loop_;
-  std::unique_ptr<Timer> poll_;
-  std::function<bool()> condition_;
-  std::chrono::steady_clock::time_point deadline_;
   std::unique_ptr<GroupCommit> group_;
   std::vector<ErrorCode> lost_;
   std::string lost_detail_;  // the last one

@@ -8,6 +8,7 @@
 
 #include "appliance/ledger/group_commit.h"
 #include "tests/support/fault_vfs.h"
+#include "tests/support/run_loop.h"
 #include "tests/unit/appliance/ledger/ledger_fixture.h"
 
 namespace linesign {
@@ -35,7 +36,6 @@ class LedgerReplacedTest : public testing::LedgerTest {
     auto loop = EventLoop::create();
     ASSERT_TRUE(loop.has_value());
     loop_ = std::move(*loop);
-    poll_ = loop_->make_timer([this] { poll(); });
     group_ = GroupCommit::start(
         *loop_,
         recorded(),
@@ -50,19 +50,8 @@ class LedgerReplacedTest : public testing::LedgerTest {
     group_.reset();
   }
 
-  void run_until(std::function<bool()> condition) {
-    condition_ = std::move(condition);
-    deadline_ = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    poll_->start(std::chrono::milliseconds(1));
-    loop_->run();
-    ASSERT_TRUE(condition_()) << "not in time";
-  }
-  void poll() {
-    if (condition_() || std::chrono::steady_clock::now() > deadline_) {
-      loop_->stop();
-    } else {
-      poll_->start(std::chrono::milliseconds(1));
-    }
+  void run_until(const std::function<bool()>& condition) {
+    ASSERT_TRUE(test::run_loop_until(*loop_, condition)) << "not in time";
   }
   // A certificate; gives what its writer hears.
   std::optional<ErrorCode> write(uint64_t number) {
@@ -96,9 +85,6 @@ class LedgerReplacedTest : public testing::LedgerTest {
   }
 
   std::unique_ptr<EventLoop> loop_;
-  std::unique_ptr<Timer> poll_;
-  std::function<bool()> condition_;
-  std::chrono::steady_clock::time_point deadline_;
   std::unique_ptr<GroupCommit> group_;
   std::vector<Error> lost_;
   std::vector<std::optional<Error>> record_;

@@ -15,6 +15,7 @@
 
 #include "hsm/x509/csr.h"
 #include "tests/support/recorded_intents.h"
+#include "tests/support/run_loop.h"
 
 namespace linesign {
 namespace {
@@ -89,23 +90,9 @@ class SignerPoolTest : public testing::Test {
     pool_->start();
   }
 
-  // Runs the loop until the condition holds, at most ten seconds.
   template <typename Condition>
   bool run_until(Condition condition) {
-    bool met = false;
-    int rounds = 0;
-    std::unique_ptr<Timer> poll;
-    poll = loop_->make_timer([&] {
-      met = condition();
-      if (met || ++rounds > 1000) {
-        loop_->stop();
-      } else {
-        poll->start(milliseconds(10));
-      }
-    });
-    poll->start(milliseconds(0));
-    loop_->run();
-    return met;
+    return test::run_loop_until(*loop_, std::move(condition), milliseconds(10));
   }
 
   bool run_until_outcomes(size_t count) {
