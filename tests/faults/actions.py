@@ -11,7 +11,7 @@ import time
 
 from faults.scene import SYSTEM_FAULTS
 from support import csr
-from support.appliance import EX_IO, PIN, is_alive, wait_until, writable
+from support.appliance import EX_IO, PIN, full_pipe, is_alive, wait_until, writable
 from support.fault_plan import FaultPlan
 from support.raw_station import Closed, RawStation, enroll, issue
 
@@ -42,6 +42,16 @@ def wait_for_hit(scene, plan, what):
         wait_until(happened, what, 0.5)
 
 
+# A fault of a plan, the HSM's or the system's, that happens once.
+def once(plan_of, words):
+    def begin(scene):
+        plan = plan_of(scene)
+        plan.set(*words)
+        wait_for_hit(scene, plan, words[0])
+        plan.clear()
+    return begin
+
+
 # --- the HSM --------------------------------------------------------------------------------------
 
 
@@ -55,11 +65,7 @@ def clear_hsm(scene):
 
 
 def hsm_once(*words):
-    def begin(scene):
-        scene.hsm.set(*words)
-        wait_for_hit(scene, scene.hsm, words[0])
-        scene.hsm.clear()
-    return begin
+    return once(lambda scene: scene.hsm, words)
 
 
 def hsm_at_start(*words):
@@ -222,11 +228,7 @@ def system(*words):
 
 
 def system_once(*words):
-    def begin(scene):
-        scene.system.set(*words)
-        wait_for_hit(scene, scene.system, words[0])
-        scene.system.clear()
-    return begin
+    return once(lambda scene: scene.system, words)
 
 
 def any_system_call(scene):
@@ -434,12 +436,7 @@ def half_requests(scene):
 
 def unread_log(scene):
     """linesignd's standard error is a pipe that is full."""
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            os.write(writer, b"x" * 4096)
-    os.set_blocking(writer, True)
+    reader, writer = full_pipe()
     scene.appliance.kill()
     scene.appliance.start(wait=False, stderr=writer)
     os.close(writer)

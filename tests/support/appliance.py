@@ -33,6 +33,17 @@ def program(name):
     return str(BIN / name)
 
 
+def full_pipe():
+    """Reader and writer of a pipe that takes no byte more: whoever writes to it stands still."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"x" * 4096)
+    os.set_blocking(writer, True)
+    return reader, writer
+
+
 def wait_until(condition, what, timeout=20.0):
     """The first true value of condition(); fails with `what` after the timeout."""
     deadline = time.monotonic() + timeout

@@ -11,7 +11,8 @@ import subprocess
 import pytest
 
 from support import csr
-from support.appliance import (EX_CONFIG, EX_OK, PIN, limit_file_size, program, wait_until)
+from support.appliance import (EX_CONFIG, EX_OK, PIN, full_pipe, limit_file_size, program,
+                               wait_until)
 from support.raw_station import enroll, messages
 
 
@@ -398,12 +399,7 @@ def full_by_limit(appliance, check_ledger):
 def test_a_log_that_nobody_reads_stops_nothing(make_appliance):
     """The reader of the pipe hangs, as a journal does on a full disk."""
     appliance = make_appliance(config={"daemon": {"log_level": "debug"}})
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            os.write(writer, b"x" * 4096)
-    os.set_blocking(writer, True)
+    reader, writer = full_pipe()
     try:
         appliance.start(stderr=writer)
         token = appliance.join_token("press-1")

@@ -62,6 +62,12 @@ class BatchLoop : public testing::Test {
     send_bytes(batch.SerializeAsString());
   }
 
+  void add_check(ToSigner& batch, uint64_t id) const {
+    auto& check = *batch.add_checks();
+    check = make_item(builder_, csr_, "unit", 0);
+    check.set_check_id(id);
+  }
+
   // Absent: the other side closed.
   std::optional<FromSigner> receive() const {
     std::string packet(kMaxSignerPacketBytes, '\0');
@@ -118,11 +124,7 @@ TEST_F(BatchLoop, AnswersInGroupsOfAtMostEight) {
 TEST_F(BatchLoop, ChecksFirstAndSaysSoBeforeItSigns) {
   ToSigner batch;
   *batch.add_items() = make_item(builder_, csr_, "unit", 1);
-  for (uint64_t id = 1; id <= 3; ++id) {
-    auto& check = *batch.add_checks();
-    check = make_item(builder_, csr_, "unit", 0);
-    check.set_check_id(id);
-  }
+  for (uint64_t id = 1; id <= 3; ++id) add_check(batch, id);
   send_bytes(batch.SerializeAsString());
   const auto checked = receive();
   ASSERT_TRUE(checked.has_value());
@@ -135,11 +137,7 @@ TEST_F(BatchLoop, ChecksFirstAndSaysSoBeforeItSigns) {
 
 TEST_F(BatchLoop, SendsTheChecksThatAreDoneBeforeItGivesUp) {
   ToSigner batch;
-  for (const uint64_t id : {1, 0}) {
-    auto& check = *batch.add_checks();
-    check = make_item(builder_, csr_, "unit", 0);
-    check.set_check_id(id);
-  }
+  for (const uint64_t id : {1, 0}) add_check(batch, id);
   send_bytes(batch.SerializeAsString());
   const auto checked = receive();
   ASSERT_TRUE(checked.has_value());
