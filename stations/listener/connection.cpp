@@ -16,7 +16,6 @@ constexpr size_t kTightWaterBytes = 16 * 1024;
 // Plaintext encrypted at a time: four full records for one write to the socket.
 constexpr size_t kChunkBytes = 64 * 1024;
 constexpr size_t kMaxThrownAwayBytes = 1024 * 1024;
-constexpr std::chrono::milliseconds kClosingGrace{2000};
 // A station that reads nothing for this many frame timeouts has stalled.
 constexpr int kStallFactor = 3;
 
@@ -141,6 +140,7 @@ void Connection::flush() {
   if (phase_ == Phase::Closing && backlog() == 0) return finish_closing();
   if (backlog() > host_.settings.max_output_bytes && phase_ == Phase::Talking)
     close(Error(ErrorCode::OutputStalled));
+  if (phase_ == Phase::Ended) return;  // it closed, and was one too many of those that do
   update_interest();
   if (host_.waiting_bytes > host_.settings.max_output_sum) host_.on_overfull();
 }
@@ -193,6 +193,11 @@ void Connection::finish_closing() {
   phase_since_ = steady_now();
   if (::shutdown(socket_.get(), SHUT_WR) != 0) return end();
   update_interest();
+}
+
+void Connection::cut() {
+  static_cast<void>(write_some());
+  end();
 }
 
 void Connection::end() {
@@ -254,7 +259,7 @@ void Connection::check_deadlines(SteadyTime now) {
       return;
     case Phase::Closing:
     case Phase::Lingering:
-      if (in_phase > kClosingGrace) end();
+      if (in_phase > host_.settings.closing_timeout) end();
       return;
     case Phase::Ended:
       return;

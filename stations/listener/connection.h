@@ -69,9 +69,15 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   void close(const Error& reason) { close(Refusal{reason, {}}); }
   // Without a word, at once.
   void drop() { end(); }
+  // The same, but what the socket takes of what is left goes out first.
+  void cut();
 
   uint64_t number() const { return number_; }
   bool is_handshake() const { return phase_ == Phase::Handshake; }
+  // It has shown a station's certificate.
+  bool is_named() const {
+    return session_ != nullptr && tls_->alpn() != TlsEngine::Alpn::Enrollment;
+  }
   bool has_unsent_answers() const;
   size_t waiting_bytes() const { return counted_bytes_; }
   // REQUIRES: the station was admitted.

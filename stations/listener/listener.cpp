@@ -80,7 +80,7 @@ class Listener::Implementation final {
   std::unordered_map<uint64_t, std::shared_ptr<Connection>> connections_;  // by number
   std::unordered_map<int64_t, std::vector<Connection*>> sessions_of_;      // none is empty
   uint32_t session_count_ = 0;
-  std::deque<std::weak_ptr<Connection>> closing_;  // the oldest first; some may have ended
+  std::deque<uint64_t> closing_;  // numbers, the oldest first; some may have ended
   std::vector<std::shared_ptr<Connection>> dirty_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for work that was posted
   std::unique_ptr<Timer> accept_timer_;
@@ -212,12 +212,16 @@ void Listener::Implementation::leave(Connection& connection) {
 
 void Listener::Implementation::follow_closing(Connection& connection) {
   leave(connection);
-  while (!closing_.empty() && closing_.front().expired()) closing_.pop_front();
-  closing_.push_back(connection.weak_from_this());
+  if (sessions_.draining) return;
+  std::erase_if(closing_, [this](uint64_t number) { return !connections_.contains(number); });
+  closing_.push_back(connection.number());
   if (closing_.size() <= settings_.max_closing) return;
-  const auto oldest = closing_.front().lock();
-  closing_.pop_front();
-  if (oldest != nullptr) oldest->drop();
+  // Strangers can fill this place, but they push out only each other.
+  const auto stranger = std::find_if(closing_.begin(), closing_.end(), [this](uint64_t number) {
+    return !connections_.at(number)->is_named();
+  });
+  const auto chosen = connections_.at(stranger == closing_.end() ? closing_.front() : *stranger);
+  chosen->cut();
 }
 
 void Listener::Implementation::drop_largest() {

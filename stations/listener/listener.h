@@ -4,10 +4,10 @@
 // certificate; "linesign-enroll/1" has none and allows a single EnrollRequest.
 //
 // Limits   ListenerSettings. Whom TLS has named gets a refusal in words: SessionLimit for a session
-// too
-//          many of one station, Busy for one too many in all. Before that connections are bounded
-//          by PendingConnections, and after it, while they end, by max_closing: the oldest is
-//          closed
+//          too many of one station, Busy for one too many in all. Before that connections are
+//          bounded by PendingConnections, and after it, while they end, by max_closing: the oldest
+//          without a station's certificate is cut, else the oldest. A listener that drains cuts
+//          none: nothing new comes, and every session hears its Goodbye
 // Threads  the event loop's thread only
 // Source   docs/station-protocol.md; RFC 8446
 #ifndef LINESIGN_STATIONS_LISTENER_LISTENER_H_
@@ -41,6 +41,8 @@ struct ListenerSettings {
   std::chrono::milliseconds hello_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds frame_timeout = std::chrono::seconds(10);
   std::chrono::milliseconds idle_timeout = std::chrono::minutes(10);
+  // For the last bytes of a connection, and then for the station to close.
+  std::chrono::milliseconds closing_timeout = std::chrono::seconds(2);
   std::string software;  // "linesign/0.1.0" for Welcome
 };
 

@@ -256,6 +256,84 @@ TEST_F(LimitTest, ConnectionsThatOnlyEndAreBounded) {
   EXPECT_LE(counters().connections, 4U);
 }
 
+// A station in front of those that end: it reads nothing, and much is to be written to it before
+// its Goodbye.
+class ClosingTest : public LimitTest {
+ protected:
+  static constexpr size_t kMost = 4;
+
+  ClosingTest() {
+    settings_.max_closing = kMost;
+    settings_.closing_timeout = std::chrono::minutes(1);
+    settings_.max_output_bytes = 1024 * 1024 * 1024;
+    service_.immediate = Bytes(60'000, 0x30);
+  }
+
+  void SetUp() override {
+    start();
+    front_ = std::make_unique<TestStation>(port_, &own_context_);
+    ASSERT_TRUE(front_->greet());
+    Bytes stream;
+    for (uint32_t i = 0; i < 250; ++i) append_frame(stream, issue(i));
+    front_->send_plaintext(stream);
+    ASSERT_TRUE(eventually([&] { return listener_->counters().waiting_bytes > 0; }));
+    on_loop([&] { listener_->close_station(1, Error(ErrorCode::StationRevoked)); });
+    ASSERT_GT(counters().waiting_bytes, 0U);
+  }
+
+  const TlsContext unknown_ = context(ca_.issue({.common_name = "nobody"}));
+  std::unique_ptr<TestStation> front_;
+};
+
+TEST_F(ClosingTest, StrangersPushOutNoStation) {
+  std::vector<std::unique_ptr<TestStation>> staying;
+  for (uint64_t i = 1; i <= 2 * kMost; ++i) {
+    staying.push_back(std::make_unique<TestStation>(port_));
+    ASSERT_TRUE(staying.back()->send_raw(as_bytes("GET / HTTP/1.1\r\n\r\n")));
+    ASSERT_TRUE(eventually([&] { return listener_->counters().refused_handshakes == i; }));
+  }
+  EXPECT_LE(counters().connections, kMost);
+  expect_goodbye(*front_, ErrorCode::StationRevoked);
+}
+
+TEST_F(ClosingTest, EnrollmentsPushOutNoStation) {
+  const TlsContext joining = TlsContext::for_enrollment(ca_.fingerprint()).value();
+  std::vector<std::unique_ptr<TestStation>> staying;
+  for (size_t i = 0; i < 2 * kMost; ++i) {
+    staying.push_back(std::make_unique<TestStation>(port_, &joining));
+    ASSERT_TRUE(staying.back()->shake_hands());
+    staying.back()->send(hello());
+    expect_goodbye(*staying.back(), ErrorCode::MessageUnknown);
+  }
+  EXPECT_LE(counters().connections, kMost);
+  expect_goodbye(*front_, ErrorCode::StationRevoked);
+}
+
+TEST_F(ClosingTest, OnesThatHaveEndedDoNotCount) {
+  for (size_t i = 0; i < 2 * kMost; ++i) {
+    TestStation leaving(port_, &unknown_);
+    expect_goodbye(leaving, ErrorCode::StationUnknown);
+    leaving.disconnect();
+    ASSERT_TRUE(eventually([&] { return listener_->counters().connections == 1; }));
+  }
+  expect_goodbye(*front_, ErrorCode::StationRevoked);
+}
+
+TEST_F(LimitTest, ClosingMoreSessionsThanMayCloseTellsEachOfThem) {
+  settings_.max_closing = 4;
+  settings_.max_sessions_per_station = 20;
+  start();
+  std::vector<std::unique_ptr<TestStation>> stations;
+  for (int i = 0; i < 20; ++i)
+    stations.push_back(std::make_unique<TestStation>(port_, &own_context_));
+  for (auto& station : stations) ASSERT_TRUE(station->greet());
+  on_loop([&] { listener_->close_station(1, Error(ErrorCode::StationRevoked)); });
+  for (auto& station : stations) {
+    expect_goodbye(*station, ErrorCode::StationRevoked);
+    EXPECT_TRUE(station->tls().is_peer_closed()) << "close_notify";
+  }
+}
+
 TEST_F(LimitTest, AnswersOfOneTurnShareTlsRecords) {
   start();
   const TlsContext own = context();

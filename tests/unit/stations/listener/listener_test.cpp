@@ -141,6 +141,36 @@ TEST_F(ListenerTest, DrainingClosesUnfinishedHandshakesAndSaysGoodbyeToTheRest) 
   EXPECT_TRUE(eventually([&] { return listener_->is_empty(); }));
 }
 
+TEST_F(ListenerTest, DrainingAnswersAndSaysGoodbyeToMoreSessionsThanMayClose) {
+  constexpr uint32_t kSessions = 40;
+  settings_.max_closing = 4;
+  settings_.closing_timeout = std::chrono::minutes(1);
+  settings_.max_sessions_per_station = kSessions;
+  start();
+  std::vector<std::unique_ptr<TestStation>> stations;
+  for (uint32_t i = 0; i < kSessions; ++i)
+    stations.push_back(std::make_unique<TestStation>(port_, &own_context_));
+  for (auto& station : stations) ASSERT_TRUE(station->greet());
+  for (auto& station : stations) station->send(issue(1));
+  ASSERT_TRUE(eventually([&] { return service_.replies.size() == kSessions; }));
+  // In one turn: nothing of it is written before all are told to close.
+  on_loop([&] {
+    listener_->begin_drain();
+    while (!service_.replies.empty()) service_.answer(ByteView(kCertificate));
+    listener_->close_all();
+  });
+  EXPECT_EQ(counters().connections, kSessions) << "each waits for its station to close";
+  for (auto& station : stations) {
+    const auto messages = station->receive_until_closed();
+    ASSERT_EQ(messages.size(), 2U);
+    EXPECT_EQ(messages[0].issue().status(), station::v1::STATUS_OK);
+    EXPECT_EQ(goodbye_code(messages[1]), ErrorCode::Draining);
+    EXPECT_TRUE(station->tls().is_peer_closed()) << "close_notify";
+    station->disconnect();
+  }
+  EXPECT_TRUE(eventually([&] { return listener_->is_empty(); }));
+}
+
 TEST_F(ListenerTest, ServesManyStationsAtOnce) {
   settings_.max_sessions_per_station = 100;
   start();
