@@ -5,7 +5,8 @@
 #
 #   -u            only the unit and contract tests
 #   -s            only the system tests
-#   -f NAME       only the stage NAME (see --list), or only the tests whose name contains NAME
+#   -f NAME       only the stage NAME (see --list), after the stage build if it needs the programs;
+#                 or only the tests whose name contains NAME
 #   --long        longer runs: 200 kills of each program, a lot of 100,000, the whole sweep of faults
 #                 (2,000 kills, 500 pairs), every mutant built and tried; and the stage debian: both
 #                 commands in chroots of Debian 12 and 13, which only root can make
@@ -22,6 +23,7 @@ source tests/support/packages.sh
 readonly kStages=(format floors shell links tidy build linkage unit threads commands system
   faults mutants)
 readonly kLongStages=(debian)
+readonly kOfPrograms=(linkage commands system faults) # stages that need those of the stage build
 readonly kReleases=(bookworm trixie)
 readonly kPrograms=(linesignd linesign-signer linesign linesign-station linesign-uploader)
 readonly kTools=(fill_ledger linesign_fat_medium linesign_faulty_module linesign_hostile_module
@@ -273,6 +275,7 @@ main() {
     for stage in "${kStages[@]}" "${kLongStages[@]}"; do
       if [[ $stage == "$name_filter" ]]; then
         stages=("$stage")
+        if [[ " ${kOfPrograms[*]} " == *" $stage "* ]]; then stages=(build "$stage"); fi
         name_filter=
         break
       fi

@@ -20,9 +20,14 @@ KILLS = 400  # of each of five kinds
 SWEPT = 100  # calls that are chosen by the seed
 # Of PKCS#11: what any call may return, and what a device says that is not well.
 RETURNS = ("0x2", "0x5", "0x6", "0x30", "0x31", "0x32", "0x60", "0xb1", "0xb3", "0xe0", "0x101")
-CALLS = ("C_Initialize", "C_GetSlotList", "C_GetTokenInfo", "C_OpenSession", "C_Login",
-         "C_FindObjectsInit", "C_FindObjects", "C_GetAttributeValue", "C_SignInit", "C_Sign")
-SYSTEM_CALLS = ("open", "pwrite", "fdatasync", "fsync", "ftruncate")
+ERRORS = ("EIO", "ENOSPC", "EMFILE")
+# Which of so many calls may fail. A signer that starts makes at least as many of each.
+CALLS = {"C_Initialize": 1, "C_GetSlotList": 2, "C_GetTokenInfo": 3, "C_OpenSession": 2, "C_Login": 1,
+         "C_FindObjectsInit": 3, "C_FindObjects": 6, "C_GetAttributeValue": 6, "C_SignInit": 6,
+         "C_Sign": 6}
+# On the ledger: of a linesignd that works, and of one that starts after a kill and goes on working.
+CALLS_AT_WORK = {"pwrite": 8, "fdatasync": 8}
+CALLS_AT_START = {"open": 6, "fsync": 1, "ftruncate": 2, **CALLS_AT_WORK}
 
 
 # In a pair a fault may find that the other one was faster: then there is nothing to wait for.
@@ -78,13 +83,19 @@ def hsm_at_start(*words):
     return begin
 
 
+def any_of(scene, calls, results, where=""):
+    """One call of many: the word of a plan."""
+    call = scene.random.choice(list(calls))
+    number = scene.random.randint(1, calls[call])
+    return f"{call}:{number}={scene.random.choice(results)}{where}"
+
+
 def any_hsm_call(scene):
-    """One call of many, while signers start and sign."""
-    call = scene.random.choice(CALLS)
-    scene.hsm.set(f"{call}:{scene.random.randint(1, 6)}={scene.random.choice(RETURNS)}")
+    """While signers start and sign."""
+    word = any_of(scene, CALLS, RETURNS)
+    scene.hsm.set(word)
     scene.kill_signers(signers_of(scene)[:1])
-    with contextlib.suppress(AssertionError):
-        wait_until(scene.hsm.hits, "it happens", 1)
+    wait_for_hit(scene, scene.hsm, word)
     scene.hsm.clear()
 
 
@@ -232,12 +243,23 @@ def system_once(*words):
 
 
 def any_system_call(scene):
-    """One call of many on the ledger."""
-    call, error = scene.random.choice(SYSTEM_CALLS), scene.random.choice(("EIO", "ENOSPC", "EMFILE"))
-    scene.system.set(f"{call}:{scene.random.randint(1, 8)}={error}@ledger.sqlite")
-    with contextlib.suppress(AssertionError):
-        wait_until(scene.system.hits, "it happens", 1)
+    word = any_of(scene, CALLS_AT_WORK, ERRORS, "@ledger.sqlite")
+    once(lambda scene: scene.system, (word,))(scene)
+
+
+def any_call_of_start(scene):
+    """A start that fails ends; then there is another one."""
+    word = any_of(scene, CALLS_AT_START, ERRORS, "@ledger.sqlite")
+    kill_daemon(scene)
+    scene.system.set(word)
+    start_daemon(scene)
+    daemon = scene.appliance.daemon
+    wait_for_hit(scene, scene.system, word)
+    scene.wait_for(lambda: daemon.poll() is not None or scene.status() is not None,
+                   "the start is done")
     scene.system.clear()
+    if daemon.poll() is not None:
+        start_daemon(scene)
 
 
 def clear_system(scene):

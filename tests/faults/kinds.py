@@ -3,18 +3,18 @@ meet besides a longer wait, and what `linesign status --json` must say while it 
 
 from typing import Callable, NamedTuple
 
-from faults.actions import (KILLS, SWEPT, UNAVAILABLE, any_hsm_call, any_system_call, change_pin,
-                            clear_hsm, clear_system, clock, close_all, close_pin, confirm_clock,
-                            cut_connections, delete_of_ledger, enrolled, fill_station_disk,
-                            freeze_daemon, half_requests, hsm, hsm_at_start, hsm_gone, hsm_once,
-                            invite, kill_a_signer, kill_all_signers, kill_daemon, kill_everything,
-                            kill_station, last_try, many_sessions, move_ledger, move_ledger_back,
-                            no_descriptors, open_pin_to_all, put_token_back, restart_daemon,
-                            right_clock, right_pin, silent_connections, start_daemon,
-                            start_with_ledger, start_with_newest_ledger, start_with_older_ledger,
-                            start_without_ledger, stop_a_signer, stop_daemon, system, system_once,
-                            take_token, thaw_daemon, trust_hsm, try_pin, unread_log, wrong_proofs,
-                            wrong_secrets)
+from faults.actions import (KILLS, SWEPT, UNAVAILABLE, any_call_of_start, any_hsm_call,
+                            any_system_call, change_pin, clear_hsm, clear_system, clock, close_all,
+                            close_pin, confirm_clock, cut_connections, delete_of_ledger, enrolled,
+                            fill_station_disk, freeze_daemon, half_requests, hsm, hsm_at_start,
+                            hsm_gone, hsm_once, invite, kill_a_signer, kill_all_signers,
+                            kill_daemon, kill_everything, kill_station, last_try, many_sessions,
+                            move_ledger, move_ledger_back, no_descriptors, open_pin_to_all,
+                            put_token_back, restart_daemon, right_clock, right_pin,
+                            silent_connections, start_daemon, start_with_ledger,
+                            start_with_newest_ledger, start_with_older_ledger, start_without_ledger,
+                            stop_a_signer, stop_daemon, system, system_once, take_token,
+                            thaw_daemon, trust_hsm, try_pin, unread_log, wrong_proofs, wrong_secrets)
 from faults.scene import LOST, SILENT
 
 
@@ -97,6 +97,8 @@ SYSTEM = (
          station=(UNAVAILABLE,)),
     Kind("system-call", "one system call on the ledger fails, chosen by the seed", any_system_call,
          may=(UNAVAILABLE,), times=SWEPT),
+    Kind("start-call", "one system call on the ledger fails, chosen by the seed, while linesignd starts",
+         any_call_of_start, station=(LOST,), may=(UNAVAILABLE,), times=SWEPT, is_alone=True),
     Kind("disk-fails", "every write to the ledger fails (EIO)", system("pwrite=EIO@ledger.sqlite"),
          clear_system, (UNAVAILABLE,), status=("LedgerUnavailable", "LedgerCommitUnknown")),
     Kind("disk-full", "every write to the ledger fails (ENOSPC)",

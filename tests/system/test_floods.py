@@ -137,10 +137,10 @@ def test_all_descriptors_of_stations_leave_enough_for_the_rest(make_appliance):
             for _ in range(4):
                 stack.enter_context(appliance.open_station(f"line{number + 2}"))
         wait_until(lambda: connection_counts(appliance)["dropped_handshakes"] > 0, "the flood runs")
-        before = appliance.status()
-        for signer in before["signers"]:
+        appliance.wait_all_ready()
+        for pid in appliance.signer_pids():
             with contextlib.suppress(ProcessLookupError):
-                os.kill(signer["pid"], signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
         appliance.wait_status(
             lambda status: all(each["state"] == "ready" and each["restarts"] > 0
                                for each in status["signers"]), "every signer is replaced")

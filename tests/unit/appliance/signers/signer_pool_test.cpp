@@ -284,7 +284,7 @@ TEST_F(SignerPoolTest, StopsWhenTwoSignersSignWronglyUntilAnOperatorTrustsTheHsm
   EXPECT_LE(wrong, 6U) << "two of two, and one of each other that was busy with it";
   pool_.reset();
   troubles_.clear();
-  order("");
+  order("login-log " + log().string());
   const int logins = count_logins();
   start(4);
   run_until([rounds = 0]() mutable { return ++rounds > 50; });
