@@ -136,21 +136,27 @@ void ClockGuard::trust(UnixTime now) {
   health_.clear(Cause::Clock);
 }
 
-void ClockGuard::confirm(bool is_back, std::function<void(Result<ClockEvent>)> reply) {
-  const UnixTime now = clock_.now();
-  if (now < built_on_ || now < ca_.not_before()) {
-    const auto error = doubt(now);
-    reply(fail(error.value_or(Error(ErrorCode::ClockInDoubt))));
-    return;
-  }
-  if (is_back != is_behind(now)) {
-    reply(fail(ErrorCode::InputInvalid,
-               fmt::format("the clock says {}, and the newest time known here is {}: {}",
-                           to_iso8601(now),
+std::optional<Error> ClockGuard::refusal(UnixTime now, bool is_back) const {
+  auto error = doubt(now);
+  if (now < built_on_ || now < ca_.not_before()) return error;
+  const std::string says = "the clock says " + to_iso8601(now);
+  if (!error.has_value() && !is_doubted_)
+    return Error(ErrorCode::InputInvalid,
+                 says + " and is not in doubt: there is nothing to confirm");
+  if (is_back == is_behind(now)) return std::nullopt;
+  return Error(ErrorCode::InputInvalid,
+               fmt::format("{}, and the newest time known here is {}: {}",
+                           says,
                            to_iso8601(newest_),
                            is_back ? "it is not behind, so --back does not apply"
                                    : "set the clock; or, if that time is wrong because the clock "
-                                     "was ahead then, confirm with --back")));
+                                     "was ahead then, confirm with --back"));
+}
+
+void ClockGuard::confirm(bool is_back, std::function<void(Result<ClockEvent>)> reply) {
+  const UnixTime now = clock_.now();
+  if (auto error = refusal(now, is_back)) {
+    reply(fail(std::move(*error)));
     return;
   }
   const ClockEvent event{.kind = ClockEventKind::Confirmed, .clock_at = now, .trusted_at = now};

@@ -54,8 +54,9 @@ class ClockGuard final {
   Result<UnixTime> now();
 
   // An operator says that the clock is right. `is_back` when it is before the newest time that is
-  // known, because that one was wrong. InputInvalid if it is not as `is_back` says; ClockInDoubt
-  // for a time before the build or the CA certificate, which cannot be right.
+  // known, because that one was wrong. InputInvalid if it is not as `is_back` says, or nobody
+  // doubts the clock; ClockInDoubt for a time before the build or the CA certificate, which cannot
+  // be right.
   void confirm(bool is_back, std::function<void(Result<ClockEvent>)> reply);
 
   const Clock& clock() const { return clock_; }
@@ -67,6 +68,7 @@ class ClockGuard final {
   Offset offset_at(UnixTime now) const;
   std::optional<Error> doubt(UnixTime now) const;
   std::optional<Error> doubt_about_step(UnixTime now) const;
+  std::optional<Error> refusal(UnixTime now, bool is_back) const;  // to confirm it
   bool is_behind(UnixTime now) const { return now + limits_.max_step < newest_; }
   bool is_ahead(UnixTime now) const { return now > newest_ + limits_.max_step; }
   void keep_doubt(UnixTime now);

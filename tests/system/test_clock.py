@@ -101,6 +101,9 @@ def test_nothing_leaves_after_a_jump_ahead_until_an_operator_confirms(clocked, d
     confirmed = appliance.cli("clock", "confirm", "--back")
     assert confirmed.returncode == EX_OK and "confirmed" in confirmed.stdout
     appliance.wait_producing()
+    for arguments in ((), ("--back",)):
+        refused = appliance.cli("clock", "confirm", *arguments, check=False)
+        assert refused.returncode == EX_DATA and "is not in doubt" in refused.stderr
     appliance.restart()
     with appliance.open_station() as station:
         assert issued_of(station, "after", 3) == 3

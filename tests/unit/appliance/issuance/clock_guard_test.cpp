@@ -180,6 +180,29 @@ TEST_F(ClockGuardTest, DoesNotLetATimeBeforeTheBuildBeConfirmed) {
   }
 }
 
+TEST_F(ClockGuardTest, IsNotConfirmedWhileNobodyDoubtsIt) {
+  start();
+  const auto refusal_of = [this](bool is_back) {
+    std::optional<Error> refusal;
+    guard_->confirm(is_back, [&](const Result<ClockEvent>& event) {
+      if (!event.has_value()) refusal = event.error();
+    });
+    return refusal;
+  };
+  EXPECT_FALSE(doubt());
+  for (const bool is_back : {false, true}) {
+    const auto refusal = refusal_of(is_back);
+    ASSERT_TRUE(refusal);
+    EXPECT_EQ(refusal->code(), ErrorCode::InputInvalid);
+    EXPECT_THAT(refusal->detail(), HasSubstr("is not in doubt: there is nothing to confirm"));
+  }
+  EXPECT_TRUE(events_.empty()) << "the audit would compare less";
+  clock_.set(clock_.now() + hours(1));
+  EXPECT_FALSE(refusal_of(false)) << "also before anybody asked for the time";
+  EXPECT_TRUE(refusal_of(false)) << "once";
+  EXPECT_EQ(events_.size(), 1U);
+}
+
 TEST_F(ClockGuardTest, TellsTheHistoryInOrder) {
   start();
   EXPECT_FALSE(doubt());
