@@ -29,7 +29,9 @@ namespace {
 
 // --- system calls
 
-constexpr std::array kNetworkCalls = {"socket", "connect", "bind", "listen", "accept", "accept4"};
+// A pair as well: one of datagrams sends to any local address.
+constexpr std::array kNetworkCalls = {
+    "socket", "socketpair", "connect", "bind", "listen", "accept", "accept4"};
 
 constexpr std::array kDeniedCalls = {
     // other programs

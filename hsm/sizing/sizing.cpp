@@ -137,7 +137,8 @@ Result<SizingTarget> load_sizing_target(const std::filesystem::path& config) {
                       settings.ca_certificate,
                       settings.login_lock,
                       settings.pin_memory,
-                      settings.sign_timeout};
+                      settings.sign_timeout,
+                      settings.user};
 }
 
 SizingTarget sizing_target(const ThrowawayToken& token) {

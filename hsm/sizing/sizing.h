@@ -36,6 +36,7 @@ struct SizingTarget {
   std::filesystem::path login_lock;           // made if it is not there
   std::filesystem::path pin_memory = {};      // empty: tries of the PIN are not remembered
   std::chrono::milliseconds sign_timeout{0};  // of the configuration; 0: there is none
+  std::string user = {};                      // that workers of root run as; empty: root
 };
 
 // [hsm] and [ca] of a linesign.toml, read as a signer reads them: the login lock is the signers'.
@@ -79,7 +80,8 @@ Result<SizingResult> measure(const SizingSettings& settings);
 
 // The other side of measure(): one job from standard input, one JSON line with the result or the
 // error to standard output. Returns the exit code of the process, which must end at once with
-// _exit. Drops all capabilities and forbids core dumps, as linesign-signer does.
+// _exit. As linesign-signer it becomes the target's user, if it may, drops all capabilities and
+// forbids core dumps.
 int run_sizing_worker();
 
 struct SizingRequest {

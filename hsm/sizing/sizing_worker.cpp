@@ -13,6 +13,7 @@
 #include <sysexits.h>
 
 #include "hsm/signer/hardening.h"
+#include "hsm/signer/login_files.h"
 #include "hsm/signer/startup.h"
 #include "hsm/sizing/flat_json.h"
 #include "hsm/sizing/sizing.h"
@@ -116,13 +117,25 @@ WorkerReady describe(const SigningToken& token, const CaCertificate& ca) {
   return ready;
 }
 
+// PIN and token belong to the signers' user, and without its capabilities root is a user like
+// others.
+Result<void> give_up_rights(const SizingTarget& target) {
+  std::optional<ProcessUser> user;
+  if (!target.user.empty() && can_switch_user()) {
+    LS_TRY(user, find_user(target.user));
+    give_login_files(target.login_lock, target.pin_memory, *user);
+  }
+  LS_CHECK(drop_privileges(user));
+  return forbid_core_dumps();
+}
+
 Result<void> work() {
-  LS_CHECK(forbid_core_dumps());
-  LS_CHECK(drop_privileges(std::nullopt));
   LS_TRY(const std::string line, read_line());
   LS_TRY(const WorkerJob job, parse_job(line));
   LS_TRY(const CaCertificate ca, CaCertificate::load(job.target.ca_certificate));
+  // The folder of the corpus is of whoever measures.
   LS_TRY(const std::vector<CorpusCsr> corpus, read_csr_corpus(job.corpus));
+  LS_CHECK(give_up_rights(job.target));
   LS_TRY(const SigningToken token, log_in(job, ca));
   LS_TRY(std::vector<SigningLoop> loops, make_loops(job, ca, token, corpus));
   write_line(ready_line(describe(token, ca)));

@@ -63,6 +63,7 @@ Result<SizingTarget> parse_target(const FlatJson& json) {
   LS_TRY(target.ca_certificate, json.get_text("ca_certificate"));
   LS_TRY(target.login_lock, json.get_text("login_lock"));
   LS_TRY(target.pin_memory, json.get_text("pin_memory"));
+  LS_TRY(target.user, json.get_text("user"));
   return target;
 }
 
@@ -80,6 +81,7 @@ std::string job_line(const WorkerJob& job) {
       .text("ca_certificate", job.target.ca_certificate.string())
       .text("login_lock", job.target.login_lock.string())
       .text("pin_memory", job.target.pin_memory.string())
+      .text("user", job.target.user)
       .text("corpus", job.corpus.string())
       .number("threads", static_cast<uint64_t>(job.threads))
       .number("duration_ms", static_cast<uint64_t>(job.duration.count()))

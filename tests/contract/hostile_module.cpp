@@ -1,8 +1,8 @@
 // A PKCS#11 module that signs with SoftHSM2 and, inside the signer, tries what a module that was
 // taken over would try.
 //
-// Settings, from the environment of the process that loads it; both files are opened at once, so
-// that what the signer may open later does not matter:
+// Settings, from the environment of the process that loads it; both files are opened at once, and
+// a pair of sockets is made, so that what the signer may do later does not matter:
 //   LINESIGN_ATTACKS         a line for each: its name and its argument, as in kAttacks; read when
 //                            a certificate is signed
 //   LINESIGN_ATTACK_RESULTS  gets a line for each: name, argument and errno, 0 for success
@@ -22,6 +22,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
@@ -33,6 +34,20 @@
 #include "tests/support/module_behind.h"
 
 namespace {
+
+struct Hostile {
+  CK_FUNCTION_LIST* real = nullptr;
+  CK_FUNCTION_LIST ours{};
+  int attacks = -1;
+  int results = -1;
+  std::array<int, 2> pair{-1, -1};  // of stream sockets
+  std::mutex mutex;
+};
+
+Hostile& hostile() {
+  static Hostile instance;
+  return instance;
+}
 
 int result_of(long returned) { return returned >= 0 ? 0 : errno; }
 
@@ -74,6 +89,21 @@ int connect_unix(const std::string& path) {
   return connect_to(address);
 }
 
+// A pair of datagram sockets needs no connect() to send elsewhere. @name: an abstract address.
+int send_datagram(const std::string& path) {
+  std::array<int, 2> sockets{};
+  if (::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) return errno;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  if (path.front() == '@') address.sun_path[0] = '\0';
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + path.size());
+  const int result = result_of(::sendto(
+      sockets[0], "x", 1, MSG_DONTWAIT, reinterpret_cast<const sockaddr*>(&address), size));
+  for (const int each : sockets) ::close(each);
+  return result;
+}
+
 int ring(const std::string& /*none*/) {
   std::array<char, 256> parameters{};
   return result_of(::syscall(SYS_io_uring_setup, 1, parameters.data()));
@@ -110,11 +140,7 @@ int send_signal(const std::string& pid) { return result_of(::kill(std::stoi(pid)
 // Whoever owns a descriptor is signalled when there is something to read, with a signal that its
 // maker chooses.
 int own_socket(int (*take)(int socket, int pid), const std::string& pid) {
-  std::array<int, 2> sockets{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets.data()) != 0) return errno;
-  const int result = result_of(take(sockets[0], std::stoi(pid)));
-  for (const int each : sockets) ::close(each);
-  return result;
+  return result_of(take(hostile().pair[0], std::stoi(pid)));
 }
 int set_owner(const std::string& pid) {
   return own_socket([](int socket, int owner) { return ::fcntl(socket, F_SETOWN, owner); }, pid);
@@ -148,13 +174,14 @@ struct Attack {
   int (*run)(const std::string& argument);
 };
 
-constexpr std::array<Attack, 20> kAttacks = {{{"read", read_file},
+constexpr std::array<Attack, 21> kAttacks = {{{"read", read_file},
                                               {"write", write_file},
                                               {"make", make_file},
                                               {"chmod", change_mode},
                                               {"truncate", cut_file},
                                               {"tcp", connect_tcp},
                                               {"unix", connect_unix},
+                                              {"dgram", send_datagram},
                                               {"io_uring", ring},
                                               {"fork", fork_process},
                                               {"exec", execute},
@@ -168,19 +195,6 @@ constexpr std::array<Attack, 20> kAttacks = {{{"read", read_file},
                                               {"fiosetown", set_owner_by_ioctl},
                                               {"siocspgrp", set_group_by_ioctl},
                                               {"setuid", take_user}}};
-
-struct Hostile {
-  CK_FUNCTION_LIST* real = nullptr;
-  CK_FUNCTION_LIST ours{};
-  int attacks = -1;
-  int results = -1;
-  std::mutex mutex;
-};
-
-Hostile& hostile() {
-  static Hostile instance;
-  return instance;
-}
 
 void run_attack(const std::string& name, const std::string& argument) {
   for (const Attack& attack : kAttacks) {
@@ -230,6 +244,8 @@ extern "C" CK_RV C_GetFunctionList(CK_FUNCTION_LIST** list) {
     all.ours.C_Sign = sign;
     all.attacks = open_named("LINESIGN_ATTACKS", O_RDONLY);
     all.results = open_named("LINESIGN_ATTACK_RESULTS", O_WRONLY | O_APPEND);
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, all.pair.data()) != 0)
+      return CKR_GENERAL_ERROR;
   }
   *list = &all.ours;
   return CKR_OK;

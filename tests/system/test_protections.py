@@ -72,13 +72,34 @@ def listening():
         yield server.getsockname()[1]
 
 
+@contextlib.contextmanager
+def receiving(appliance):
+    """Two local sockets that take datagrams from everybody, as that of a system's log does; the
+    addresses, and what has come to them."""
+    addresses = [str(appliance.folder / "datagrams"), f"@linesign-test-{os.getpid()}"]
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+                   for _ in addresses]
+        for each, address in zip(sockets, addresses):
+            each.setblocking(False)
+            each.bind(address.replace("@", "\0"))
+        os.chmod(addresses[0], 0o666)
+
+        def received():
+            # Datagrams of a pair arrive as they are sent.
+            with contextlib.suppress(BlockingIOError):
+                return [each.recv(9) for each in sockets]
+            return []
+        yield addresses, received
+
+
 def secrets_of(appliance):
     """What the issue of certificates rests on, and no signer needs."""
     return [path for path in (appliance.folder / "station-ca").iterdir() if path.suffix == ".key"] + [
         appliance.folder / "ledger" / "ledger.sqlite"]
 
 
-def all_attacks(appliance, port):
+def all_attacks(appliance, port, addresses):
     daemon = appliance.daemon.pid
     files = secrets_of(appliance)
     assert len(files) == 3, files  # the station CA's key, the TLS key, the ledger
@@ -90,15 +111,17 @@ def all_attacks(appliance, port):
                ("read", appliance.folder / "pin"), ("read", appliance.config_file),
                ("read", "/etc/passwd"), ("make", appliance.folder / "new"),
                ("make", "/tmp/linesign-hostile"), ("chmod", appliance.folder / "attacks")]
+    attacks += [("dgram", address) for address in addresses]
     for file in files:
         attacks += [("read", file), ("write", file), ("truncate", file)]
     return [(name, str(argument)) for name, argument in attacks]
 
 
 def assert_all_refused(appliance):
-    with listening() as port:
-        attacks = all_attacks(appliance, port)
+    with listening() as port, receiving(appliance) as (addresses, received):
+        attacks = all_attacks(appliance, port, addresses)
         results = attack(appliance, attacks)
+        assert not received()
     assert set(results) == set(attacks)
     got_through = {each: result for each, result in results.items() if result not in REFUSED}
     assert not got_through, got_through
@@ -114,11 +137,13 @@ def test_the_attacks_are_real_where_the_configuration_allows_them(make_hostile):
     """Without this the test above could pass by a mistake in the module."""
     appliance = make_hostile({"hsm": {"module_network": True, "module_paths": ["/"]}}).start()
     ledger = str(appliance.folder / "ledger" / "ledger.sqlite")
-    with listening() as port:
+    with listening() as port, receiving(appliance) as (addresses, received):
         attacks = [("tcp", str(port)), ("unix", str(appliance.folder / "admin.sock")),
+                   *(("dgram", address) for address in addresses),
                    ("read", str(appliance.folder / "pin")), ("write", ledger),
                    ("make", str(appliance.folder / "new"))]
         assert attack(appliance, attacks) == dict.fromkeys(attacks, 0)
+        assert received() == [b"x", b"x"]
 
 
 def test_status_and_doctor_name_the_protections_that_are_missing(appliance):
@@ -290,6 +315,19 @@ def test_the_user_of_linesignd_needs_no_right_to_be_itself(make_appliance):
     appliance.wait_producing()
     missing = appliance.status()["missing_protections"]
     assert any("without the right to switch users" in each for each in missing), missing
+
+
+@needs_root
+def test_a_measurement_by_root_logs_in_as_the_user_of_the_signers(make_appliance):
+    appliance = make_appliance()
+    give_to_users(appliance)
+    (appliance.folder / "pin").chmod(0o400)
+    (appliance.folder / "pin-memory").rmdir()
+    run = appliance.cli("bench", "hsm", "--seconds", "0.1", "--cores", "1")
+    assert "[hsm]\nsigners = " in run.stdout, run.stdout + run.stderr
+    for left in (appliance.folder / "pin-memory", appliance.folder / "signer-login.lock"):
+        assert left.stat().st_uid == SIGNER_USER, left
+    start_all_signers(appliance)
 
 
 @needs_root

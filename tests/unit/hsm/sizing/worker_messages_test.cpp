@@ -18,6 +18,7 @@ WorkerJob job() {
   wanted.target.ca_certificate = "/etc/linesign/ca.pem";
   wanted.target.login_lock = "/run/linesign/lock";
   wanted.target.pin_memory = "/var/lib/linesign/signers";
+  wanted.target.user = "linesign-signer";
   wanted.corpus = "/tmp/csrs.pem";
   wanted.threads = 16;
   wanted.duration = std::chrono::milliseconds(1500);
@@ -37,6 +38,7 @@ TEST(WorkerMessages, CarryAJob) {
   EXPECT_EQ(read->target.ca_certificate, "/etc/linesign/ca.pem");
   EXPECT_EQ(read->target.login_lock, "/run/linesign/lock");
   EXPECT_EQ(read->target.pin_memory, "/var/lib/linesign/signers");
+  EXPECT_EQ(read->target.user, "linesign-signer");
   EXPECT_EQ(read->corpus, "/tmp/csrs.pem");
   EXPECT_EQ(read->threads, 16);
   EXPECT_EQ(read->duration, std::chrono::milliseconds(1500));
