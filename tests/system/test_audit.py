@@ -187,6 +187,13 @@ LIES = {
     "a bulk task is miscounted": ("UPDATE bulk_task SET lines = 7", "7 lines"),
     "a registration has no certificate": (
         "INSERT INTO registration VALUES (1, 77, 1, 0, 0, NULL, 0, '', NULL, 0)", "has no certificate"),
+    "a registration to come has no intent": (
+        "INSERT INTO registration VALUES (1, 77, 0, 0, 0, NULL, 0, '', NULL, 0)", "has no intent"),
+    "a number of stations is no number": (
+        "UPDATE sqlite_sequence SET seq = 'x' WHERE name = 'station'", "references: "),
+    "a VOID is earlier than a lower number": (
+        f"INSERT INTO void_issuance VALUES (5, x'41', 1, 'v', x'01', 1, x'02', x'03', 1, {ISSUED - 7200},"
+        " 213, 0)", "of a lower number"),
     "the schema is newer": ("PRAGMA user_version = 9", "schema 9"),
     "it is no ledger": ("PRAGMA application_id = 1", "not a ledger"),
 }
@@ -202,17 +209,24 @@ def test_a_lie_in_the_ledger_is_found(folder, what):
     assert any(expected in finding for finding in report["findings"]), report["findings"]
 
 
+def rebuild(folder, table, *rules):
+    """The same table without these rules."""
+    folder.db.execute("PRAGMA foreign_keys = OFF")
+    text = folder.db.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()[0]
+    weak = text.replace(f"TABLE {table}", "TABLE weak")
+    for rule in rules:
+        assert rule in weak
+        weak = weak.replace(rule, "")
+    folder.db.execute("PRAGMA legacy_alter_table = ON")
+    folder.db.executescript(f"{weak}; INSERT INTO weak SELECT * FROM {table}; DROP TABLE {table};"
+                            f" ALTER TABLE weak RENAME TO {table};")
+
+
 @pytest.mark.parametrize("columns", ["key_sha256", "serial", "order_id, device_id"])
 def test_duplicates_are_found_without_believing_the_index(folder, columns):
     """A ledger whose UNIQUE constraints were taken away."""
-    folder.db.execute("PRAGMA foreign_keys = OFF")
-    text = folder.db.execute("SELECT sql FROM sqlite_master WHERE name = 'issuance'").fetchone()[0]
-    weak = text.replace(" UNIQUE,", ",").replace(",\n  UNIQUE (order_id, device_id)", "").replace(
-        ",\n  UNIQUE (order_id, request_id)", "").replace("TABLE issuance", "TABLE weak")
-    assert "UNIQUE" not in weak
-    folder.db.execute("PRAGMA legacy_alter_table = ON")
-    folder.db.executescript(weak + "; INSERT INTO weak SELECT * FROM issuance; DROP TABLE issuance;"
-                                   " ALTER TABLE weak RENAME TO issuance;")
+    rebuild(folder, "issuance", " NOT NULL UNIQUE", ",\n  UNIQUE (order_id, device_id)",
+            ",\n  UNIQUE (order_id, request_id)")
     for column in columns.split(", "):
         folder.db.execute(f"UPDATE issuance SET {column} = (SELECT {column} FROM issuance"
                           " WHERE id = 1) WHERE id = 2")
@@ -220,6 +234,123 @@ def test_duplicates_are_found_without_believing_the_index(folder, columns):
     assert code == WRONG
     assert any(f"the same {columns}" in finding for finding in report["findings"])
     assert any("UNIQUE rules" in finding for finding in report["findings"])
+
+
+@pytest.mark.parametrize("table, rule", [
+    ("station", " NOT NULL UNIQUE"), ("station", "CHECK (state IN (1, 2, 3))"),
+    ("profile", " UNIQUE"), ("certificate", " REFERENCES issuance (id)"), ("issuance", " STRICT"),
+    ("production_order", "CHECK (quantity >= 0)"), ("bulk_task", " UNIQUE"), ("cloud_target", " UNIQUE")])
+def test_a_dropped_rule_is_found(folder, table, rule):
+    rebuild(folder, table, rule)
+    code, report = folder.check()
+    assert code == WRONG
+    assert [each for each in report["findings"] if f"{table} is not that of schema 4" in each]
+
+
+@pytest.mark.parametrize("statement, expected", [
+    ("DROP INDEX station_live_name", "station_live_name of schema 4 is missing"),
+    ("DROP INDEX station_live_name; CREATE UNIQUE INDEX station_live_name ON station (name)"
+     " WHERE state > 3", "station_live_name is not that of schema 4"),
+    ("CREATE TABLE notes (text)", "notes is not that of schema 4")])
+def test_another_index_or_table_is_found(folder, statement, expected):
+    folder.db.executescript(statement)
+    code, report = folder.check()
+    assert code == WRONG
+    assert len(report["findings"]) == 1 and expected in report["findings"][0], report["findings"]
+
+
+@pytest.mark.parametrize("change, expected", [
+    ("production_order SET state = 0", "1 rows of production_order break CHECK (state IN (1, 2))"),
+    ("production_order SET quantity = 3", "CHECK (quantity IS NULL OR reserved <= quantity)"),
+    ("station SET state = 3", "CHECK ((state = 3) = (revoked_at IS NOT NULL))"),
+    ("station SET token_key_sha256 = NULL", "((enrolled_at IS NULL) = (token_key_sha256 IS NULL))"),
+    ("registration SET state = 9 WHERE issuance_id = 2", "CHECK (state BETWEEN 0 AND 5)"),
+    ("ledger_identity SET ledger_id = x'01'", "CHECK (length(ledger_id) = 16)")])
+def test_values_that_the_schema_does_not_allow_are_found(folder, change, expected):
+    folder.db.execute("PRAGMA ignore_check_constraints = ON")
+    folder.sql(f"UPDATE {change}")
+    code, report = folder.check()
+    assert code == WRONG
+    assert any(expected in each for each in report["findings"]), report["findings"]
+
+
+def test_values_of_another_type_hide_nothing_else(folder):
+    """Without STRICT and NOT NULL a row may hold anything."""
+    rebuild(folder, "issuance", " STRICT", " NOT NULL")
+    folder.sql("UPDATE issuance SET issued_at = 'x', tbs = NULL, serial = 1.5 WHERE id = 2")
+    folder.sql("UPDATE issuance SET key_sha256 = x'99' WHERE id = 3")
+    code, report = folder.check()
+    assert code == WRONG
+    for expected in ("issuance 2", "issuance 3 (device-3): the key"):
+        assert any(expected in each for each in report["findings"]), report["findings"]
+    assert report["not_checked"] == ["state", "manifests"]
+
+
+@pytest.mark.parametrize("line", ["backdate_s=x", "backdate_s=", "validity_s=\u00b2", "validity_s=none",
+                                  pytest.param("validity_s=" + "9" * 5000, id="long"), "backdate_s"])
+def test_a_profile_that_cannot_be_read_hides_nothing_else(folder, line):
+    key = line.split("=")[0]
+    text = "".join(f"{line}\n" if each.startswith(key) else f"{each}\n" for each in PROFILE.split("\n"))
+    (der,) = folder.db.execute("SELECT ca_certificate_der FROM profile").fetchone()
+    folder.sql("UPDATE profile SET canonical_text = ?, sha256 = ?", text,
+               hashlib.sha256(text.encode() + der).digest())
+    folder.sql("UPDATE issuance SET key_sha256 = x'99' WHERE id = 2")
+    code, report = folder.check()
+    assert code == WRONG
+    found = report["findings"]
+    assert len(found) == 2 and found[0].startswith("profile 1: its text: "), found
+    assert found[1] == "issuance 2 (device-2): the key is not that of the row"
+
+
+def test_after_a_doubt_of_the_clock_only_sure_contradictions_are_found(folder):
+    """Stations get their times also while the clock is in doubt. Here it was after number 2."""
+    folder.sql("INSERT INTO clock_event VALUES (1, 1, 0, 0, 2)")
+    folder.sql("INSERT INTO clock_event VALUES (2, 2, 0, 0, 2)")
+    folder.sql("UPDATE station SET enrolled_at = ?", ISSUED + 86400)
+    code, report = folder.check()
+    assert [each.split(" of ")[0] for each in report["findings"]] == [
+        "issuance 1 (device-1)", "issuance 2 (device-2)"]
+    assert any("up to number 2" in each for each in report["notes"])
+    folder.sql("UPDATE station SET enrolled_at = 0, state = 3, revoked_at = ?", ISSUED - 3600)
+    code, report = folder.check()
+    assert [each.split(" of ")[0] for each in report["findings"]] == [
+        "issuance 3 (device-3)", "issuance 4 (device-4)"]
+    folder.sql("UPDATE clock_event SET newest_issuance = 4 WHERE id = 2")
+    assert folder.check()[1]["findings"] == []
+
+
+def test_a_void_counts_as_an_intent_of_its_station(folder):
+    folder.sql("INSERT INTO station SELECT 2, 'line-2', 3, x'05', x'31', 0, 0, 1, x'06', 0, x'07'")
+    folder.sql("UPDATE station SET certificate_sha256 = ? WHERE id = 2", hashlib.sha256(b"1").digest())
+    folder.sql("INSERT INTO void_issuance VALUES (5, x'41', 1, 'v', x'01', 2, x'02', x'03', 1, ?, 213, ?)",
+               ISSUED, ISSUED)
+    folder.sql("UPDATE production_order SET voided = 1")
+    found = folder.check()[1]["findings"]
+    assert len(found) == 1 and found[0].startswith(f"issuance 5 (v) of {ISSUED}: station line-2"), found
+
+
+def test_text_before_the_ca_certificate_does_not_count(folder):
+    path = folder.path / "ca.pem"
+    made = subprocess.run(["openssl", "x509", "-text", "-in", path], capture_output=True, check=True)
+    assert not made.stdout.startswith(b"-----BEGIN")
+    path.write_bytes(b"M\xfcller\n" + made.stdout)
+    assert folder.check()[0] == 0
+
+
+@pytest.mark.parametrize("text", ["none", "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"])
+def test_a_ca_file_that_is_none_is_named(folder, text):
+    path = folder.path / "other.pem"
+    path.write_text(text)
+    done = subprocess.run(["/usr/bin/python3", AUDIT, "--ledger", folder.ledger, "--ca", path],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 74 and str(path) in done.stderr, done.stderr
+
+
+def test_a_missing_library_is_told(folder):
+    """Without its site packages Python finds no cryptography."""
+    done = subprocess.run(["/usr/bin/python3", "-S", AUDIT, "--ledger", folder.ledger, "--ca", "x"],
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 69 and "python3-cryptography" in done.stderr, done.stderr
 
 
 def test_a_file_that_is_not_in_the_ledger_is_found(folder):

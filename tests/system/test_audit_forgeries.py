@@ -3,6 +3,7 @@
 One appliance makes the ledger, its record, a manifest and the files at the station; every test works
 on a copy."""
 
+import glob
 import json
 import shutil
 import sqlite3
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from support import csr, der
 from support.appliance import EX_DATA, EX_OK, Appliance, read_only, writable
+from support.raw_station import messages
 
 AUDIT = Path(__file__).resolve().parent.parent.parent / "appliance/audit/linesign-audit"
 DEVICES = 12
@@ -141,6 +144,15 @@ FORGERIES = {
     "a station that no row points to was deleted": (
         ["DELETE FROM station WHERE name = 'line2'"], "2 stations were added, 1 are there", {
             "state": "station changes"}),
+    "it was deleted, and the other one got its number": (
+        ["DELETE FROM station WHERE name = 'line2'", "UPDATE station SET id = 1",
+         "UPDATE issuance SET station_id = 1", "UPDATE delivery SET station_id = 1",
+         "UPDATE sqlite_sequence SET seq = 1"], None, {"state": "station changes"}),
+    "the number of a station may be given again": (
+        ["UPDATE sqlite_sequence SET seq = 1"], "1 numbers of stations were given, the newest is 2", {}),
+    "a revoked station has no time of it": (
+        ["PRAGMA ignore_check_constraints = ON",
+         "UPDATE station SET revoked_at = NULL WHERE name = 'line2'"], "rows of station break CHECK", {}),
     "a revocation was taken back": (
         ["UPDATE station SET state = 2, revoked_at = NULL WHERE name = 'line2'"], None, {
             "state": "station changes 4, recorded 5"}),
@@ -213,6 +225,68 @@ def test_certificates_of_several_cas_are_checked_under_their_own(make_appliance,
     appliance.request("--generate", "6")
     appliance.stop()
     check_ledger(appliance, "--ca", str(appliance.folder / "ca-2.pem"), "--expect", "6")
+
+
+def certify(appliance, name, requests):
+    with appliance.open_station(name) as station:
+        for device, subject in requests.items():
+            reply = station.issue(device, csr.make(subject, csr.new_key()))
+            assert reply.status == messages.STATUS_OK, reply.failure
+
+
+def test_common_names_of_every_type_are_read_and_missing_ones_counted(make_appliance, check_ledger):
+    appliance = make_appliance(config={"profile": {"subject": "csr"}}).start()
+    wide = "universal-1".encode("utf-32-be")
+    certify(appliance, "line1", {
+        "utf8-1": der.common_name("utf8-1"),
+        "bmp-1": der.common_name("bmp-1", der.BMP),
+        "universal-1": der.name(der.attribute(der.COMMON_NAME, wide, 0x1C)),
+        "none-1": der.name(der.attribute(der.SERIAL_NUMBER, "1", der.PRINTABLE))})
+    manifest = appliance.folder / "manifest.csv"
+    appliance.cli("manifest", "export", "--format", "csv", "--out", str(manifest))
+    appliance.stop()
+    text = check_ledger(appliance, "--expect", "4", "--manifest", str(manifest))
+    assert "4 certificates, 1 without common name" in text
+    copy = Evidence(Path(shutil.copytree(appliance.folder, appliance.folder / "copy", ignore=lambda folder, _:
+                                         ["copy", "tokens"])))
+    copy.given["manifest"] = manifest
+    copy.sql("UPDATE issuance SET device_id = device_id || 'x'")
+    found = copy.findings()
+    assert len(found) == 3 and all("the common name is" in each for each in found), found
+    assert any("device none-1 is none-1x in the ledger" in each for each in copy.findings("manifest"))
+
+
+def test_a_station_that_came_or_went_under_a_wrong_clock_accuses_nobody(make_appliance, check_ledger):
+    """line1 is revoked while the clock is an hour back, line2 enrolled while it is a day ahead."""
+    appliance = make_appliance()
+    clock = appliance.folder / "faketime"
+
+    def set_clock(offset):
+        clock.with_suffix(".new").write_text(offset + "\n")
+        clock.with_suffix(".new").rename(clock)
+
+    def wait_for(error):
+        appliance.wait_status(lambda each: [error] == [obstacle["error"]["name"] for obstacle
+                                                       in each["obstacles"]], error)
+
+    set_clock("+0")
+    appliance.environment = {
+        "LD_PRELOAD": glob.glob("/usr/lib/*/faketime/libfaketime.so.1")[0], "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    appliance.start()
+    certify(appliance, "line1", {"before-1": "before-1", "before-2": "before-2"})
+    set_clock("-1h")
+    wait_for("ClockInDoubt")
+    appliance.cli("station", "revoke", "line1")
+    set_clock("+1d")
+    wait_for("ClockUnconfirmed")
+    appliance.station("line2")
+    set_clock("+0")
+    appliance.wait_producing()
+    certify(appliance, "line2", {"after-1": "after-1"})
+    appliance.stop()
+    text = check_ledger(appliance, "--expect", "3")
+    assert "intents up to number 2 were compared with times of enrolment" in text, text
 
 
 def test_while_linesignd_runs_a_copy_is_checked_and_the_report_says_so(appliance):

@@ -2,7 +2,6 @@
 
 import base64
 import calendar
-import hashlib
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -16,6 +15,8 @@ HASHES = {
 }
 COMMON_NAME = bytes.fromhex("0603550403")
 UTC_TIME, GENERALIZED_TIME = 0x17, 0x18
+WIDE_STRINGS = {0x1E: "utf-16-be", 0x1C: "utf-32-be"}  # BMPString, UniversalString
+BEGIN, END = "-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n"
 
 
 def read_tlv(data, at):
@@ -78,7 +79,8 @@ def parse_tbs(tbs):
         for _, _, attribute, attribute_end in children(tbs, rdn, rdn_end):
             kind, value = list(children(tbs, attribute, attribute_end))[:2]
             if tbs[kind[1]:kind[3]] == COMMON_NAME:
-                names.append(tbs[value[2]:value[3]].decode("utf-8", "replace"))
+                coding = WIDE_STRINGS.get(value[0], "utf-8")
+                names.append(tbs[value[2]:value[3]].decode(coding, "replace"))
     times = [unix_time(each[0], tbs[each[2]:each[3]])
              for each in children(tbs, validity[2], validity[3])]
     return {
@@ -104,10 +106,18 @@ def split_certificate(der):
 
 def leaf(text):
     """The first certificate of a PEM file, decoded here so that a sloppy reader hides nothing."""
-    begin, end = "-----BEGIN CERTIFICATE-----\n", "-----END CERTIFICATE-----\n"
-    if not text.startswith(begin) or end not in text:
+    if not text.startswith(BEGIN) or END not in text:
         raise ValueError("does not start with a PEM certificate")
-    return base64.b64decode("".join(text[len(begin):text.index(end)].split()), validate=True)
+    return base64.b64decode("".join(text[len(BEGIN):text.index(END)].split()), validate=True)
+
+
+def read_ca(path):
+    """Text before the certificate, as of `openssl x509 -text`, does not count."""
+    text = path.read_text(errors="replace")
+    try:
+        return Ca(leaf(text[max(text.find(BEGIN), 0):]))
+    except (ValueError, LookupError) as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 class Ca:
@@ -115,7 +125,7 @@ class Ca:
         parts = parse_tbs(split_certificate(der)[0])
         self.name = parts["subject"]
         self.not_before, self.not_after = parts["not_before"], parts["not_after"]
-        self.certificate_id = hashlib.sha256(der).digest()
+        self.der = der
         self.key = x509.load_der_x509_certificate(der).public_key()
 
     def has_signed(self, tbs, algorithm, signature):

@@ -6,7 +6,9 @@ import json
 import tomllib
 
 from linesign_audit.der import leaf, parse_tbs, split_certificate
-from linesign_audit.rows import WITH_IDENTITY, pragma
+from linesign_audit.report import check
+from linesign_audit.rows import newest_number
+from linesign_audit.schema import WITH_IDENTITY, pragma
 
 COUNTS = ("newest", "certificates", "voids", "station_changes")
 
@@ -17,12 +19,11 @@ def read_state(file):
         return tomllib.load(content)
 
 
+@check("state")
 def check_state(db, report, file, known):
-    """After RowCheck. The ledger may be newer, unless linesignd was stopped in order."""
-    report.done("state")
+    """After check_rows. The ledger may be newer, unless linesignd was stopped in order."""
     found = {
-        "newest": db.execute("SELECT max(coalesce((SELECT max(id) FROM issuance), 0), coalesce("
-                             "(SELECT max(issuance_id) FROM void_issuance), 0))").fetchone()[0],
+        "newest": newest_number(db),
         "certificates": report.counts["certificates"],
         "voids": report.counts["voids"],
         "station_changes": db.execute("SELECT count(*) + count(enrolled_at) + count(revoked_at)"
@@ -87,13 +88,12 @@ def devices_of_csv(file):
 
 
 def check_manifest(db, report, file):
-    """After RowCheck."""
+    """After check_rows."""
     with file.open("rb") as content:
         is_json = content.read(1) == b"{"
     query = ("SELECT m.id, i.device_id FROM audit_made AS m JOIN issuance AS i ON i.id = m.id"
              " WHERE m.certificate_id = ?")
-    newest = db.execute("SELECT max(coalesce((SELECT max(id) FROM issuance), 0), coalesce("
-                        "(SELECT max(issuance_id) FROM void_issuance), 0))").fetchone()[0]
+    newest = newest_number(db)
     for device, value in devices_of_json(file) if is_json else devices_of_csv(file):
         if device is None:
             if value > newest:
@@ -112,18 +112,16 @@ def check_manifest(db, report, file):
             report.find(f"{file}: device {device} is {found[1]} in the ledger")
 
 
+@check("manifests")
 def check_manifests(db, report, files):
-    report.done("manifests")
     for file in files:
-        try:
+        with report.understood(file):
             check_manifest(db, report, file)
-        except (ValueError, KeyError, TypeError) as error:
-            report.find(f"{file}: {error}")
 
 
+@check("certificates")
 def check_certificates(db, report, folders):
-    """After RowCheck. Each PEM file is in the ledger once, and no two are alike."""
-    report.done("certificates")
+    """After check_rows. Each PEM file is in the ledger once, and no two are alike."""
     db.execute("CREATE TABLE audit_file (path TEXT, certificate BLOB, device TEXT, serial BLOB,"
                " key BLOB)")
     db.execute("BEGIN")

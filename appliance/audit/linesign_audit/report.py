@@ -1,9 +1,14 @@
 """What was checked, what was found, and what cannot be known."""
 
+import contextlib
+import csv
+import functools
+
 MAX_KEPT = 1000
 
 CHECKS = {
-    "file": "application id, schema, no triggers or views, UNIQUE rules; SQLite's own integrity",
+    "file": "application id, schema, each table and index and its rules, no triggers or views; SQLite's "
+            "own integrity",
     "references": "every row that another one points to is there; no station was removed",
     "numbers": "each number from 1 to the newest is one certificate, one open intent or one VOID",
     "identity": "one row per device and order, request, key and serial number, without the indexes",
@@ -15,7 +20,7 @@ CHECKS = {
     "times": "times in the order of the numbers, intent before certificate before delivery; "
              "notBefore and notAfter by the profile",
     "stations": "station certificates against their hashes; no intent before enrolment or after "
-                "revocation",
+                "revocation, as far as the clock was not in doubt",
     "cloud": "registrations, their counts and bulk tasks against the certificates",
     "state": "the ledger is the one that linesignd has recorded, and as new (--state)",
     "manifests": "each device of the manifests at hand is in the ledger as it says (--manifest)",
@@ -25,12 +30,17 @@ CHECKS = {
 CANNOT_KNOW = (
     "rows removed from the end, or changed to VOID with all that points to them, unless the state "
     "(--state), a manifest or a PEM file names them",
+    "stations removed together with their numbers, unless the state counts them",
     "rows of void_issuance that were never intents: they hold no signed bytes",
-    "times, station and order of a row that were changed without contradiction: no signature covers "
-    "them",
+    "times, station, order, request and CSR hash of a row that were changed without contradiction: no "
+    "signature covers them",
+    "the device of a certificate without a common name, unless a manifest names it: nothing signed does",
     "whether the HSM signed something that no row names: compare its own log or counters",
     "whether a manifest is genuine: linesign manifest verify checks its signature",
 )
+
+# What raises these holds a value that makes no sense.
+ODD = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError, csv.Error)
 
 
 class Report:
@@ -39,16 +49,21 @@ class Report:
         self.count = 0
         self.checked = []
         self.notes = []
-        self.counts = {"certificates": 0, "open_intents": 0, "voids": 0, "files": 0,
-                       "registered": 0, "manifest_devices": 0}
+        self.counts = {"certificates": 0, "without_common_name": 0, "open_intents": 0, "voids": 0,
+                       "files": 0, "registered": 0, "manifest_devices": 0}
 
     def find(self, text):
         self.count += 1
         if len(self.findings) < MAX_KEPT:
             self.findings.append(text)
 
-    def done(self, *names):
-        self.checked += names
+    @contextlib.contextmanager
+    def understood(self, what):
+        """What makes no sense in here is a finding, and the audit goes on."""
+        try:
+            yield
+        except ODD as error:
+            self.find(f"{what}: {error if isinstance(error, ValueError) else repr(error)}")
 
     def not_checked(self):
         return [name for name in CHECKS if name not in self.checked]
@@ -76,6 +91,18 @@ class Report:
         lines.append(f"{self.count} findings" if self.count else
                      f"OK: all {len(self.checked)} checks passed ({', '.join(self.checked)})")
         return "\n".join(lines)
+
+
+def check(*names):
+    """Of a function of (db, report, ...): it makes these checks."""
+    def decorate(function):
+        @functools.wraps(function)
+        def run(db, report, *more):
+            report.checked += names
+            with report.understood(names[0]):
+                return function(db, report, *more)
+        return run
+    return decorate
 
 
 def show(values):

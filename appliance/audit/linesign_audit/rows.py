@@ -2,48 +2,29 @@
 
 import hashlib
 
-from linesign_audit.der import Ca, assemble, parse_tbs
-from linesign_audit.report import show
+from linesign_audit.der import assemble, parse_tbs
+from linesign_audit.report import check, show
+from linesign_audit.schema import WITH_CLOCK, pragma
 
-APPLICATION_ID = 0x4C534C31
-SCHEMAS = (1, 2, 3, 4)
-WITH_CLOUD, WITH_CLOCK, WITH_IDENTITY = 2, 3, 4  # schemas
 CLOCK_CONFIRMED = 3  # kind of a clock_event
 EXPECTED, REGISTERED, IN_TASK = 0, 2, 5  # states of a registration
 TASK_BOOKED = 5  # this and higher: over
 NO_EXPIRY = 253402300799  # 9999-12-31T23:59:59Z
 REFUSALS = range(200, 400)  # errors of CSRs and requests: nothing was signed
+NO_EXPIRY_TEXT = "no-expiry"
 MAX_GAPS = 100
+# Whatever was meant to be signed once.
+INTENTS = ("(SELECT id, device_id, station_id, issued_at FROM issuance UNION ALL"
+           " SELECT issuance_id, device_id, station_id, issued_at FROM void_issuance)")
 
 
-def pragma(db, name):
-    return db.execute(f"PRAGMA ledger.{name}").fetchone()[0]
+def newest_number(db):
+    return db.execute("SELECT max(coalesce((SELECT max(id) FROM issuance), 0), coalesce("
+                      "(SELECT max(issuance_id) FROM void_issuance), 0))").fetchone()[0]
 
 
-def check_file(db, report):
-    """False: nothing else makes sense."""
-    report.done("file")
-    if pragma(db, "application_id") != APPLICATION_ID:
-        report.find("the file is not a ledger of linesign")
-        return False
-    schema = pragma(db, "user_version")
-    if schema not in SCHEMAS:
-        report.find(f"schema {schema} is not known to this program")
-        return False
-    for (line,) in db.execute("PRAGMA ledger.integrity_check"):
-        if line != "ok":
-            report.find(f"integrity: {line}")
-    query = "SELECT type, name FROM ledger.sqlite_master WHERE type IN ('trigger', 'view')"
-    for kind, name in db.execute(query):
-        report.find(f"a ledger has no {kind}: {name}")
-    rules = sum(row[2] for row in db.execute("PRAGMA ledger.index_list('issuance')"))
-    if rules != 4:
-        report.find(f"issuance has {rules} UNIQUE rules instead of 4")
-    return report.count == 0 or not any(each.startswith("integrity") for each in report.findings)
-
-
+@check("references")
 def check_references(db, report):
-    report.done("references")
     for row in db.execute("PRAGMA ledger.foreign_key_check"):
         report.find(f"foreign key: {row[0]} row {row[1]} refers to no {row[2]}")
     # The numbers of stations are given once and their rows never removed.
@@ -52,10 +33,12 @@ def check_references(db, report):
     given, newest, rows = db.execute(query).fetchone()
     if max(given, newest) != rows:
         report.find(f"{max(given, newest)} stations were added, {rows} are there")
+    elif given != newest:
+        report.find(f"{given} numbers of stations were given, the newest is {newest}")
 
 
+@check("numbers")
 def check_numbers(db, report):
-    report.done("numbers")
     expected, gaps = 1, 0
     query = "SELECT id FROM issuance UNION ALL SELECT issuance_id FROM void_issuance ORDER BY 1"
     for (number,) in db.execute(query):
@@ -73,9 +56,9 @@ def check_numbers(db, report):
             report.find(f"{table} {number} has no intent")
 
 
+@check("identity")
 def check_identity(db, report):
     """One identity per device and key; not believing the indexes."""
-    report.done("identity")
     for columns in ("order_id, device_id", "order_id, request_id", "key_sha256", "serial"):
         for row in db.execute(f"SELECT count(*), {columns} FROM issuance NOT INDEXED"
                               f" GROUP BY {columns} HAVING count(*) > 1"):
@@ -85,8 +68,8 @@ def check_identity(db, report):
         report.find(f"serial number {serial.lower()} is a certificate's and a VOID's")
 
 
+@check("counters")
 def check_counters(db, report):
-    report.done("counters")
     query = ("SELECT o.name, o.reserved, o.quantity, o.voided,"
              " (SELECT count(*) FROM issuance NOT INDEXED WHERE order_id = o.id),"
              " (SELECT count(*) FROM void_issuance WHERE order_id = o.id)"
@@ -100,8 +83,8 @@ def check_counters(db, report):
             report.find(f"order {name}: {rows} units of {quantity}")
 
 
+@check("states")
 def check_states(db, report, allow_open):
-    report.done("states")
     query = ("SELECT i.id, i.device_id, c.issuance_id IS NOT NULL"
              " FROM issuance AS i LEFT JOIN certificate AS c ON c.issuance_id = i.id"
              " LEFT JOIN open_intent AS o ON o.issuance_id = i.id"
@@ -126,13 +109,16 @@ def check_states(db, report, allow_open):
 
 
 class Profile:
-    def __init__(self, text, ca, algorithm):
+    def __init__(self, ca, algorithm):
         self.ca = ca
         self.algorithm = algorithm
+        self.backdate, self.validity = None, None
+
+    def read(self, text):
         values = dict(line.split("=", 1) for line in text.splitlines()[1:] if "=" in line)
-        self.backdate = int(values.get("backdate_s", "0"))
-        validity = values.get("validity_s", "")
-        self.validity = int(validity) if validity.isdigit() else None
+        if values["validity_s"] != NO_EXPIRY_TEXT:
+            self.validity = int(values["validity_s"])
+        self.backdate = int(values["backdate_s"])
 
     def validity_of(self, issued_at):
         wanted = NO_EXPIRY if self.validity is None else issued_at + self.validity
@@ -140,64 +126,84 @@ class Profile:
                 min(wanted, self.ca.not_after, NO_EXPIRY))
 
 
+@check("profiles")
 def check_profiles(db, report, known_cas):
-    """Profiles by id; those of a CA that is not known are None. `known_cas`: DER certificates."""
-    report.done("profiles")
+    """Profiles by id; those of a CA that is not known are None. `known_cas`: by their DER."""
     profiles = {}
     for number, given, text, ca_der, algorithm in db.execute(
             "SELECT id, sha256, canonical_text, ca_certificate_der, signature_algorithm_der"
             " FROM profile"):
         if hashlib.sha256(text.encode() + ca_der).digest() != given:
             report.find(f"profile {number}: its text and CA are not those of its hash")
-        profiles[number] = Profile(text, Ca(ca_der), algorithm) if ca_der in known_cas else None
+        profiles[number] = Profile(known_cas[ca_der], algorithm) if ca_der in known_cas else None
+        if profiles[number] is not None:
+            with report.understood(f"profile {number}: its text"):
+                profiles[number].read(text)
     return profiles
 
 
-class RowCheck:
-    """Each row's bytes; what was computed of a certificate stays in scratch tables."""
+@check("rows", "signatures", "times")
+def check_rows(db, report, profiles, tolerance):
+    """What was computed of a certificate stays in a scratch table, audit_made."""
+    db.execute("CREATE TABLE audit_made (id INTEGER PRIMARY KEY, certificate_id BLOB)")
+    query = ("SELECT i.id, i.device_id, i.serial, i.key_sha256, i.tbs, c.signature, i.profile_id,"
+             " i.issued_at, i.csr_sha256, o.csr, c.committed_at, d.delivered_at, f.confirmed_at"
+             " FROM issuance AS i LEFT JOIN certificate AS c ON c.issuance_id = i.id"
+             " LEFT JOIN open_intent AS o ON o.issuance_id = i.id"
+             " LEFT JOIN delivery AS d ON d.issuance_id = i.id"
+             " LEFT JOIN confirmation AS f ON f.issuance_id = i.id ORDER BY i.id")
+    row_check = RowCheck(report, profiles, tolerance)
+    db.execute("BEGIN")
+    writer = db.cursor()
+    for row in db.cursor().execute(query):
+        with report.understood(f"issuance {row[0]}"):
+            certificate_id = row_check.check(*row)
+            if certificate_id is not None:
+                writer.execute("INSERT INTO audit_made VALUES (?, ?)", (row[0], certificate_id))
+    db.execute("COMMIT")
+    db.execute("CREATE INDEX audit_made_id ON audit_made (certificate_id)")
+    for number, device, issued, voided in db.execute(
+            "SELECT issuance_id, device_id, issued_at, voided_at FROM void_issuance"):
+        row_check.in_order(f"VOID {number} ({device})", issued_at=issued, voided_at=voided)
+    check_order(db, report, tolerance)
 
-    def __init__(self, db, report, profiles, tolerance):
-        self.db = db
+
+def check_order(db, report, tolerance):
+    """After some numbers an operator said that the clock is right, whatever it was before."""
+    confirmed = [] if pragma(db, "user_version") < WITH_CLOCK else [number for (number,) in db.execute(
+        "SELECT newest_issuance FROM clock_event WHERE kind = ? ORDER BY newest_issuance DESC",
+        (CLOCK_CONFIRMED,))]
+    newest = None
+    for number, device, issued_at in db.execute(
+            f"SELECT id, device_id, issued_at FROM {INTENTS} ORDER BY id"):
+        while confirmed and confirmed[-1] < number:
+            confirmed.pop()
+            newest = None
+        if newest is not None and issued_at < newest - tolerance:
+            report.find(f"issuance {number} ({device}): issued_at {issued_at} is before {newest} of a "
+                        "lower number")
+        newest = issued_at if newest is None else max(newest, issued_at)
+
+
+class RowCheck:
+    def __init__(self, report, profiles, tolerance):
         self.report = report
         self.profiles = profiles
         self.tolerance = tolerance
-        self.newest_issued = None
-        self.confirmed = confirmed_numbers(db)
-
-    def run(self):
-        self.report.done("rows", "signatures", "times")
-        self.db.execute("CREATE TABLE audit_made (id INTEGER PRIMARY KEY, certificate_id BLOB)")
-        query = ("SELECT i.id, i.device_id, i.serial, i.key_sha256, i.tbs, c.signature, i.profile_id,"
-                 " i.issued_at, i.csr_sha256, o.csr, c.committed_at, d.delivered_at, f.confirmed_at"
-                 " FROM issuance AS i LEFT JOIN certificate AS c ON c.issuance_id = i.id"
-                 " LEFT JOIN open_intent AS o ON o.issuance_id = i.id"
-                 " LEFT JOIN delivery AS d ON d.issuance_id = i.id"
-                 " LEFT JOIN confirmation AS f ON f.issuance_id = i.id ORDER BY i.id")
-        self.db.execute("BEGIN")
-        writer = self.db.cursor()
-        for row in self.db.cursor().execute(query):
-            certificate_id = self.check(*row)
-            if certificate_id is not None:
-                writer.execute("INSERT INTO audit_made VALUES (?, ?)", (row[0], certificate_id))
-        self.db.execute("COMMIT")
-        self.db.execute("CREATE INDEX audit_made_id ON audit_made (certificate_id)")
-        for number, device, issued, voided in self.db.execute(
-                "SELECT issuance_id, device_id, issued_at, voided_at FROM void_issuance"):
-            self.in_order(f"VOID {number} ({device})", issued_at=issued, voided_at=voided)
 
     def check(self, number, device, serial, key, tbs, signature, profile_id, issued_at, csr_hash, csr,
               *later):
         what = f"issuance {number} ({device})"
         self.in_order(what, **dict(zip(("issued_at", "committed_at", "delivered_at", "confirmed_at"),
                                        (issued_at, *later))))
-        self.follow(what, number, issued_at)
         if csr is not None and hashlib.sha256(csr).digest() != csr_hash:
             self.report.find(f"{what}: the CSR is not the one of its hash")
         profile = self.profiles.get(profile_id)
         if profile is None:
             self.report.find(f"{what} was made by another CA certificate")
             return None
-        self.check_tbs(profile, what, device, serial, key, tbs, issued_at)
+        with self.report.understood(what):
+            self.check_tbs(profile, what, device, serial, key, tbs, issued_at)
         if signature is None:
             return None
         self.report.counts["certificates"] += 1
@@ -206,11 +212,7 @@ class RowCheck:
         return hashlib.sha256(assemble(tbs, profile.algorithm, signature)).digest()
 
     def check_tbs(self, profile, what, device, serial, key, tbs, issued_at):
-        try:
-            parts = parse_tbs(tbs)
-        except (ValueError, IndexError) as error:
-            self.report.find(f"{what}: {error}")
-            return
+        parts = parse_tbs(tbs)
         find = self.report.find
         if parts["serial"] != serial or len(serial) != 16 or not 0x40 <= serial[0] <= 0x7F:
             find(f"{what}: serial number {parts['serial'].hex()} is not {serial.hex()}")
@@ -220,8 +222,12 @@ class RowCheck:
             find(f"{what}: the inner signature algorithm differs")
         if parts["issuer"] != profile.ca.name:
             find(f"{what}: the issuer is not the CA")
-        if parts["names"] and parts["names"] != [device]:
+        if not parts["names"]:
+            self.report.counts["without_common_name"] += 1
+        elif parts["names"] != [device]:
             find(f"{what}: the common name is {parts['names']}")
+        if profile.backdate is None:
+            return
         not_before, not_after = profile.validity_of(issued_at)
         if parts["not_before"] != not_before:
             find(f"{what}: notBefore {parts['not_before']} is not {not_before}, as issued_at says")
@@ -238,56 +244,48 @@ class RowCheck:
                 self.report.find(f"{what}: {name} {value} is before {before_name} {before}")
             before_name, before = name, value
 
-    def follow(self, what, number, issued_at):
-        while self.confirmed and self.confirmed[0] < number:
-            self.confirmed.pop(0)
-            self.newest_issued = None
-        newest = self.newest_issued
-        if newest is not None and issued_at < newest - self.tolerance:
-            self.report.find(f"{what}: issued_at {issued_at} is before {newest} of a lower number")
-        self.newest_issued = issued_at if newest is None else max(newest, issued_at)
 
-
-def confirmed_numbers(db):
-    """After these numbers an operator said that the clock is right, whatever it was before."""
-    if pragma(db, "user_version") < WITH_CLOCK:
-        return []
-    return [number for (number,) in db.execute(
-        "SELECT newest_issuance FROM clock_event WHERE kind = ? ORDER BY newest_issuance",
-        (CLOCK_CONFIRMED,))]
-
-
+@check("stations")
 def check_stations(db, report, tolerance):
-    report.done("stations")
     for number, name, given, der in db.execute(
             "SELECT id, name, certificate_sha256, certificate_der FROM station"
             " WHERE certificate_der IS NOT NULL"):
         if hashlib.sha256(der).digest() != given:
             report.find(f"station {number} ({name}): its certificate is not the one of its hash")
-    if confirmed_numbers(db):
-        report.notes.append("an operator confirmed a clock that was in doubt: times of enrolment and "
-                            "revocation were not compared with intents")
-        return
+    # Stations get their times of whatever the clock says; intents get theirs while it is right.
+    first, last = None, None
+    if pragma(db, "user_version") >= WITH_CLOCK:
+        first, last = db.execute(
+            "SELECT min(newest_issuance), max(newest_issuance) FROM clock_event").fetchone()
+    if last is not None:
+        report.notes.append(f"the clock was in doubt: intents up to number {first} were compared with "
+                            f"times of enrolment, intents above {last} with times of revocation")
     query = ("SELECT i.id, i.device_id, s.name, i.issued_at, s.enrolled_at, s.revoked_at"
-             " FROM issuance AS i JOIN station AS s ON s.id = i.station_id"
-             " WHERE s.enrolled_at IS NULL OR i.issued_at < s.enrolled_at - ?"
-             " OR i.issued_at > s.revoked_at + ?")
-    for number, device, name, issued, enrolled, revoked in db.execute(query, (tolerance, tolerance)):
+             f" FROM {INTENTS} AS i JOIN station AS s ON s.id = i.station_id"
+             " WHERE s.enrolled_at IS NULL"
+             " OR (i.id <= coalesce(?1, i.id) AND i.issued_at < s.enrolled_at - ?3)"
+             " OR (i.id > coalesce(?2, i.id - 1) AND i.issued_at > s.revoked_at + ?3)")
+    for number, device, name, issued, enrolled, revoked in db.execute(query, (first, last, tolerance)):
         report.find(f"issuance {number} ({device}) of {issued}: station {name} was enrolled at "
                     f"{enrolled} and revoked at {revoked}")
 
 
 # What the cloud knows.
 
+@check("cloud")
 def check_cloud(db, report):
     """After RowCheck."""
-    report.done("cloud")
     check_registrations(db, report)
     check_feeds(db, report)
     check_registration_counts(db, report)
 
 
 def check_registrations(db, report):
+    query = ("SELECT t.name, r.issuance_id FROM registration AS r JOIN cloud_target AS t ON"
+             " t.id = r.target_id WHERE r.state = ? AND r.issuance_id NOT IN (SELECT id FROM issuance)"
+             " AND r.issuance_id NOT IN (SELECT issuance_id FROM void_issuance)")
+    for target, number in db.execute(query, (EXPECTED,)):
+        report.find(f"registration {number} in {target} has no intent")
     query = ("SELECT t.name, r.issuance_id, r.state, r.certificate_id, b.state, m.certificate_id"
              " FROM registration AS r JOIN cloud_target AS t ON t.id = r.target_id"
              " LEFT JOIN bulk_task AS b ON b.id = r.task_id"
@@ -321,11 +319,10 @@ def check_feeds(db, report):
     for target, taken, rows in db.execute(query):
         if taken != rows:
             report.find(f"{target}: {taken} were taken in, {rows} are there")
-    newest = ("SELECT max(coalesce((SELECT max(id) FROM issuance), 0),"
-              " coalesce((SELECT max(issuance_id) FROM void_issuance), 0))")
-    query = (f"SELECT t.name, f.next_issuance_id - 1, ({newest}) AS newest FROM cloud_feed AS f"
-             " JOIN cloud_target AS t ON t.id = f.target_id WHERE f.next_issuance_id - 1 > newest")
-    for target, looked_at, newest in db.execute(query):
+    newest = newest_number(db)
+    query = ("SELECT t.name, f.next_issuance_id - 1 FROM cloud_feed AS f"
+             " JOIN cloud_target AS t ON t.id = f.target_id WHERE f.next_issuance_id - 1 > ?")
+    for target, looked_at in db.execute(query, (newest,)):
         report.find(f"{target}: numbers up to {looked_at} were looked at, the newest is {newest}")
 
 

@@ -57,7 +57,7 @@ def copy_ledger(source, target):
         if before == log_header() and content[:32] == before:
             (target / "ledger.sqlite-wal").write_bytes(content)
             return
-    raise ChangesTooFast(f"{source} changes too fast to be copied")
+    raise ChangesTooFast(f"{source} changes too fast to be copied: check a snapshot of it")
 
 
 def escaped(path):
