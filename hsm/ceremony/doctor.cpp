@@ -182,10 +182,15 @@ void judge_softhsm(DoctorReport& report, const Slot& slot) {
                   folder->string()));
 }
 
-// Whoever else can read the PIN can use the key.
-void judge_pin_owner(DoctorReport& report, const DoctorRequest& request) {
+// Whether linesignd may switch users nobody knows but linesignd. Whoever else can read the PIN can
+// use the key.
+void judge_signer_user(DoctorReport& report, const DoctorRequest& request) {
   const auto user = find_user(*request.signer_user);
   if (!user) return add(report, Severity::Problem, user.error().with_context("user in [hsm]"));
+  add(report,
+      Severity::Good,
+      fmt::format("user in [hsm] is {}: `linesign status` says whether signers run as it.",
+                  user->name));
   struct stat pin {};
   if (request.pin_file.empty() || ::stat(request.pin_file.c_str(), &pin) != 0) return;
   if (pin.st_uid == user->uid && (pin.st_mode & (S_IRWXG | S_IRWXO)) == 0) return;
@@ -199,12 +204,13 @@ void judge_pin_owner(DoctorReport& report, const DoctorRequest& request) {
 // What a signer could not be protected with here; nothing of it stops production by itself.
 void judge_protections(DoctorReport& report, const DoctorRequest& request) {
   std::vector<std::string> missing = find_missing_kernel_support();
+  if (missing.empty())
+    add(report, Severity::Good, "This kernel offers all protections of signers.");
   if (request.signer_user == "")
     missing.emplace_back("signers run as linesignd's user: user in [hsm] is not set");
   for (const std::string& each : missing)
     add(report, Severity::Note, fmt::format("Protection not in effect: {}.", each));
-  if (missing.empty()) add(report, Severity::Good, "Signers get all protections on this machine.");
-  if (!request.signer_user.value_or("").empty()) judge_pin_owner(report, request);
+  if (!request.signer_user.value_or("").empty()) judge_signer_user(report, request);
 }
 
 void compare_with_certificate(DoctorReport& report,

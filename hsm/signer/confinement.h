@@ -24,7 +24,12 @@ struct Confinement {
   bool network = false;  // sockets of all kinds, local ones too
 };
 
-// REQUIRES: no_new_privs is set. Empty: all protections are in effect.
+// Before the module is loaded: what it starts remains a child of this process, and confine() finds
+// it, unless the module means harm already when it is loaded.
+void adopt_orphans();
+
+// REQUIRES: no_new_privs is set; this process has started no other. Empty: all protections are in
+// effect.
 std::vector<std::string> confine(const Confinement& confinement);
 
 // What this kernel cannot do of it; for the doctor.

@@ -193,6 +193,7 @@ Result<void> serve(const std::filesystem::path& config,
   LS_TRY(std::vector<std::string> missing, give_up_rights(settings, parentage));
   const int parent = parentage.pid.value_or(channel.peer().value_or(0));
   LS_CHECK(end_with_parent(parent, ParentDeath::Grace));
+  adopt_orphans();
   StartSteps steps;
   steps.before_login = [&channel] { return wait_for_login(channel); };
   steps.after_login = [&channel, parent]() -> Result<void> {

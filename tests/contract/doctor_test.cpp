@@ -14,6 +14,7 @@ namespace {
 using test::SoftHsm;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 class Doctor : public test::CeremonyFixture {
@@ -123,6 +124,16 @@ TEST_F(Doctor, SaysThatTheCertificateIsAnothers) {
   make_ca();
   std::ofstream(folder() / "ca.pem") << test::SoftwareCa().pem();
   expect_problem(examine(request()), ErrorCode::HsmKeyMismatch);
+}
+
+TEST_F(Doctor, SaysOfTheUserOfSignersOnlyWhatItKnows) {
+  DoctorRequest asked = request();
+  EXPECT_THAT(doctor_text(examine(asked)), Not(HasSubstr("user in [hsm]")));
+  asked.signer_user = "";
+  EXPECT_THAT(doctor_text(examine(asked)), HasSubstr("user in [hsm] is not set"));
+  asked.signer_user = "64102";
+  EXPECT_THAT(doctor_text(examine(asked)),
+              HasSubstr("user in [hsm] is 64102: `linesign status` says whether"));
 }
 
 TEST_F(Doctor, LooksAtTheOnlyTokenWithoutAQuestion) {

@@ -295,6 +295,15 @@ def test_signers_log_in_whoever_used_the_token_before(make_appliance, leave):
     assert (appliance.folder / "pin-memory").stat().st_uid == SIGNER_USER
 
 
+def test_a_process_of_the_module_is_named(make_hostile, monkeypatch):
+    monkeypatch.setenv("LINESIGN_ATTACK_HELPER", "1")
+    appliance = make_hostile().start()
+    missing = appliance.status()["missing_protections"]
+    assert any("a process that the PKCS#11 module started is not confined" in each
+               for each in missing), missing
+    appliance.request("--generate", "2")
+
+
 @needs_root
 def test_the_user_of_linesignd_needs_no_right_to_be_itself(make_appliance):
     """`sudo -u linesign linesignd ...`, and a unit with User= and without AmbientCapabilities=."""
@@ -338,7 +347,7 @@ def test_doctor_says_whose_the_pin_file_should_be(make_appliance):
     assert command in appliance.cli("doctor").stdout
     give_to_users(appliance)
     text = appliance.cli("doctor").stdout
-    assert command not in text and "Signers get all protections on this machine." in text
+    assert command not in text and "`linesign status` says whether signers run as it." in text
 
 
 @needs_root
