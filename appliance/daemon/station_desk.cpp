@@ -80,10 +80,12 @@ void StationDesk::enroll(const EnrollCall& call, EnrollReply reply) {
        validity = certificate_validity_](Ledger& ledger) {
         return redeem(ledger, *station_ca, csr, secret_hash, now, validity);
       },
-      [this, peer = std::string(call.peer_host), reply = std::move(reply)](
-          Result<StationRecord> redeemed) {
+      [this,
+       peer = std::string(call.peer_host),
+       source = to_bytes(call.peer_source),
+       reply = std::move(reply)](Result<StationRecord> redeemed) {
         if (!redeemed) {
-          log_refusal(redeemed.error(), peer);
+          log_refusal(redeemed.error(), peer, source);
           reply(fail(redeemed.error()));
           return;
         }
@@ -96,8 +98,8 @@ void StationDesk::enroll(const EnrollCall& call, EnrollReply reply) {
 }
 
 // Nobody needs a credential to be refused, so nobody may fill the log with it.
-void StationDesk::log_refusal(const Error& error, const std::string& peer) {
-  const auto left_out = refusals_.admit(error_info(error.code()).name, peer);
+void StationDesk::log_refusal(const Error& error, const std::string& peer, ByteView source) {
+  const auto left_out = refusals_.admit(error_info(error.code()).name, as_text(source));
   if (!left_out) return;
   spdlog::warn("enrolment rejected from={} error={}{}",
                peer,

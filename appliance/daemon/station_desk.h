@@ -46,7 +46,7 @@ class StationDesk final : public StationService {
   void enroll(const EnrollCall& call, EnrollReply reply) override;
 
  private:
-  void log_refusal(const Error& error, const std::string& peer);
+  void log_refusal(const Error& error, const std::string& peer, ByteView source);
 
   const Clock& clock_;
   GroupCommit& ledger_;

@@ -1,7 +1,9 @@
 // LogLimit: how often lines that strangers can cause are written: a few for each cause and source,
 // then one a minute with the number of those that were left out.
 //
-// Limits   kMaxLogSources pairs of cause and source are told apart; all others share one
+// Limits   kMaxLogSources pairs of cause and source are told apart; all others share one. One that
+//          is older than a minute makes room, and the line of the one that takes it tells what the
+//          old one left out
 // Threads  one at a time
 #ifndef LINESIGN_PROTOCOL_LOG_LOG_LIMIT_H_
 #define LINESIGN_PROTOCOL_LOG_LOG_LIMIT_H_
@@ -25,7 +27,8 @@ class LogLimit final {
   // Borrowed.
   explicit LogLimit(const Clock& clock) : clock_(clock) {}
 
-  // Absent: this line is left out. Else how many were left out since the last one that was written.
+  // Absent: this line is left out. Else how many were left out since the last one that was written,
+  // also of sources that are told apart no more.
   std::optional<uint64_t> admit(std::string_view cause, std::string_view source);
 
  private:
@@ -36,6 +39,7 @@ class LogLimit final {
   };
 
   Window& window_of(std::string_view cause, std::string_view source, SteadyTime now);
+  uint64_t forget_old(SteadyTime now);
 
   const Clock& clock_;
   std::map<std::string, Window, std::less<>> windows_;

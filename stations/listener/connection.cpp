@@ -95,7 +95,8 @@ void Connection::open_session() {
     if (!in_turn_) host_.on_dirty(*this);
   };
   if (tls_->alpn() == TlsEngine::Alpn::Enrollment) {
-    session_ = Session::for_enrollment(host_.sessions, peer_host(socket_.get()), on_output);
+    Stranger peer{peer_host(socket_.get()), to_bytes(ByteView(peer_source(socket_.get())))};
+    session_ = Session::for_enrollment(host_.sessions, std::move(peer), on_output);
     return;
   }
   auto station = host_.sessions.service.identify(tls_->peer_certificate_hash());

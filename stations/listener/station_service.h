@@ -48,6 +48,7 @@ struct EnrollCall {
   ByteView secret;             // checked: 1 to 64 bytes
   ByteView csr_der;            // checked: 1 to kMaxCsrBytes
   std::string_view peer_host;  // for the log: whoever asks has not shown yet who it is
+  ByteView peer_source;        // for limits: the bytes of its address that it cannot choose
 };
 
 struct Enrolled {

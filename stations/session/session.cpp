@@ -123,10 +123,10 @@ std::shared_ptr<Session> Session::for_station(SessionHost& host,
 }
 
 std::shared_ptr<Session> Session::for_enrollment(SessionHost& host,
-                                                 std::string peer_host,
+                                                 Stranger peer,
                                                  std::function<void()> on_output) {
   std::shared_ptr<Session> session(new Session(host, State::WaitEnroll, {}, std::move(on_output)));
-  session->peer_host_ = std::move(peer_host);
+  session->peer_ = std::move(peer);
   return session;
 }
 
@@ -273,7 +273,8 @@ void Session::on_enroll(const ToAppliance& message) {
   ++unanswered_;
   const EnrollCall call{.secret = as_bytes(request.secret()),
                         .csr_der = as_bytes(request.csr_der()),
-                        .peer_host = peer_host_};
+                        .peer_host = peer_.host,
+                        .peer_source = peer_.source};
   host_.service.enroll(call, [weak = weak_from_this()](const Result<Enrolled>& outcome) {
     const auto self = weak.lock();
     if (self == nullptr || self->state_ != State::Enrolling) return;

@@ -62,6 +62,12 @@ struct SessionHost {
   station::v1::ToStation reply;
 };
 
+// Who enrols, as far as the network tells: EnrollCall.
+struct Stranger {
+  std::string host;
+  Bytes source;
+};
+
 class Session final : public std::enable_shared_from_this<Session> {
  public:
   // `on_output` is called when something was added to output(); it must not destroy the session.
@@ -69,7 +75,7 @@ class Session final : public std::enable_shared_from_this<Session> {
                                               StationIdentity station,
                                               std::function<void()> on_output);
   static std::shared_ptr<Session> for_enrollment(SessionHost& host,
-                                                 std::string peer_host,
+                                                 Stranger peer,
                                                  std::function<void()> on_output);
   // Only says Goodbye: for a station that TLS knows and that gets no session.
   static std::shared_ptr<Session> for_goodbye(SessionHost& host,
@@ -146,7 +152,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   SessionHost& host_;
   State state_;
   StationIdentity station_;
-  std::string peer_host_;  // of an enrolment
+  Stranger peer_;  // of an enrolment
   std::function<void()> on_output_;
   FrameReader reader_;
   ByteQueue output_;

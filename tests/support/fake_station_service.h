@@ -67,6 +67,7 @@ class FakeStationService final : public StationService {
 
   void enroll(const EnrollCall& call, EnrollReply reply) override {
     enroll_secrets.push_back(to_bytes(call.secret));
+    enroll_sources.push_back(to_bytes(call.peer_source));
     enroll_replies.push_back(std::move(reply));
   }
 
@@ -86,6 +87,7 @@ class FakeStationService final : public StationService {
   std::vector<Asked> fetches;
   std::vector<Asked> confirms;
   std::vector<Bytes> enroll_secrets;
+  std::vector<Bytes> enroll_sources;
   std::deque<CertificateReply> replies;
   std::deque<ConfirmReply> confirm_replies;
   std::deque<EnrollReply> enroll_replies;

@@ -49,5 +49,25 @@ TEST_F(LogLimitTest, QuietSourcesMakeRoom) {
   EXPECT_EQ(admitted(kLogLinesPerMinute, "newer"), kLogLinesPerMinute);
 }
 
+TEST_F(LogLimitTest, NoisySourcesMakeRoomTooAndWhatTheyLeftOutIsTold) {
+  constexpr uint64_t kLeftOut = 3;
+  for (size_t i = 0; i < kMaxLogSources; ++i)
+    admitted(kLogLinesPerMinute + kLeftOut, std::to_string(i));
+  EXPECT_EQ(admitted(kLogLinesPerMinute + kLeftOut, "one of the rest"), kLogLinesPerMinute);
+  clock_.advance(std::chrono::minutes(1));
+  EXPECT_EQ(limit_.admit("enrolment", "new"), (kMaxLogSources + 1) * kLeftOut);
+  EXPECT_EQ(admitted(kLogLinesPerMinute, "newer"), kLogLinesPerMinute);
+  EXPECT_EQ(limit_.admit("enrolment", "newest"), 0U) << "told once";
+}
+
+TEST_F(LogLimitTest, YoungSourcesMakeNoRoom) {
+  admitted(1, "old");
+  clock_.advance(std::chrono::seconds(59));
+  for (size_t i = 1; i < kMaxLogSources; ++i) admitted(1000, std::to_string(i));
+  clock_.advance(std::chrono::seconds(1));
+  EXPECT_EQ(limit_.admit("enrolment", "new"), 0U);
+  EXPECT_EQ(admitted(1000, "1"), 0U) << "it has had its lines";
+}
+
 }  // namespace
 }  // namespace linesign

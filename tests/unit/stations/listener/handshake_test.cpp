@@ -95,6 +95,7 @@ TEST_F(HandshakeTest, EnrollmentNeedsNoCertificateAndIsClosedWhenDone) {
   station.send(enroll());
   ASSERT_TRUE(eventually([&] { return service_.enroll_replies.size() == 1; }));
   on_loop([&] {
+    EXPECT_EQ(service_.enroll_sources.at(0), Bytes({127, 0, 0, 1, 0, 0, 0, 0}));
     service_.enroll_replies[0](
         Enrolled{.station = "jig-9", .certificate_der = {1}, .ca_certificate_der = {2}});
   });

@@ -7,7 +7,7 @@ class EnrollmentTest : public SessionFixture {
  protected:
   void SetUp() override { open_enrollment(); }
   void open_enrollment() {
-    session_ = Session::for_enrollment(host_, "192.0.2.7", [this] { ++outputs_; });
+    session_ = Session::for_enrollment(host_, {"192.0.2.7", {}}, [this] { ++outputs_; });
   }
 };
 

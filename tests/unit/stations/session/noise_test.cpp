@@ -73,7 +73,7 @@ TEST_F(NoiseTest, ChangedStreamsReachTheServiceOnlyWithCheckedFields) {
 
 TEST_F(NoiseTest, RandomBytesNeverEnrol) {
   for (int round = 0; round < 20'000; ++round) {
-    session_ = Session::for_enrollment(host_, "192.0.2.7", [] {});
+    session_ = Session::for_enrollment(host_, {"192.0.2.7", {}}, [] {});
     session_->receive(noise(below(200)));
   }
   EXPECT_TRUE(service_.enroll_secrets.empty());
