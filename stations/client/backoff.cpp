@@ -11,10 +11,10 @@ std::chrono::milliseconds Backoff::next() {
   return half + std::chrono::milliseconds(extra(random_));
 }
 
-std::chrono::milliseconds Backoff::next_after(const Error& why) {
+std::chrono::milliseconds Backoff::next_after(const Error& why, bool had_session) {
   const auto delay = next();
   const bool is_full = why.code() == ErrorCode::SessionLimit || why.code() == ErrorCode::Busy;
-  return is_full ? std::max(delay, scatter(kLongest)) : delay;
+  return is_full && !had_session ? std::max(delay, scatter(kLongest)) : delay;
 }
 
 std::chrono::milliseconds Backoff::scatter(std::chrono::milliseconds time) {

@@ -17,8 +17,9 @@ class Backoff final {
   static constexpr std::chrono::milliseconds kFirst{100};
   static constexpr std::chrono::milliseconds kLongest{5000};
 
-  // The same, but longer after an error that says that there are too many connections.
-  std::chrono::milliseconds next_after(const Error& why);
+  // The same, but longer after an error that says that there are too many connections. Not if it
+  // ended a session: then that one gave way to another, and nothing is full.
+  std::chrono::milliseconds next_after(const Error& why, bool had_session);
   // Between half and all of the present step; the next step is twice as long.
   std::chrono::milliseconds next();
   void reset() { step_ = kFirst; }

@@ -291,7 +291,7 @@ Result<Bytes> ClientSession::request_certificate(const IssueRequest& request, St
       if (connection_ || !is_worth_reconnecting(tried.error()))
         return fail(std::move(tried).error());
       last_error = std::move(tried).error();
-      wait = backoff.next_after(last_error);
+      wait = backoff.next_after(last_error, is_welcome_);
     }
     const SteadyTime wake = std::min(steady_now() + backoff.scatter(wait), give_up);
     LS_TRY([[maybe_unused]] const bool unused, wait_for(-1, 0, wake, options_.cancel_descriptor));

@@ -90,7 +90,7 @@ class ClientSession {
   Bytes plaintext_;  // kept for its memory
   station::v1::ToStation received_;
   size_t max_frame_bytes_ = kMaxFrameBytes;
-  bool is_welcome_ = false;
+  bool is_welcome_ = false;         // the present connection, or the last one
   std::optional<Error> failure_;    // why there is no connection
   std::set<RequestId> unanswered_;  // submitted, not answered
   std::deque<IssueReply> replies_;

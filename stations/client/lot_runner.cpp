@@ -6,6 +6,7 @@
 #include <array>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -110,12 +111,12 @@ void LotRunner::connect() {
 }
 
 void LotRunner::lose_connection(Error error) {
-  is_connected_ = false;
+  const bool had_session = std::exchange(is_connected_, false);
   for (auto& [id, request] : in_flight_)
     wait_with(std::move(request), std::chrono::milliseconds(0));
   in_flight_.clear();
   if (!is_worth_reconnecting(error)) return stop(std::move(error));
-  const auto delay = backoff_.next_after(error);
+  const auto delay = backoff_.next_after(error, had_session);
   connect_at_ = steady_now() + delay;
   observer_.on_note(fmt::format(
       "{} Next try in {:.1f} s.", error.to_string(), std::chrono::duration<double>(delay).count()));

@@ -19,6 +19,8 @@ constexpr std::chrono::milliseconds kShortestSweep{10};
 constexpr std::chrono::milliseconds kLongestSweep{1000};
 // For a station whose session was refused: a handshake costs as much as a certificate.
 constexpr std::chrono::milliseconds kReturnAfter{5000};
+// For one whose session gave way: nothing is full.
+constexpr std::chrono::milliseconds kReplacedReturnAfter{100};
 
 // Often enough that no deadline is missed by more than a quarter of itself.
 std::chrono::milliseconds sweep_interval(const ListenerSettings& settings) {
@@ -181,8 +183,8 @@ tl::expected<void, Refusal> Listener::Implementation::admit(Connection& connecti
 }
 
 // A station that comes back after a power cut has sessions that nobody will ever end: the one that
-// was silent for longest gives way. One that works does not, or two programs with one credential
-// would throw each other out for ever.
+// was silent for longest gives way. One that works does not, or programs with one credential would
+// throw each other out without end.
 Result<void> Listener::Implementation::make_room(int64_t station_id) {
   const auto found = sessions_of_.find(station_id);
   if (found == sessions_of_.end() || found->second.size() < settings_.max_sessions_per_station)
@@ -196,7 +198,7 @@ Result<void> Listener::Implementation::make_room(int64_t station_id) {
   }
   if (silent == nullptr) return fail(ErrorCode::SessionLimit);
   ++counts_.replaced_sessions;
-  silent->close(Refusal{Error(ErrorCode::SessionLimit), kReturnAfter});
+  silent->close(Refusal{Error(ErrorCode::SessionLimit), kReplacedReturnAfter});
   return {};
 }
 

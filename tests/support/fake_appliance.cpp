@@ -276,8 +276,8 @@ void FakeAppliance::revoke() {
       [this] { state_->listener->close_station(1, Error(ErrorCode::StationRevoked)); });
 }
 
-void FakeAppliance::cut_sessions() {
-  state_->loop.on_loop([this] { state_->listener->close_station(1, Error(ErrorCode::Draining)); });
+void FakeAppliance::cut_sessions(ErrorCode why) {
+  state_->loop.on_loop([&] { state_->listener->close_station(1, Error(why)); });
 }
 
 void FakeAppliance::stop() {

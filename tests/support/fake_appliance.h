@@ -71,10 +71,11 @@ class FakeAppliance final {
   void set_hook(Hook hook);
   // Answers leave in batches of so many, last one first. 0: at once.
   void set_reversed_batches(size_t size);
-  void revoke();        // cuts the sessions too
-  void cut_sessions();  // each ends with a Goodbye that says "try again"
-  void stop();          // nobody listens any more
-  void restart();       // listens again, at the same port
+  void revoke();  // cuts the sessions too
+  // Each ends with a Goodbye.
+  void cut_sessions(ErrorCode why = ErrorCode::Draining);
+  void stop();     // nobody listens any more
+  void restart();  // listens again, at the same port
 
   size_t issue_calls() const;  // IssueRequests that came, repetitions included
   size_t devices() const;      // certified

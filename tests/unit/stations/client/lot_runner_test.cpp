@@ -94,6 +94,19 @@ TEST_F(LotRunnerTest, CertifiesALotAndThenHasNothingToDo) {
   EXPECT_EQ(appliance_.issue_calls(), calls) << "nothing was asked for";
 }
 
+TEST_F(LotRunnerTest, ComesBackSoonWhenItsSessionGaveWayToAnother) {
+  appliance_.set_reversed_batches(100);  // no answers
+  const std::jthread other([&](const std::stop_token& over) {
+    while (!over.stop_requested() && appliance_.issue_calls() < 16) std::this_thread::yield();
+    appliance_.set_reversed_batches(0);
+    appliance_.cut_sessions(ErrorCode::SessionLimit);
+  });
+  EXPECT_EQ(run(16).exit_code(), 0);
+  ASSERT_FALSE(notes_.notes.empty());
+  EXPECT_NE(notes_.notes.front().find("Next try in 0.1 s."), std::string::npos)
+      << notes_.notes.front();
+}
+
 TEST_F(LotRunnerTest, WritesTheLeafAndItsChain) {
   ASSERT_EQ(run(1).exit_code(), 0);
   const std::string pem(as_text(read_file(certificate(1), 65536).value()));

@@ -221,6 +221,16 @@ TEST(StationClient, ConnectsAgainBySendingTheSameRequest) {
   EXPECT_TRUE(second.has_value()) << second.error().to_string();
 }
 
+TEST(StationClient, ComesBackSoonWhenItsSessionGaveWayToAnother) {
+  FakeAppliance appliance;
+  const auto client = connect(appliance);
+  appliance.cut_sessions(ErrorCode::SessionLimit);
+  // Less than the pause of one that is refused.
+  const auto certificate =
+      client->request_certificate("unit-1", new_csr("unit-1"), "default", milliseconds(4900));
+  EXPECT_TRUE(certificate.has_value()) << certificate.error().to_string();
+}
+
 TEST(StationClient, SaysThatTheConnectionIsLostUntilItIsMadeAgain) {
   FakeAppliance appliance;
   const auto client = connect(appliance);
