@@ -32,8 +32,7 @@ bool read_value(const std::string& line, std::string_view key, T& value) {
 std::optional<ucred> peer_of(int socket) {
   ucred peer{};
   socklen_t size = sizeof peer;
-  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0)
-    return std::nullopt;
+  if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return std::nullopt;
   return peer;
 }
 
@@ -99,12 +98,13 @@ int reap(int pid) {
 
 std::optional<int> peer_process(int socket) {
   const auto peer = peer_of(socket);
-  return peer ? std::optional<int>(peer->pid) : std::nullopt;
+  return peer && peer->pid > 0 ? std::optional<int>(peer->pid) : std::nullopt;
 }
 
 std::optional<uid_t> peer_user(int socket) {
   const auto peer = peer_of(socket);
-  return peer ? std::optional<uid_t>(peer->uid) : std::nullopt;
+  const bool is_known = peer && peer->uid != static_cast<uid_t>(-1);
+  return is_known ? std::optional<uid_t>(peer->uid) : std::nullopt;
 }
 
 std::optional<int> find_lock_holder(const std::filesystem::path& file) {

@@ -43,8 +43,8 @@ void kill_process(const UniqueFd& process);
 // Waits for a child that has ended or was killed; its status as of waitpid(2).
 int reap(int pid);
 
-// Who made a socket pair, or listens at the other end of a Unix socket. Absent: no such socket, or
-// a process of another namespace.
+// Who made a socket pair, or connected to, or listens at the other end of a Unix socket. Absent: no
+// such socket, or nobody; the process also where it belongs to another PID namespace.
 std::optional<int> peer_process(int socket);
 std::optional<uid_t> peer_user(int socket);
 

@@ -59,11 +59,12 @@ std::string state_text(char state) {
   }
 }
 
-// Who listens at the other end, as the kernel knows it.
+// Who listens at the other end, as the kernel knows it. Empty: a process of another namespace.
 std::string describe(int pid) {
+  if (pid == 0) return {};
   const auto process = read_process(pid);
-  if (!process) return fmt::format("pid {}, which made the socket, has ended", pid);
-  return fmt::format("{} (pid {}) {}", process->name, pid, state_text(process->state));
+  if (!process) return fmt::format(": pid {}, which made the socket, has ended", pid);
+  return fmt::format(": {} (pid {}) {}", process->name, pid, state_text(process->state));
 }
 
 bool is_timeout(const Poco::Exception& exception) {
@@ -84,7 +85,7 @@ Error AdminClient::why_unavailable(const Poco::Exception& exception,
   const double seconds = std::chrono::duration<double>(timeout_).count();
   if (is_timeout(exception) && peer)
     return Error(ErrorCode::AdminUnavailable,
-                 fmt::format("{}: connected, but no answer for {:g} s: {}",
+                 fmt::format("{}: connected, but no answer for {:g} s{}",
                              socket_.string(),
                              seconds,
                              describe(*peer)));

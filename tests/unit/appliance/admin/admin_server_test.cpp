@@ -20,12 +20,14 @@
 #include "appliance/admin/server/unix_socket.h"
 #include "protocol/base/unique_fd.h"
 #include "tests/support/fake_admin_service.h"
+#include "tests/support/foreign_peer.h"
 #include "tests/support/loop_thread.h"
 #include "tests/support/temp_dir.h"
 
 namespace linesign {
 namespace {
 
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -333,6 +335,16 @@ TEST_F(AdminServerTest, SaysWhoIsSilentWhenNobodyAnswers) {
   EXPECT_EQ(status.error().code(), ErrorCode::AdminUnavailable);
   EXPECT_THAT(status.error().detail(), HasSubstr("connected, but no answer for 0.2 s: "));
   EXPECT_THAT(status.error().detail(), HasSubstr(fmt::format("(pid {})", ::getpid())));
+}
+
+TEST_F(AdminServerTest, NamesNobodyWhenTheSilentOneIsOfAnotherNamespace) {
+  settings_.reply_timeout = std::chrono::minutes(5);
+  loop_.on_loop([this] { service_.is_silent = true; });
+  ASSERT_TRUE(start().has_value());
+  const test::ForeignPeers in_a_container;
+  const auto status = AdminClient(settings_.socket, std::chrono::milliseconds(200)).status();
+  ASSERT_FALSE(status.has_value());
+  EXPECT_THAT(status.error().detail(), EndsWith("connected, but no answer for 0.2 s"));
 }
 
 TEST_F(AdminServerTest, SaysThatTheQueueIsFullWhenNobodyAccepts) {

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/foreign_peer.h"
 #include "tests/support/temp_dir.h"
 
 namespace linesign {
@@ -75,7 +76,18 @@ TEST(Process, NamesWhoMadeASocketPair) {
   const UniqueFd ours(fds[0]);
   const UniqueFd theirs(fds[1]);
   EXPECT_EQ(peer_process(ours.get()), ::getpid());
-  EXPECT_FALSE(peer_process(-1));
+  EXPECT_EQ(peer_user(ours.get()), ::geteuid());
+  const test::ForeignPeers in_a_container;
+  EXPECT_FALSE(peer_process(ours.get()));
+  EXPECT_EQ(peer_user(ours.get()), ::geteuid());
+}
+
+TEST(Process, NamesNobodyWhereThereIsNoPeer) {
+  const UniqueFd lonely(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  for (const int socket : {-1, lonely.get()}) {
+    EXPECT_FALSE(peer_process(socket));
+    EXPECT_FALSE(peer_user(socket));
+  }
 }
 
 TEST(Process, FindsTheHolderOfALock) {
