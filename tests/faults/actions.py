@@ -6,13 +6,13 @@ import signal
 import shutil
 import socket
 import subprocess
-import threading
 import time
 
 from faults.scene import SYSTEM_FAULTS
 from support import csr
 from support.appliance import EX_IO, PIN, full_pipe, is_alive, wait_until, writable
 from support.fault_plan import FaultPlan
+from support.flood import Flood
 from support.raw_station import Closed, RawStation, enroll, issue
 
 UNAVAILABLE = "Unavailable"
@@ -354,52 +354,12 @@ def enrolled(name):
     return lambda scene: scene.appliance.station(name)
 
 
-class Flood(threading.Thread):
-    """So many connections from 50 addresses that say nothing; who is thrown out comes back."""
-
-    def __init__(self, address, number):
-        super().__init__(daemon=True)
-        self.host, self.port = address.rsplit(":", 1)
-        self.open = [None] * number
-        self.ends = threading.Event()
-        self.start()
-
-    def run(self):
-        while not self.ends.is_set():
-            for number, connection in enumerate(self.open):
-                if connection is None or self.is_closed(connection):
-                    self.open[number] = self.connect(number)
-            self.ends.wait(0.05)
-        for connection in filter(None, self.open):
-            connection.close()
-
-    def connect(self, number):
-        try:
-            return socket.create_connection((self.host, int(self.port)), 1,
-                                            (f"127.0.1.{number % 50 + 1}", 0))
-        except OSError:
-            return None
-
-    @staticmethod
-    def is_closed(connection):
-        connection.setblocking(False)
-        try:
-            return connection.recv(1) == b""
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-
-    def close(self):
-        self.ends.set()
-        self.join(60)
-
-
 def silent_connections(scene):
     """More than there may be sessions, and every station must connect anew meanwhile."""
-    flood = Flood(scene.address, 300)
+    host, port = scene.address.rsplit(":", 1)
+    flood = Flood((host, int(port)), 300, [f"127.0.1.{number}" for number in range(1, 51)])
     scene.kept.append(flood)
-    wait_until(lambda: None not in flood.open or scene.is_pair, "all are connected", 60)
+    assert flood.is_complete.wait(60), "each is opened once"
     for station in scene.stations:
         station.cut()
 

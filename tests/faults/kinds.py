@@ -28,6 +28,7 @@ class Kind(NamedTuple):
     may: tuple = ()  # what they may meet besides, and need not
     # Reasons; one of them must be shown while the fault lasts. Nothing: it goes on producing.
     status: tuple = ()
+    at_most: float = 5.0  # seconds to the next certificates, on a machine that has time for this
     times: int = 10  # with --long
     is_alone: bool = False  # never in a pair
     is_fresh: bool = False  # and each time on a new appliance
@@ -55,7 +56,7 @@ HSM = (
     Kind("hsm-hangs", "the HSM does not come back from any signature", hsm("C_Sign=hang"), clear_hsm,
          (UNAVAILABLE,), status=("SignerTimeout", "HsmUnavailable")),
     Kind("login-hangs", "the HSM does not come back from a login", hsm_at_start("C_Login:1=hang"),
-         may=(UNAVAILABLE,)),
+         may=(UNAVAILABLE,), at_most=13),  # start_timeout and 3 s
     Kind("module-crashes", "the PKCS#11 module crashes in a signature", hsm_once("C_Sign:1=crash")),
     Kind("start-crashes", "the PKCS#11 module crashes while it starts",
          hsm_at_start("C_Initialize:1=crash"), may=(UNAVAILABLE,)),

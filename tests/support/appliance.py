@@ -56,6 +56,11 @@ def wait_until(condition, what, timeout=20.0):
         time.sleep(0.02)
 
 
+def patience():
+    """What a bound of time is multiplied by: 1, and more while others want the processors too."""
+    return max(1.0, os.getloadavg()[0] / os.cpu_count())
+
+
 def is_alive(pid):
     """A process that is neither gone nor a zombie of somebody else."""
     try:
@@ -252,6 +257,13 @@ class Appliance:
 
     def wait_producing(self, timeout=20):
         return self.wait_status(lambda status: status["producing"], "linesignd produces", timeout)
+
+    def wait_resumed(self, mended):
+        """It produces at once after a cause was mended, at this time.monotonic(); a try that is only
+        repeated comes up to 5 s later."""
+        self.wait_producing(40)
+        seconds = time.monotonic() - mended
+        assert seconds < 3 * patience(), f"{seconds:.1f} s until it produced:\n{self.log_tail()}"
 
     def wait_status(self, condition, what, timeout=20):
         def look():

@@ -87,13 +87,22 @@ class Closed(Exception):
 
 
 class RawStation:
-    """One connection. `credential` is a folder as `linesign-station enroll` makes it."""
+    """One connection. `credential` is a folder as `linesign-station enroll` makes it. The kernel takes
+    `receive_bytes` of what it gets before it reads; None: as much as the system likes."""
 
-    def __init__(self, address, context, timeout=20, source=None):
+    def __init__(self, address, context, timeout=20, source=None, receive_bytes=None):
         host, port = address.rsplit(":", 1)
-        self.plain = socket.create_connection((host, int(port)), timeout=timeout,
-                                              source_address=(source, 0) if source else None)
+        self.plain = socket.socket()
+        self.plain.settimeout(timeout)
         self.plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if receive_bytes is not None:
+            self.plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+        try:
+            self.plain.bind((source or "", 0))
+            self.plain.connect((host, int(port)))
+        except BaseException:
+            self.plain.close()
+            raise
         try:
             self.tls = context.wrap_socket(self.plain, server_hostname=SERVER_NAME)
         except BaseException:

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support.appliance import (BIN, Appliance, TokenCache,  # noqa: E402
                                wait_for_removals)
+from support.flood import allow_descriptors  # noqa: E402
 from support.plant import Plant  # noqa: E402
 
 AUDIT = Path(__file__).resolve().parent.parent.parent / "appliance/audit/linesign-audit"
@@ -24,6 +25,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    allow_descriptors()
     missing = [name for name in ("linesignd", "linesign-signer", "linesign", "linesign-station",
                             "linesign-uploader")
                if not os.access(BIN / name, os.X_OK)]

@@ -44,7 +44,7 @@ def test_wrong_proofs_write_nothing_and_take_nothing_from_others(make_appliance,
         flooding = threading.Thread(target=flood, args=(bad, wrong, heard))
         flooding.start()
         wait_until(lambda: heard.get("StationThrottled"), "the bad station is throttled")
-        status = appliance.status()
+        status = appliance.wait_status(lambda each: each["throttled"], "status says so")
         replies = [good.issue(device, csr.make(device, csr.new_key())) for device in devices]
         listed = json.loads(appliance.cli("station", "list", "--json").stdout)["stations"]
         appliance.cli("station", "revoke", "bad")

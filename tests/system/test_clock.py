@@ -76,6 +76,24 @@ def test_nothing_leaves_after_a_jump_back_nor_after_a_restart(clocked):
     assert kinds(appliance) == [DOUBTED, RESUMED]
 
 
+def test_how_far_ahead_a_start_may_be_is_configured(clocked):
+    appliance, clock = clocked
+    for offset, max_ahead, is_trusted in (("+40d", "60d", True), ("+50d", "5d", False)):
+        appliance.stop()
+        clock.set(offset)
+        appliance.configure({"issuance": {"max_clock_ahead": max_ahead}})
+        appliance.start(wait=False)
+        if is_trusted:
+            appliance.wait_producing()
+            with appliance.open_station() as station:
+                assert issued_of(station, "later", 1) == 1
+        else:
+            status = appliance.wait_status(lambda each: names(each) == ["ClockUnconfirmed"], "it asks")
+            assert "max_clock_ahead in [issuance] is 5 days" in status["obstacles"][0]["error"]["detail"]
+    appliance.stop()
+    assert kinds(appliance) == [DOUBTED]
+
+
 @pytest.mark.parametrize("days", [3650, 10914])
 def test_nothing_leaves_after_a_jump_ahead_until_an_operator_confirms(clocked, days):
     appliance, clock = clocked

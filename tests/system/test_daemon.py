@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import subprocess
+import time
 
 import pytest
 
@@ -377,7 +378,9 @@ def test_a_full_disk_stops_production_until_there_is_room(make_appliance, check_
                               "a full disk stops production", 30)
         assert set(names(appliance.status())) & {"LedgerDiskFull", "LedgerUnavailable"}
         assert client.poll() is None, appliance.client_log()
+        mended = time.monotonic()
         (ledger / "filler").unlink()
+        appliance.wait_resumed(mended)
         finish_lot_after_full_disk(appliance, client, lot, check_ledger)
 
 

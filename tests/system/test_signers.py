@@ -165,8 +165,9 @@ def test_a_token_that_is_put_back_is_used_at_once(appliance):
         os.kill(pid, signal.SIGKILL)
     appliance.wait_status(lambda each: "HsmTokenNotFound" in names(each), "the token is missed")
     time.sleep(2)  # it is looked for again and again
+    mended = time.monotonic()
     away.rename(token)
-    appliance.wait_producing()
+    appliance.wait_resumed(mended)
     appliance.request("--generate", "4")
     text = appliance.log_text()
     assert text.count("HsmTokenNotFound") < 10, "each look is a line of the log"
@@ -179,8 +180,10 @@ def test_a_pin_file_that_is_mended_is_read_at_once(make_appliance):
     pin.chmod(0o644)
     appliance.start(wait=False)
     appliance.wait_status(lambda each: "HsmPinFile" in names(each), "the PIN file is missed")
+    time.sleep(2)  # it is looked at again and again
+    mended = time.monotonic()
     pin.chmod(0o400)
-    appliance.wait_producing()
+    appliance.wait_resumed(mended)
 
 
 def test_stations_are_told_to_return_within_a_second(make_appliance):

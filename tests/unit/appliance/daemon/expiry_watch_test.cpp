@@ -114,5 +114,14 @@ TEST_F(ExpiryWatchTest, LogsEachWarningOnceWhenItIsDue) {
   EXPECT_THAT(log_.str(), ::testing::HasSubstr("the CA ended at"));
 }
 
+TEST_F(ExpiryWatchTest, LogsTheEndOfTheStationCa) {
+  clock_.advance(station_ca_->not_after() - days(20) - clock_.now());
+  watch_.start();
+  EXPECT_THAT(log_.str(), ::testing::HasSubstr("the station CA is valid until"));
+  clock_.advance(days(21));
+  watch_.start();
+  EXPECT_THAT(log_.str(), ::testing::HasSubstr("the station CA ended at"));
+}
+
 }  // namespace
 }  // namespace linesign

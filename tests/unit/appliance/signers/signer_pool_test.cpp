@@ -423,7 +423,7 @@ TEST_F(SignerPoolTest, SignsByItsNumberWhatTheSameSignerHasChecked) {
 
 TEST_F(SignerPoolTest, PassesOnWhyACheckFailed) {
   order("refuse-check bad");
-  start(1);
+  start(1, kNever, kNever);
   check("bad");
   check("good");
   EXPECT_TRUE(run_until([&] { return checked_.size() == 2; }));
@@ -446,7 +446,7 @@ TEST_F(SignerPoolTest, HasAnotherSignerCheckAnewWhenItsOwnIsGone) {
 
 TEST_F(SignerPoolTest, SendsTheWholeIntentToASignerThatHasForgotten) {
   order(work_log() + "forget yes");
-  start(2);
+  start(2, kNever, kNever);
   check_all(10);
   sign_all();
   EXPECT_TRUE(run_until_outcomes(10));
