@@ -311,6 +311,7 @@ def test_after_a_doubt_of_the_clock_only_sure_contradictions_are_found(folder):
     assert [each.split(" of ")[0] for each in report["findings"]] == [
         "issuance 1 (device-1)", "issuance 2 (device-2)"]
     assert any("up to number 2" in each for each in report["notes"])
+    assert "station times" in report["not_checked"] and "stations" in report["checked"]
     folder.sql("UPDATE station SET enrolled_at = 0, state = 3, revoked_at = ?", ISSUED - 3600)
     code, report = folder.check()
     assert [each.split(" of ")[0] for each in report["findings"]] == [

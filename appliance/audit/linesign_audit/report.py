@@ -19,8 +19,9 @@ CHECKS = {
     "signatures": "each certificate's signature under its CA's key",
     "times": "times in the order of the numbers, intent before certificate before delivery; "
              "notBefore and notAfter by the profile",
-    "stations": "station certificates against their hashes; no intent before enrolment or after "
-                "revocation, as far as the clock was not in doubt",
+    "stations": "station certificates against their hashes; no intent of a station without one",
+    "station times": "no intent before its station's enrolment or after its revocation; not of all "
+                     "intents if the clock was ever in doubt",
     "cloud": "registrations, their counts and bulk tasks against the certificates",
     "state": "the ledger is the one that linesignd has recorded, and as new (--state)",
     "manifests": "each device of the manifests at hand is in the ledger as it says (--manifest)",

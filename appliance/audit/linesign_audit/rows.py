@@ -257,7 +257,9 @@ def check_stations(db, report, tolerance):
     if pragma(db, "user_version") >= WITH_CLOCK:
         first, last = db.execute(
             "SELECT min(newest_issuance), max(newest_issuance) FROM clock_event").fetchone()
-    if last is not None:
+    if last is None:
+        report.checked.append("station times")
+    else:
         report.notes.append(f"the clock was in doubt: intents up to number {first} were compared with "
                             f"times of enrolment, intents above {last} with times of revocation")
     query = ("SELECT i.id, i.device_id, s.name, i.issued_at, s.enrolled_at, s.revoked_at"
