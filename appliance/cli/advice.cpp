@@ -95,9 +95,12 @@ constexpr std::array kAdvice = {
     Advice{ErrorCode::LedgerProfileChanged,
            "Put the former [profile] and CA certificate back and start once, so that unfinished "
            "requests are finished; then change them again."},
-    Advice{ErrorCode::LedgerReplaced,
-           "Find out who deleted or moved files of the ledger. Put the file that the reason names "
-           "back to its place, if it is not there, then restart linesignd."},
+    Advice{
+        ErrorCode::LedgerReplaced,
+        "Find out who deleted or moved files of the ledger. The reason says where every committed "
+        "row is. While it says that saving them failed, do not stop linesignd: make room there; "
+        "it tries again. Then, if that place is not ledger.sqlite in [ledger] directory, move "
+        "away what stands there with its -wal, and put the saved one there. Restart linesignd."},
     Advice{ErrorCode::LedgerOlder,
            "Put the newest copy of the ledger in place. If this backup is the newest there is, "
            "follow \"Restore\" below."},

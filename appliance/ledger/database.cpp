@@ -60,9 +60,16 @@ Result<void> make_private_file(const std::filesystem::path& path) {
 }
 
 Result<void> sync_folder(const std::filesystem::path& path) {
-  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd || ::fsync(fd.get()) != 0) return file_failure(path, errno);
+  if (auto synced = sync_directory(path); !synced.has_value())
+    return fail(ErrorCode::LedgerUnavailable, synced.error().detail());
   return {};
+}
+
+// For the name of a file that nobody expects and that must meet no other.
+std::string unique_suffix() {
+  std::array<uint8_t, 6> number{};
+  sqlite3_randomness(static_cast<int>(number.size()), number.data());
+  return to_hex(number);
 }
 
 // "file:/path?vfs=name"; SQLite decodes percent signs.
@@ -109,7 +116,8 @@ Database::Database(std::filesystem::path file, Lock lock, Poco::Data::Session se
       handle_(Poco::Data::SQLite::Utility::dbHandle(session_)) {}
 
 Result<std::unique_ptr<Database>> Database::open(const LedgerSettings& settings,
-                                                 int64_t oldest_schema) {
+                                                 int64_t oldest_schema,
+                                                 const LedgerId* only) {
   const std::filesystem::path& directory = settings.directory;
   if (auto made = make_directories(directory, 0700); !made.has_value())
     return fail(ErrorCode::LedgerUnavailable, made.error().detail());
@@ -129,7 +137,7 @@ Result<std::unique_ptr<Database>> Database::open(const LedgerSettings& settings,
   if (!database.has_value()) return database;
   if (has_log) (*database)->keep_wal();
   LS_CHECK((*database)->configure());
-  LS_CHECK((*database)->migrate(oldest_schema));
+  LS_CHECK((*database)->migrate(oldest_schema, only));
   LS_CHECK((*database)->empty_wal());
   LS_CHECK(sync_folder(directory));
   LS_TRY((*database)->files_, LedgerFiles::watch(file));
@@ -166,12 +174,12 @@ Result<void> Database::configure() {
   return {};
 }
 
-Result<void> Database::migrate(int64_t oldest_schema) {
-  LS_TRY(const int64_t application, pragma("application_id"));
-  LS_TRY(const int64_t version, pragma("user_version"));
+Result<void> Database::migrate(int64_t oldest_schema, const LedgerId* only) {
+  LS_TRY(const int64_t application, number("PRAGMA application_id"));
+  LS_TRY(const int64_t version, number("PRAGMA user_version"));
   const auto known = ledger_migrations();
   if (application == 0 && version == 0) {
-    LS_TRY(const int64_t pages, pragma("schema_version"));
+    LS_TRY(const int64_t pages, number("PRAGMA schema_version"));
     if (pages != 0) return fail(ErrorCode::LedgerCorrupt, "the file is not a ledger of linesign");
   } else if (application != kLedgerApplicationId) {
     return fail(ErrorCode::LedgerCorrupt, "the file is not a ledger of linesign");
@@ -191,7 +199,24 @@ Result<void> Database::migrate(int64_t oldest_schema) {
   if (version > static_cast<int64_t>(known.size()))
     return fail(ErrorCode::LedgerSchemaNewer,
                 fmt::format("it has schema {}, this program knows {}", version, known.size()));
+  if (only != nullptr && version > 0 && version < kSchemaWithIdentity)
+    LS_CHECK(check_first_serial(*only));
   return apply(known.subspan(static_cast<size_t>(version)), known.size());
+}
+
+// What 0004_identity.sql would name it after. An empty one is nobody's.
+Result<void> Database::check_first_serial(const LedgerId& only) {
+  LS_TRY(
+      const int64_t others,
+      number(fmt::format("SELECT count(*) FROM (SELECT serial FROM issuance WHERE id = 1 UNION ALL"
+                         " SELECT serial FROM void_issuance WHERE issuance_id = 1)"
+                         " WHERE serial <> x'{}'",
+                         to_hex(only))));
+  if (others == 0) return {};
+  return fail(ErrorCode::LedgerUnknown,
+              fmt::format("{} is another ledger than the recorded one. To use it from now on: "
+                          "linesignd --new-ledger",
+                          file_.string()));
 }
 
 // In one transaction: whatever interrupts it leaves the schema that was found, or the present one.
@@ -212,10 +237,10 @@ Result<void> Database::script(const char* sql, const char* purpose) {
   return fail(error.code(), error.detail() + ": " + sqlite3_errmsg(handle_));
 }
 
-Result<int64_t> Database::pragma(const std::string& name) {
-  return guarded(handle_, "PRAGMA " + name, [&]() -> Result<int64_t> {
+Result<int64_t> Database::number(const std::string& sql) {
+  return guarded(handle_, sql, [&]() -> Result<int64_t> {
     Poco::Int64 value = 0;
-    session_ << "PRAGMA " + name, into(value), now;
+    session_ << sql, into(value), now;
     return value;
   });
 }
@@ -235,38 +260,68 @@ void Database::keep_wal() {
 }
 
 Result<void> Database::prepare_close() {
-  LS_CHECK(files_.check());
-  return empty_wal();
+  LS_CHECK(empty_wal());
+  return files_.check();
+}
+
+Result<void> Database::roll_back() {
+  if (sqlite3_get_autocommit(handle_) != 0) return {};
+  return script("ROLLBACK", "rolling back");
 }
 
 Result<std::string> Database::rescue(const std::filesystem::path& spare_folder) {
   keep_wal();  // what is at its path now may be somebody else's
-  LS_CHECK(empty_wal());
-  if (const std::string place = files_.path_of_database(); !place.empty())
-    return "every committed row is in " + place;
-  // The database has no name any more: it ends with this process, so a copy is made.
-  const std::string name = fmt::format("ledger-rescued-{}.sqlite", ::getpid());
-  std::filesystem::path copy = file_.parent_path() / name;
-  Result<void> copied = copy_to(copy);
-  if (!copied.has_value() && !spare_folder.empty()) {
-    copy = spare_folder / name;
-    copied = copy_to(copy);
+  const Result<void> emptied = empty_wal();
+  if (const std::string place = files_.path_of_database(); !place.empty()) {
+    LS_CHECK(emptied);
+    LS_TRY(const std::string aside, put_foreign_log_aside());
+    return "every committed row is in " + place + aside;
   }
-  if (!copied.has_value()) return fail(copied.error());
+  // The database has no name any more: it ends with this process, so a copy is made.
+  Result<std::filesystem::path> copy = copy_into(file_.parent_path());
+  if (!copy.has_value() && !spare_folder.empty()) copy = copy_into(spare_folder);
+  if (!copy.has_value()) return fail(copy.error());
   // Back to its own name, if nobody else has taken it or left a log there.
   std::error_code error;
   const auto log_bytes = std::filesystem::file_size(file_.string() + "-wal", error);
-  if ((error || log_bytes == 0) && move_into_place(copy, file_, Overwrite::Refuse).has_value()) {
+  if ((error || log_bytes == 0) && move_into_place(*copy, file_, Overwrite::Refuse).has_value()) {
     copy = file_;
     LS_CHECK(sync_folder(file_.parent_path()));
   }
-  return "every committed row was copied to " + copy.string();
+  return "every committed row was copied to " + copy->string();
+}
+
+// The next start would apply it to our database. Beside a database of somebody else it is theirs.
+Result<std::string> Database::put_foreign_log_aside() {
+  const std::filesystem::path log = file_.string() + "-wal";
+  if (!files_.has_in_place(file_) || files_.has_in_place(log)) return std::string();
+  struct stat status {};
+  if (::lstat(log.c_str(), &status) != 0)
+    return errno == ENOENT ? Result<std::string>(std::string()) : file_failure(log, errno);
+  if (S_ISREG(status.st_mode) && status.st_size == 0) return std::string();
+  const std::filesystem::path aside = log.string() + ".foreign-" + unique_suffix();
+  if (auto moved = move_into_place(log, aside, Overwrite::Refuse); !moved.has_value())
+    return fail(ErrorCode::LedgerUnavailable, moved.error().detail());
+  LS_CHECK(sync_folder(file_.parent_path()));
+  return "; the log that somebody put beside it is now " + aside.string();
+}
+
+// A copy with a name of its own, or nothing.
+Result<std::filesystem::path> Database::copy_into(const std::filesystem::path& folder) {
+  const std::filesystem::path target =
+      folder / fmt::format("ledger-rescued-{}.sqlite", unique_suffix());
+  Result<void> copied = copy_to(target);
+  if (copied.has_value()) copied = sync_folder(folder);
+  if (copied.has_value()) return target;
+  ::unlink(target.c_str());
+  ::unlink((target.string() + "-journal").c_str());
+  return fail(copied.error());
 }
 
 // Page by page, from the files that are still open.
 Result<void> Database::copy_to(const std::filesystem::path& target) {
   const UniqueFd made(::open(target.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
-  if (!made) return file_failure(target, errno);
+  if (!made) return file_failure(target.parent_path(), errno);
   const auto close = [](sqlite3* database) { sqlite3_close(database); };
   sqlite3* opened = nullptr;
   int code = sqlite3_open(target.c_str(), &opened);
@@ -276,8 +331,9 @@ Result<void> Database::copy_to(const std::filesystem::path& target) {
     if (backup != nullptr) sqlite3_backup_step(backup, -1);
     code = backup != nullptr ? sqlite3_backup_finish(backup) : sqlite3_errcode(opened);
   }
-  if (code == SQLITE_OK) return sync_folder(target.parent_path());
-  return fail(sqlite_error(opened, code, "copying the ledger to " + target.string()));
+  if (code == SQLITE_OK) return {};
+  return fail(
+      sqlite_error(opened, code, "copying the ledger into " + target.parent_path().string()));
 }
 
 }  // namespace linesign

@@ -27,10 +27,13 @@ namespace linesign {
 
 class Database final {
  public:
-  // A ledger whose schema is below `oldest_schema` stays as it is: LedgerOlder, or LedgerUnknown if
-  // it is empty. Until keep_wal() a close leaves the -wal as it was found: there, or not there.
+  // A ledger whose schema is below `oldest_schema` keeps it: LedgerOlder, or LedgerUnknown if it is
+  // empty; so does one from before identities that is not `only` (null: any). Until keep_wal() a
+  // close leaves the -wal as it was found: there, or not there; a log that was there is moved into
+  // the database.
   static Result<std::unique_ptr<Database>> open(const LedgerSettings& settings,
-                                                int64_t oldest_schema);
+                                                int64_t oldest_schema,
+                                                const LedgerId* only);
 
   Poco::Data::Session& session() { return session_; }
   sqlite3* handle() { return handle_; }
@@ -40,8 +43,11 @@ class Database final {
   void keep_wal();
   // Moves the log into the database, durably: the log is empty then.
   Result<void> prepare_close();
-  // For LedgerReplaced: puts every committed row where it stays when this process ends. Says where
-  // that is, for people. `spare_folder`: where a copy goes if the ledger's own folder takes none.
+  // Ends a transaction that a failure has left open.
+  Result<void> roll_back();
+  // For LedgerReplaced, with no transaction open: puts every committed row where it stays when this
+  // process ends. Says where that is, for people. `spare_folder`: where a copy goes if the ledger's
+  // own folder takes none.
   Result<std::string> rescue(const std::filesystem::path& spare_folder);
 
  private:
@@ -61,11 +67,14 @@ class Database final {
   Database(std::filesystem::path file, Lock lock, Poco::Data::Session session);
 
   Result<void> configure();
-  Result<void> migrate(int64_t oldest_schema);
+  Result<void> migrate(int64_t oldest_schema, const LedgerId* only);
+  Result<void> check_first_serial(const LedgerId& only);
   Result<void> apply(std::span<const Migration> missing, size_t schema);
   Result<void> script(const char* sql, const char* purpose);
-  Result<int64_t> pragma(const std::string& name);
+  Result<int64_t> number(const std::string& sql);
   Result<void> empty_wal();
+  Result<std::string> put_foreign_log_aside();
+  Result<std::filesystem::path> copy_into(const std::filesystem::path& folder);
   Result<void> copy_to(const std::filesystem::path& target);
 
   std::filesystem::path file_;

@@ -1,21 +1,9 @@
 #include "appliance/ledger/group_commit.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <atomic>
-#include <chrono>
-#include <condition_variable>
-#include <deque>
-#include <mutex>
-#include <thread>
 #include <utility>
-#include <vector>
 
-#include <fmt/format.h>
-
-#include "appliance/ledger/completion_queue.h"
-#include "appliance/ledger/ledger_state_keeper.h"
+#include "appliance/ledger/group_commit_implementation.h"
 
 namespace linesign {
 namespace {
@@ -34,125 +22,31 @@ constexpr size_t kHurriedWork = 32;
 // came together for a long one.
 constexpr int kShortCheckpointPages = 500;
 constexpr std::chrono::seconds kShortCheckpoints(10);
-constexpr std::chrono::milliseconds kReopenInterval(300);
 constexpr std::chrono::seconds kLookInterval(1);  // at the open files, without a commit
-
-// What callers are told when their work was not done because of something else: come again.
-Error not_done(const Error& reason) {
-  if (reason.kind() == ErrorKind::Retry && reason.code() != ErrorCode::LedgerCommitUnknown)
-    return reason;
-  return Error(ErrorCode::LedgerUnavailable, reason.to_string());
-}
-
-// A failed commit leaves open whether it is there, and so do files that are gone.
-Error in_doubt_or_not_done(const Error& reason) {
-  if (reason.code() == ErrorCode::LedgerCommitUnknown) return reason;
-  if (reason.code() == ErrorCode::LedgerReplaced)
-    return Error(ErrorCode::LedgerCommitUnknown, reason.to_string());
-  return not_done(reason);
-}
-
-bool takes_a_person(ErrorCode code) {
-  return code == ErrorCode::LedgerCorrupt || code == ErrorCode::LedgerReplaced;
-}
 
 }  // namespace
 
-// A piece of work and its callbacks are made and destroyed on the loop's thread only.
-class GroupCommit::Implementation final {
- public:
-  Implementation(EventLoop& loop,
-                 LedgerSettings settings,
-                 std::unique_ptr<Ledger> ledger,
-                 LedgerEvents events)
-      : loop_(&loop),
-        settings_(std::move(settings)),
-        ledger_(std::move(ledger)),
-        completions_(loop, std::move(events)) {
-    durable_ = ledger_->state();
-    last_summary_ = ledger_->summary().value_or(LedgerSummary{});
-    if (!settings_.state_file.empty())
-      keeper_ = std::make_unique<LedgerStateKeeper>(
-          settings_.state_file, [this](const std::optional<Error>& error) {
-            completions_.post({.record = RecordChange{error}});
-          });
-    thread_ = std::thread([this] { run(); });
-  }
-  Implementation(const Implementation&) = delete;
-  Implementation& operator=(const Implementation&) = delete;
-  ~Implementation() { close(); }
+GroupCommit::Implementation::Implementation(EventLoop& loop,
+                                            LedgerSettings settings,
+                                            std::unique_ptr<Ledger> ledger,
+                                            LedgerEvents events)
+    : loop_(&loop),
+      settings_(std::move(settings)),
+      ledger_(std::move(ledger)),
+      completions_(loop, std::move(events)) {
+  note_durable();
+  if (!settings_.state_file.empty())
+    keeper_ = std::make_unique<LedgerStateKeeper>(
+        settings_.state_file, [this](const std::optional<Error>& error) {
+          completions_.post({.record = RecordChange{error}});
+        });
+  thread_ = std::thread([this] { run(); });
+}
 
-  void submit(LedgerWork work);
-  void close();
-  void gather_for(std::chrono::microseconds time) {
-    gathering_.store(std::min<std::chrono::microseconds>(time, kMaxGathering),
-                     std::memory_order_relaxed);
-  }
-  GroupCommitCounters counters() const {
-    const std::lock_guard lock(mutex_);
-    return counters_;
-  }
-  LedgerSummary last_summary() const {
-    const std::lock_guard lock(mutex_);
-    return last_summary_;
-  }
-
- private:
-  using Items = std::vector<SubmittedWork>;
-  static bool is_urgent(const SubmittedWork& item) {
-    return item.work.priority == Priority::Urgent;
-  }
-
-  // The ledger's thread.
-  void run();
-  Items wait_for_work();
-  void gather(std::unique_lock<std::mutex>& lock);
-  void handle(Items items);
-  Items refuse_old(Items items);
-  Items take_urgent();
-  bool may_hurry() const;
-  void size_checkpoints();
-  std::optional<Error> transact(Items& items);
-  std::optional<Error> run_all(Items& items);
-  void put_back(Items& items, size_t end);
-  void look_at_files();
-  void lose(Error error, Items items);
-  Error rescue(const Error& error);
-  void reopen();
-  void finish();
-
-  using Time = std::chrono::steady_clock::time_point;
-
-  EventLoop* loop_;
-  LedgerSettings settings_;
-  // The ledger's thread.
-  std::unique_ptr<Ledger> ledger_;  // null while lost
-  std::unique_ptr<Ledger> kept_;    // lost, but its open files are the only copy
-  LedgerState durable_;             // after the last commit that succeeded
-  std::optional<Error> lost_;
-  uint64_t epoch_ = 0;
-  Time next_try_;
-  Time gather_until_;
-  Time hurry_after_;
-  Time short_checkpoints_until_;
-  int checkpoint_pages_ = 0;
-  bool is_beyond_repair_ = false;
-  bool is_hurried_ = false;  // this transaction
-
-  CompletionQueue completions_;
-  std::unique_ptr<LedgerStateKeeper> keeper_;  // null without a state file; calls post()
-  std::condition_variable wake_;
-  mutable std::mutex mutex_;
-  std::deque<SubmittedWork> urgent_;  // guarded by mutex_
-  std::deque<SubmittedWork> queue_;   // guarded by mutex_
-  GroupCommitCounters counters_;      // guarded by mutex_
-  LedgerSummary last_summary_;        // guarded by mutex_
-  std::atomic<std::chrono::microseconds> gathering_ = std::chrono::microseconds(0);
-  bool is_closing_ = false;  // guarded by mutex_
-  // !urgent_.empty(), for a look between two pieces of work without the mutex.
-  std::atomic<bool> is_urgent_waiting_ = false;
-  std::thread thread_;  // last: it uses all of the above
-};
+void GroupCommit::Implementation::gather_for(std::chrono::microseconds time) {
+  gathering_.store(std::min<std::chrono::microseconds>(time, kMaxGathering),
+                   std::memory_order_relaxed);
+}
 
 void GroupCommit::Implementation::submit(LedgerWork work) {
   {
@@ -206,20 +100,6 @@ void GroupCommit::Implementation::run() {
   finish();
 }
 
-// All is in the database, and the record says so: the next start finds exactly this.
-void GroupCommit::Implementation::finish() {
-  if (ledger_ != nullptr && keeper_ != nullptr) {
-    if (auto error = ledger_->prepare_close(); error.has_value()) {
-      LedgerState state = ledger_->state();
-      state.is_closed = true;
-      static_cast<void>(
-          keeper_->write_now(state).has_value());  // else the -wal stays and is wanted
-    }
-  }
-  ledger_.reset();
-  kept_.reset();
-}
-
 // Empty when closing, when it is time to look at the files, or, with a lost ledger, for it.
 GroupCommit::Implementation::Items GroupCommit::Implementation::wait_for_work() {
   {
@@ -227,7 +107,7 @@ GroupCommit::Implementation::Items GroupCommit::Implementation::wait_for_work() 
     const auto is_awake = [this] { return is_closing_ || !queue_.empty() || !urgent_.empty(); };
     if (ledger_ != nullptr) {
       wake_.wait_for(lock, kLookInterval, is_awake);
-    } else if (is_beyond_repair_) {
+    } else if (is_beyond_repair_ && kept_ == nullptr) {
       wake_.wait(lock, is_awake);
     } else {
       wake_.wait_until(lock, next_try_, is_awake);
@@ -282,18 +162,23 @@ void GroupCommit::Implementation::handle(Items items) {
     lose(std::move(*error), std::move(items));
     return;
   }
-  const auto summary = ledger_->summary();
+  note_durable();
+  if (keeper_ != nullptr) keeper_->note(durable_);
   {
     const std::lock_guard lock(mutex_);
     counters_.transactions += 1;
     counters_.writes += items.size();
-    last_summary_ = summary.value_or(last_summary_);
   }
-  durable_ = ledger_->state();
-  if (keeper_ != nullptr) keeper_->note(durable_);
   gather_until_ = is_crowd ? end + gathering_.load(std::memory_order_relaxed) : end;
   std::stable_partition(items.begin(), items.end(), is_urgent);
   completions_.post({.items = std::move(items)});
+}
+
+void GroupCommit::Implementation::note_durable() {
+  durable_ = ledger_->state();
+  const auto summary = ledger_->summary();
+  const std::lock_guard lock(mutex_);
+  last_summary_ = summary.value_or(last_summary_);
 }
 
 void GroupCommit::Implementation::size_checkpoints() {
@@ -363,64 +248,6 @@ void GroupCommit::Implementation::put_back(Items& items, size_t end) {
   queue_.insert(
       queue_.begin(), std::make_move_iterator(rest), std::make_move_iterator(items.end()));
   items.erase(rest, items.end());
-}
-
-void GroupCommit::Implementation::look_at_files() {
-  if (auto looked = ledger_->check_files(); !looked.has_value()) lose(looked.error(), {});
-}
-
-// The open files go with the ledger, so first everything is put where it stays.
-Error GroupCommit::Implementation::rescue(const Error& error) {
-  const auto place = ledger_->rescue(settings_.state_file.parent_path());
-  if (!place.has_value()) {
-    kept_ = std::move(ledger_);
-    return Error(error.code(),
-                 fmt::format("{}. Do not stop linesignd: only its open files hold the newest rows "
-                             "(/proc/{}/fd), and saving them failed: {}",
-                             error.detail(),
-                             ::getpid(),
-                             place.error().to_string()));
-  }
-  LedgerState state = ledger_->state();
-  state.is_closed = true;
-  if (keeper_ != nullptr) static_cast<void>(keeper_->write_now(state).has_value());
-  return Error(error.code(), fmt::format("{}; {}", error.detail(), *place));
-}
-
-void GroupCommit::Implementation::lose(Error error, Items items) {
-  if (error.code() == ErrorCode::LedgerReplaced) {
-    error = rescue(error);
-  } else if (keeper_ != nullptr) {
-    static_cast<void>(keeper_->write_now(durable_).has_value());  // reopen() compares with it
-  }
-  ledger_.reset();  // rolls back what was not committed
-  ++epoch_;
-  is_beyond_repair_ = takes_a_person(error.code());
-  next_try_ = std::chrono::steady_clock::now();
-  completions_.post(
-      {.lost = error, .items = std::move(items), .error = in_doubt_or_not_done(error)});
-  lost_ = std::move(error);
-}
-
-void GroupCommit::Implementation::reopen() {
-  if (is_beyond_repair_ || std::chrono::steady_clock::now() < next_try_) return;
-  auto opened = Ledger::open(settings_);
-  auto intents = opened.has_value() ? (*opened)->open_intents()
-                                    : Result<std::vector<RecordedIntent>>(fail(opened.error()));
-  if (intents.has_value()) {
-    ledger_ = std::move(*opened);
-    checkpoint_pages_ = 0;
-    completions_.post({.recovered = std::move(*intents), .epoch = epoch_});
-    return;
-  }
-  next_try_ = std::chrono::steady_clock::now() + kReopenInterval;
-  const Error& error = intents.error();
-  is_beyond_repair_ = takes_a_person(error.code());
-  const bool is_known =
-      lost_.has_value() && lost_->code() == error.code() && lost_->detail() == error.detail();
-  if (is_known) return;
-  lost_ = error;
-  completions_.post({.lost = error});
 }
 
 GroupCommit::GroupCommit(std::unique_ptr<Implementation> implementation)

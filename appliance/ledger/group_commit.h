@@ -18,8 +18,9 @@
 //          that succeeds; on_recovered comes before any new work. What is submitted in between is
 //          answered at once with LedgerUnavailable. LedgerCorrupt and LedgerReplaced are not tried
 //          again: they take a person. No piece of work is ever run twice
-// Files    looked at after each commit, and every second without one. When they are gone, every
-//          committed row is put where it stays (Ledger::rescue)
+// Files    looked at after each commit, every second without one, and before they are closed. When
+//          they are gone, every committed row is put where it stays (Ledger::rescue); when that
+//          fails, they stay open, and it is tried again every 3 s and at the close
 // Limits   1024 pieces in a transaction, and the urgent ones that came while it ran; 25 ms of
 //          gathering, at first none
 // Threads  write() and close() on the event loop's thread

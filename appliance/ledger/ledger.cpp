@@ -13,7 +13,7 @@ namespace linesign {
 using namespace Poco::Data::Keywords;  // NOLINT(google-build-using-namespace): Poco's own idiom
 
 Result<std::unique_ptr<Ledger::Implementation>> Ledger::Implementation::open(
-    const LedgerSettings& settings) {
+    const LedgerSettings& settings, const LedgerId* only) {
   const bool is_recorded = !settings.state_file.empty();
   std::optional<LedgerState> known;
   if (is_recorded) {
@@ -21,7 +21,7 @@ Result<std::unique_ptr<Ledger::Implementation>> Ledger::Implementation::open(
     LS_CHECK(check_ledger_files(settings, known));
   }
   LS_TRY(std::unique_ptr<Database> database,
-         Database::open(settings, known.has_value() ? kSchemaWithIdentity : 0));
+         Database::open(settings, known.has_value() ? kSchemaWithIdentity : 0, only));
   LS_TRY(LedgerStatements statements, LedgerStatements::prepare(database->handle()));
   std::unique_ptr<Implementation> made(
       new Implementation(std::move(database), std::move(statements)));
@@ -111,6 +111,14 @@ Result<void> Ledger::Implementation::commit() {
   if (committed.has_value() && done.error().code() == ErrorCode::LedgerReplaced) return done;
   const Error& error = committed.has_value() ? done.error() : committed.error();
   return fail(ErrorCode::LedgerCommitUnknown, error.to_string());
+}
+
+// What is in memory may be ahead of what is committed, if a transaction failed.
+Result<std::string> Ledger::Implementation::rescue(const std::filesystem::path& spare_folder) {
+  LS_CHECK(database_->roll_back());
+  LS_CHECK(load());
+  LS_CHECK(load_state());
+  return database_->rescue(spare_folder);
 }
 
 // It cannot fail: it only sets the number.

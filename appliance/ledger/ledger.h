@@ -104,9 +104,10 @@ constexpr int kCheckpointPages = 4000;
 
 class Ledger final {
  public:
-  // Opens or creates, applies missing migrations. LedgerInUse, LedgerSchemaNewer, LedgerCorrupt,
-  // LedgerUnavailable, LedgerDiskFull.
-  // With a state file: LedgerOlder, LedgerUnknown and LedgerReplaced too, before anything changes.
+  // Opens or creates, takes the log over, applies missing migrations. LedgerInUse,
+  // LedgerSchemaNewer, LedgerCorrupt, LedgerUnavailable, LedgerDiskFull. With a state file:
+  // LedgerOlder, LedgerUnknown and LedgerReplaced too. What is refused so keeps its rows, but its
+  // log may be in the database by then; and an empty file may have its tables.
   static Result<std::unique_ptr<Ledger>> open(const LedgerSettings& settings);
   // By an operator's word: what open() refuses as `refused` (LedgerUnknown; LedgerOlder and
   // LedgerReplaced as one) is this appliance's ledger from now on. The ledger remembers it. Says
@@ -129,8 +130,9 @@ class Ledger final {
 
   // LedgerReplaced if the files that are open are not those of the folder any more.
   Result<void> check_files() const;
-  // After LedgerReplaced, before this object goes: puts every committed row where it stays. Says
-  // where.
+  // After LedgerReplaced, before this object goes: rolls back what is not committed, puts every
+  // committed row where it stays and says where. state() is that of these rows. After a failure it
+  // may be called again.
   Result<std::string> rescue(const std::filesystem::path& spare_folder);
   // How far it is; after commit() that is durable.
   LedgerState state() const;

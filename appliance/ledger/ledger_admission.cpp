@@ -111,33 +111,32 @@ Result<std::string> Ledger::accept(const LedgerSettings& settings,
                                    UnixTime now) {
   LS_CHECK(check_owner(settings.directory));
   LS_CHECK(check_owner(settings.state_file.parent_path()));
-  std::optional<LedgerState> known;
-  Result<void> verdict;
-  if (auto read = read_ledger_state(settings.state_file); read.has_value()) {
-    known = *read;
-    verdict = check_ledger_files(settings, known);
-  } else {
-    verdict = fail(read.error());
-  }
+  const auto read = read_ledger_state(settings.state_file);
+  const std::optional<LedgerState> known = read.value_or(std::nullopt);
+  Result<void> verdict = check_ledger_files(settings, known);
+  if (!verdict && verdict.error().code() == ErrorCode::LedgerUnavailable)
+    return fail(verdict.error());
+  if (!read) verdict = fail(read.error());
   // Only a ledger of ours needs its -wal.
   const bool lacks_log = !verdict && verdict.error().code() == ErrorCode::LedgerReplaced;
   if (!verdict && !lacks_log && !is_accepted_by(refused, verdict.error().code()))
     return fail(verdict.error());
-  // Without a state file nothing is compared.
-  LS_TRY(const std::unique_ptr<Ledger> ledger,
-         open({.directory = settings.directory, .vfs = settings.vfs}));
-  Implementation& opened = *ledger->implementation_;
+  const bool is_new = refused == ErrorCode::LedgerUnknown;
+  // Without a state file nothing is compared; but a backup of another appliance is not migrated.
+  LS_TRY(std::unique_ptr<Implementation> implementation,
+         Implementation::open({.directory = settings.directory, .vfs = settings.vfs},
+                              is_new || !known.has_value() ? nullptr : &known->ledger_id));
+  Implementation& opened = *implementation;
   const Result<void> compared = opened.compare(settings, known);
   if (!compared && (verdict || lacks_log)) verdict = compared;
   const bool is_ours = known.has_value() && known->ledger_id == opened.state().ledger_id;
-  const bool is_new = refused == ErrorCode::LedgerUnknown;
   if (!verdict && !is_accepted_by(refused, verdict.error().code()) && (is_new || !is_ours))
     return fail(verdict.error());
   const char* event = is_new ? "new_ledger" : "restored_ledger";
   if (!verdict) LS_CHECK(opened.record_event(event, verdict.error().detail(), now));
   LS_CHECK(opened.write_record(settings));
-  LS_CHECK(ledger->prepare_close());
-  LedgerState state = ledger->state();
+  LS_CHECK(opened.prepare_close());
+  LedgerState state = opened.state();
   state.is_closed = true;
   LS_CHECK(write_ledger_state(settings.state_file, state));
   if (verdict.has_value())

@@ -3,8 +3,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
+#include <string_view>
 #include <system_error>
 
 #include <fmt/format.h>
@@ -14,16 +15,28 @@
 namespace linesign {
 namespace {
 
-// Where an open file is now: the kernel follows it when it is moved. Empty: it has no name any
-// more.
-std::string present_path(int fd) {
-  struct stat status {};
-  if (::fstat(fd, &status) != 0 || status.st_nlink == 0) return {};
-  std::error_code error;
-  return std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", fd), error).string();
-}
+constexpr std::string_view kDeleted = " (deleted)";  // what the kernel writes behind the name
 
 }  // namespace
+
+bool LedgerFiles::File::is_at(const std::filesystem::path& place) const {
+  struct stat status {};
+  return ::stat(place.c_str(), &status) == 0 && status.st_dev == device && status.st_ino == inode;
+}
+
+// Where an open file is now: the kernel follows it when it is moved. Empty: the name that it was
+// opened by is gone. It may have others, hard links that nobody here knows.
+std::string LedgerFiles::File::present_path() const {
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0 || status.st_nlink == 0) return {};
+  std::error_code error;
+  std::string now =
+      std::filesystem::read_symlink(fmt::format("/proc/self/fd/{}", fd.get()), error).string();
+  const bool is_gone = now.size() >= kDeleted.size() &&
+                       now.compare(now.size() - kDeleted.size(), kDeleted.size(), kDeleted) == 0 &&
+                       !is_at(now);
+  return is_gone ? std::string() : now;
+}
 
 Result<LedgerFiles> LedgerFiles::watch(const std::filesystem::path& database) {
   LedgerFiles files;
@@ -50,7 +63,7 @@ Result<void> LedgerFiles::check() const {
     if (!is_there && errno != ENOENT && errno != ENOTDIR)
       return fail(ErrorCode::LedgerUnavailable,
                   fmt::format("{}: {}", file.path.string(), errno_text(errno)));
-    const std::string now = present_path(file.fd.get());
+    const std::string now = file.present_path();
     std::string what = is_there ? "was replaced by another file" : "was deleted";
     if (now == file.path) {
       what = "is hidden by what was mounted over it";
@@ -63,7 +76,12 @@ Result<void> LedgerFiles::check() const {
 }
 
 std::string LedgerFiles::path_of_database() const {
-  return files_.empty() ? std::string() : present_path(files_.front().fd.get());
+  return files_.empty() ? std::string() : files_.front().present_path();
+}
+
+bool LedgerFiles::has_in_place(const std::filesystem::path& path) const {
+  return std::any_of(
+      files_.begin(), files_.end(), [&](const File& file) { return file.is_at(path); });
 }
 
 }  // namespace linesign

@@ -26,7 +26,10 @@ class LedgerFiles final {
   // A few microseconds.
   Result<void> check() const;
 
-  // Where the database is now; empty if it was deleted and only this process still has it.
+  // Is what stands at `path` one of the open files?
+  bool has_in_place(const std::filesystem::path& path) const;
+  // Where the database is now; empty if it was deleted and, for all we know, only this process
+  // still has it.
   std::string path_of_database() const;
 
  private:
@@ -36,6 +39,9 @@ class LedgerFiles final {
         fd;  // O_PATH: keeps the inode's number from being used again; closing it drops no lock
     dev_t device = 0;
     ino_t inode = 0;
+
+    bool is_at(const std::filesystem::path& place) const;
+    std::string present_path() const;
   };
   std::vector<File> files_;  // the database first
 };

@@ -31,7 +31,10 @@ struct OrderRow {
 
 class Ledger::Implementation final {
  public:
-  static Result<std::unique_ptr<Implementation>> open(const LedgerSettings& settings);
+  // `only`: a ledger from before identities that is named otherwise is LedgerUnknown and stays as
+  // it is. Null: any.
+  static Result<std::unique_ptr<Implementation>> open(const LedgerSettings& settings,
+                                                      const LedgerId* only = nullptr);
 
   // Runs one call of the public interface. After an error that is not a refusal the transaction is
   // lost or in doubt, and so is what is in memory: nothing works any more.
@@ -51,9 +54,7 @@ class Ledger::Implementation final {
   Result<void> commit();
   void checkpoint_every(int pages);
   Result<void> check_files() const { return database_->files().check(); }
-  Result<std::string> rescue(const std::filesystem::path& spare_folder) {
-    return database_->rescue(spare_folder);
-  }
+  Result<std::string> rescue(const std::filesystem::path& spare_folder);
   Result<void> prepare_close() { return database_->prepare_close(); }
   LedgerState state() const;
 

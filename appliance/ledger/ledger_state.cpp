@@ -30,6 +30,16 @@ Result<bool> is_present(const std::filesystem::path& path) {
   return fail(ErrorCode::LedgerUnavailable, fmt::format("{}: {}", path.string(), error.message()));
 }
 
+// The folder may be one.
+Result<void> refuse_link(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error)) return {};
+  return fail(ErrorCode::LedgerUnavailable,
+              fmt::format("{} is a symbolic link. Put the file itself there, or point directory in "
+                          "[ledger] to the folder that has it",
+                          path.string()));
+}
+
 std::string counts(const LedgerState& state) {
   return fmt::format("{} certificates, {} voids, newest number {}, {} changes of stations",
                      state.certificates,
@@ -144,7 +154,10 @@ void remove_unfinished_state(const std::filesystem::path& file) {
 
 Result<void> check_ledger_files(const LedgerSettings& settings,
                                 const std::optional<LedgerState>& known) {
-  const std::filesystem::path file = settings.directory / "ledger.sqlite";
+  const std::filesystem::path file = settings.directory / kLedgerFileName;
+  const std::filesystem::path log = file.string() + "-wal";
+  LS_CHECK(refuse_link(file));
+  LS_CHECK(refuse_link(log));
   LS_TRY(const bool is_there, is_present(file));
   if (!is_there) {
     LS_TRY(const bool is_in_use, is_present(settings.in_use_mark));
@@ -156,7 +169,6 @@ Result<void> check_ledger_files(const LedgerSettings& settings,
                             known.has_value() ? counts(*known) : "nothing that is still known",
                             kNewLedger));
   }
-  const std::filesystem::path log = file.string() + "-wal";
   LS_TRY(const bool has_log, is_present(log));
   if (!known.has_value() || known->is_closed || has_log) return {};
   return fail(ErrorCode::LedgerReplaced,

@@ -3,11 +3,12 @@
 //
 // Files    LedgerSettings::state_file, TOML, 0600; never ahead of what is durable in the ledger
 // Errors   LedgerOlder, LedgerUnknown, LedgerReplaced: docs/ledger.md section 10; LedgerUnavailable
-//          and LedgerDiskFull when the file cannot be read or written
+//          when the file cannot be read or written, whatever the reason
 // Threads  no state, safe anywhere
 #ifndef LINESIGN_APPLIANCE_LEDGER_LEDGER_STATE_H_
 #define LINESIGN_APPLIANCE_LEDGER_LEDGER_STATE_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,8 +21,10 @@ namespace linesign {
 
 constexpr int64_t kSchemaWithIdentity = 4;
 
+using LedgerId = std::array<uint8_t, 16>;
+
 struct LedgerState {
-  std::array<uint8_t, 16> ledger_id{};
+  LedgerId ledger_id{};
   uint64_t newest = 0;           // the highest number that an intent ever had
   SerialNumber newest_serial{};  // that of `newest`
   uint64_t certificates = 0;
@@ -47,7 +50,8 @@ Result<void> write_ledger_state(const std::filesystem::path& file, const LedgerS
 // What a kill while it was written has left. REQUIRES: nobody writes it now.
 void remove_unfinished_state(const std::filesystem::path& file);
 
-// Looks at names only, so that a wrong folder stays as it is.
+// Looks at names only, so that a folder without a ledger stays as it is. LedgerUnavailable if a
+// file is a symbolic link: SQLite would put the log beside its target, where nobody looks.
 Result<void> check_ledger_files(const LedgerSettings& settings,
                                 const std::optional<LedgerState>& known);
 Result<void> compare_ledger(const LedgerSettings& settings,

@@ -104,7 +104,7 @@ MUTANTS = (
            "appliance/ledger/database.cpp",
            'LS_CHECK(write_again(log));', "", "ledger_test"),
     Mutant("known-failure", "a failed commit is unknown, not undone",
-           "appliance/ledger/group_commit.cpp",
+           "appliance/ledger/group_commit_loss.cpp",
            "if (reason.code() == ErrorCode::LedgerCommitUnknown) return reason;", "",
            "group_commit_test"),
     Mutant("deleted-log", "a commit into a deleted log is not called durable",

@@ -115,6 +115,21 @@ def test_a_deleted_database_is_written_again(appliance, check_ledger):
     check_ledger(appliance, "--expect", str(FIRST))
 
 
+def test_a_stop_right_after_the_log_was_replaced_keeps_every_row(appliance, check_ledger):
+    """By an older one of the same ledger, which the next start would apply."""
+    appliance.request("--generate", str(FIRST))
+    log = ledger(appliance) / "ledger.sqlite-wal"
+    older = Path(shutil.copy(log, appliance.folder / "older"))
+    appliance.request("--generate", str(2 * FIRST))
+    older.rename(log)
+    appliance.stop()
+    assert "ledger.sqlite-wal.foreign-" in appliance.log_text()
+    appliance.start()
+    assert appliance.status()["ledger"]["certificates"] == 2 * FIRST
+    appliance.stop()
+    check_ledger(appliance, "--expect", str(2 * FIRST))
+
+
 def test_a_folder_that_was_moved_is_taken_again_when_it_is_back(appliance):
     appliance.request("--generate", str(FIRST))
     moved = appliance.folder / "elsewhere"

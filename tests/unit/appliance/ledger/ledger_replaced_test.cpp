@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <iterator>
 
 #include <fmt/format.h>
 
 #include "appliance/ledger/group_commit.h"
+#include "tests/support/broken_calls.h"
 #include "tests/support/fault_vfs.h"
 #include "tests/support/run_loop.h"
 #include "tests/unit/appliance/ledger/ledger_fixture.h"
@@ -47,6 +49,7 @@ class LedgerReplacedTest : public testing::LedgerTest {
   }
   void TearDown() override {
     FaultVfs::heal();
+    testing::break_calls("");
     group_.reset();
   }
 
@@ -54,11 +57,12 @@ class LedgerReplacedTest : public testing::LedgerTest {
     ASSERT_TRUE(test::run_loop_until(*loop_, condition)) << "not in time";
   }
   // A certificate; gives what its writer hears.
-  std::optional<ErrorCode> write(uint64_t number) {
+  std::optional<ErrorCode> write(uint64_t number, std::function<Result<void>()> then = nullptr) {
     const auto request = std::make_shared<Request>(number);
     std::optional<Result<void>> heard;
     group_->write<void>(
-        [request, number](Ledger& ledger) -> Result<void> {
+        [request, number, then](Ledger& ledger) -> Result<void> {
+          if (then) LS_CHECK(then());
           LS_TRY(const IntentOutcome outcome, ledger.record_intent(request->intent));
           return ledger.record_certificate(std::get<RecordedIntent>(outcome).issuance_id(),
                                            testing::signature_of(number),
@@ -68,6 +72,24 @@ class LedgerReplacedTest : public testing::LedgerTest {
     run_until([&heard] { return heard.has_value(); });
     if (heard->has_value()) return std::nullopt;
     return heard->error().code();
+  }
+  // What saving has left in a folder under names of its own.
+  static std::vector<std::filesystem::path> found(const std::filesystem::path& folder,
+                                                  const std::string& begin) {
+    std::vector<std::filesystem::path> paths;
+    std::error_code error;
+    for (const auto& each : std::filesystem::directory_iterator(folder, error)) {
+      if (each.path().filename().string().rfind(begin, 0) == 0) paths.push_back(each.path());
+    }
+    return paths;
+  }
+  std::filesystem::path spare_folder() const { return recorded().state_file.parent_path(); }
+  static std::string read(const std::filesystem::path& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  bool is_told(const std::string& part) const {
+    return !lost_.empty() && lost_.back().detail().find(part) != std::string::npos;
   }
   void expect_lost() {
     run_until([this] { return !lost_.empty(); });
@@ -114,6 +136,150 @@ TEST_F(LedgerReplacedTest, AReplacedLogIsNotAppliedAndNothingIsLost) {
   expect_start(1);
 }
 
+// Valid, of the same ledger: SQLite would apply it to the database without a word.
+TEST_F(LedgerReplacedTest, AnOlderLogOfTheSameLedgerIsPutAsideAndNotAppliedAtTheNextStart) {
+  const auto older = folder_.path() / "older";
+  std::filesystem::copy_file(log(), older);
+  const std::string content = read(older);
+  EXPECT_EQ(write(2), std::nullopt);
+  std::filesystem::rename(older, log());
+  expect_lost();
+  EXPECT_FALSE(std::filesystem::exists(log()));
+  const auto aside = found(recorded().directory, "ledger.sqlite-wal.foreign-");
+  ASSERT_EQ(aside.size(), 1U);
+  EXPECT_EQ(read(aside.front()), content);
+  EXPECT_TRUE(is_told(aside.front().string())) << lost_.back().detail();
+  expect_start(2);
+}
+
+TEST_F(LedgerReplacedTest, TheLogBesideADatabaseOfSomebodyElseStaysWithIt) {
+  std::filesystem::remove(file());
+  std::filesystem::remove(log());
+  std::ofstream(log()) << "their log";
+  std::ofstream(file()) << "their database";
+  expect_lost();
+  EXPECT_EQ(read(log()), "their log");
+  EXPECT_EQ(found(recorded().directory, "ledger-rescued-").size(), 1U);
+}
+
+TEST_F(LedgerReplacedTest, ADeletedDatabaseWithAnotherHardLinkIsWrittenAgain) {
+  std::filesystem::create_hard_link(file(), folder_.path() / "snapshot");
+  std::filesystem::remove(file());
+  expect_lost();
+  EXPECT_TRUE(
+      is_told("ledger.sqlite was deleted; every committed row was copied to " + file().string()))
+      << lost_.back().detail();
+  expect_start(1);
+}
+
+TEST_F(LedgerReplacedTest, AStopBeforeTheLookSavesADeletedLog) {
+  std::filesystem::remove(log());
+  group_->close();
+  ASSERT_EQ(lost_.size(), 1U);
+  EXPECT_EQ(lost_.front().code(), ErrorCode::LedgerReplaced);
+  EXPECT_TRUE((*read_ledger_state(recorded().state_file))->is_closed);
+  expect_start(1);
+}
+
+TEST_F(LedgerReplacedTest, AStopBeforeTheLookSavesADeletedFolder) {
+  std::filesystem::remove_all(recorded().directory);
+  group_->close();
+  const auto copies = found(spare_folder(), "ledger-rescued-");
+  ASSERT_EQ(copies.size(), 1U);
+  EXPECT_TRUE(is_told(copies.front().string()));
+  std::filesystem::create_directory(recorded().directory);
+  std::filesystem::rename(copies.front(), file());
+  expect_start(1);
+}
+
+// The disk is full, and somebody deletes the log to make room.
+TEST_F(LedgerReplacedTest, AFailedCommitLooksAtTheFilesBeforeTheyAreClosed) {
+  const auto heard = write(2, [this]() -> Result<void> {
+    std::filesystem::remove(log());
+    FaultVfs::fail(FaultAt::Write, 0, SQLITE_FULL);
+    return {};
+  });
+  EXPECT_EQ(heard, ErrorCode::LedgerCommitUnknown);
+  expect_lost();
+  EXPECT_TRUE(is_told("every committed row is in " + file().string())) << lost_.back().detail();
+  EXPECT_EQ((*read_ledger_state(recorded().state_file))->certificates, 1U);
+  expect_start(1);
+}
+
+TEST_F(LedgerReplacedTest, AWorkThatFailsLooksAtTheFilesAndItsTransactionIsRolledBack) {
+  const auto request = std::make_shared<Request>(2);
+  std::optional<ErrorCode> heard;
+  group_->write<void>(
+      [this, request](Ledger& ledger) -> Result<void> {
+        LS_CHECK(ledger.record_intent(request->intent));
+        std::filesystem::remove(log());
+        return fail(ErrorCode::CryptoFailed);
+      },
+      [&heard](const Result<void>& result) { heard = result.error().code(); });
+  run_until([&heard] { return heard.has_value(); });
+  EXPECT_EQ(heard, ErrorCode::CryptoFailed);
+  expect_lost();
+  EXPECT_TRUE(is_told("every committed row is in")) << lost_.back().detail();
+  EXPECT_EQ((*read_ledger_state(recorded().state_file))->newest, 1U);
+  expect_start(1);
+}
+
+TEST_F(LedgerReplacedTest, ARescueThatFailsIsTriedAgainUntilItSucceeds) {
+  testing::break_calls("pwrite:3-=ENOSPC@ledger-rescued");
+  std::filesystem::remove(file());
+  expect_lost();
+  EXPECT_TRUE(is_told("Do not stop linesignd")) << lost_.back().detail();
+  EXPECT_TRUE(is_told("saving them failed")) << lost_.back().detail();
+  for (const auto& folder : {recorded().directory, spare_folder()})
+    EXPECT_TRUE(found(folder, "ledger-rescued-").empty()) << "half a copy";
+  const size_t told = lost_.size();
+  testing::break_calls("");
+  run_until([this] { return is_told("copied to " + file().string()); });
+  EXPECT_EQ(lost_.size(), told + 1) << "the same failure is told once";
+  expect_start(1);
+}
+
+TEST_F(LedgerReplacedTest, ARescueThatFailedIsTriedAgainAtTheStop) {
+  testing::break_calls("pwrite:3-=ENOSPC@ledger-rescued");
+  std::filesystem::remove(file());
+  expect_lost();
+  testing::break_calls("");
+  group_->close();
+  EXPECT_TRUE(is_told("copied to " + file().string())) << lost_.back().detail();
+  expect_start(1);
+}
+
+TEST_F(LedgerReplacedTest, AStopWithoutAnyPlaceSaysThatRowsAreLost) {
+  testing::break_calls("pwrite:3-=ENOSPC@ledger-rescued");
+  std::filesystem::remove(file());
+  group_->close();
+  EXPECT_TRUE(is_told("The newest rows end with linesignd")) << lost_.back().detail();
+  EXPECT_FALSE((*read_ledger_state(recorded().state_file))->is_closed);
+}
+
+// In a container it always has the same.
+TEST_F(LedgerReplacedTest, ACopyOfAnEarlierProcessOfTheSameNumberIsNoHindrance) {
+  for (const auto& folder : {recorded().directory, spare_folder()})
+    std::ofstream(folder / fmt::format("ledger-rescued-{}.sqlite", ::getpid())) << "earlier";
+  std::filesystem::remove(file());
+  expect_lost();
+  EXPECT_TRUE(is_told("was copied to ")) << lost_.back().detail();
+  expect_start(1);
+}
+
+TEST_F(LedgerReplacedTest, ACommitThatWasInDoubtAndIsThereCountsInTheRecordOfTheNextLoss) {
+  FaultVfs::fail(FaultAt::Sync, 0, SQLITE_IOERR_FSYNC, 1);
+  EXPECT_EQ(write(2), ErrorCode::LedgerCommitUnknown);
+  run_until([this] { return recoveries_ == 1; });
+  EXPECT_EQ(group_->last_summary().certificates, 2U);
+  testing::break_calls("open=EACCES@ledger-state");  // the next reopening writes no record
+  FaultVfs::fail(FaultAt::Write, 0, SQLITE_FULL);
+  EXPECT_NE(write(3), std::nullopt);
+  run_until([this] { return is_told("ledger-state.toml"); });
+  const std::string record = read(recorded().state_file);
+  EXPECT_NE(record.find("\ncertificates = 2\n"), std::string::npos) << record;
+}
+
 TEST_F(LedgerReplacedTest, ADeletedDatabaseIsWrittenAgain) {
   std::filesystem::remove(file());
   expect_lost();
@@ -134,8 +300,9 @@ TEST_F(LedgerReplacedTest, ADatabaseInPlaceOfTheDeletedOneIsLeftAlone) {
 TEST_F(LedgerReplacedTest, ADeletedFolderIsSavedBesideTheRecord) {
   std::filesystem::remove_all(recorded().directory);
   expect_lost();
-  const auto copy =
-      recorded().state_file.parent_path() / fmt::format("ledger-rescued-{}.sqlite", ::getpid());
+  const auto copies = found(spare_folder(), "ledger-rescued-");
+  ASSERT_EQ(copies.size(), 1U);
+  const auto& copy = copies.front();
   EXPECT_NE(lost_.front().detail().find(copy.string()), std::string::npos)
       << lost_.front().detail();
   group_.reset();
@@ -170,13 +337,15 @@ TEST_F(LedgerReplacedTest, ARecordThatCannotBeWrittenIsToldUntilItCan) {
 }
 
 TEST_F(LedgerReplacedTest, ALedgerThatIsGoneAtTheReopeningIsAwaitedAndNoneIsMade) {
-  FaultVfs::fail(FaultAt::Sync, 0, SQLITE_IOERR_FSYNC);
+  FaultVfs::fail(FaultAt::Sync, 0, SQLITE_IOERR_FSYNC, 1);
+  testing::break_calls("open=EACCES@ledger-state");  // no reopening gets to the folder
+  EXPECT_EQ(write(2), ErrorCode::LedgerCommitUnknown);
+  run_until([this] { return is_told("ledger-state.toml"); });
   const auto moved = folder_.path() / "moved";
   std::filesystem::rename(recorded().directory, moved);  // as if its disk were unmounted
-  EXPECT_EQ(write(2), ErrorCode::LedgerCommitUnknown);
-  run_until([this] { return !lost_.empty() && lost_.back().code() == ErrorCode::LedgerUnknown; });
+  testing::break_calls("");
+  run_until([this] { return lost_.back().code() == ErrorCode::LedgerUnknown; });
   EXPECT_FALSE(std::filesystem::exists(recorded().directory));
-  FaultVfs::heal();
   std::filesystem::rename(moved, recorded().directory);
   run_until([this] { return recoveries_ == 1; });
   EXPECT_EQ(write(3), std::nullopt);

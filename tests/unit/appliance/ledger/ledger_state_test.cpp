@@ -452,6 +452,47 @@ TEST_F(LedgerStateTest, AFolderThatCannotBeLookedIntoIsNotEmpty) {
   EXPECT_EQ(refusal().code(), ErrorCode::LedgerUnavailable);
 }
 
+TEST_F(LedgerStateTest, AFileThatIsALinkIsRefusedWithWords) {
+  stop(true);
+  const auto aside = folder_.path() / "aside";
+  for (const auto& path : {file(), log()}) {
+    std::filesystem::rename(path, aside);
+    std::filesystem::create_symlink(aside, path);
+    const Error error = refusal();
+    EXPECT_EQ(error.code(), ErrorCode::LedgerUnavailable);
+    EXPECT_NE(error.detail().find(path.string() + " is a symbolic link"), std::string::npos)
+        << error.detail();
+    EXPECT_EQ(accept(ErrorCode::LedgerUnknown), ErrorCode::LedgerUnavailable);
+    std::filesystem::rename(aside, path);
+  }
+  open_recorded();
+}
+
+TEST_F(LedgerStateTest, AFolderThatIsALinkWorks) {
+  stop(true);
+  const auto aside = folder_.path() / "aside";
+  std::filesystem::rename(recorded().directory, aside);
+  std::filesystem::create_directory_symlink(aside, recorded().directory);
+  open_recorded();
+  issue(1);
+  EXPECT_TRUE(ledger_->check_files().has_value());
+}
+
+TEST_F(LedgerStateTest, ABackupOfAnotherApplianceIsRefusedInTheSchemaThatItHas) {
+  issue(1);
+  stop(true);
+  copy_ledger("ledger", "ours");
+  std::filesystem::remove_all(recorded().directory);
+  open();  // one that nobody records
+  ASSERT_TRUE(testing::prepare(*ledger_).has_value());
+  issue(2);
+  sql(kToSchema2);
+  EXPECT_EQ(accept(ErrorCode::LedgerOlder), ErrorCode::LedgerUnknown);
+  EXPECT_EQ(number("PRAGMA user_version"), 2);
+  copy_ledger("ours", "ledger");
+  open_recorded();
+}
+
 TEST_F(LedgerStateTest, OnlyTheOwnerOfTheFolderGivesTheWord) {
   if (::geteuid() != 0) GTEST_SKIP() << "only root may give folders away";
   stop(true);
