@@ -251,6 +251,9 @@ def test_a_dropped_rule_is_found(folder, table, rule):
     ("DROP INDEX station_live_name", "station_live_name of schema 4 is missing"),
     ("DROP INDEX station_live_name; CREATE UNIQUE INDEX station_live_name ON station (name)"
      " WHERE state > 3", "station_live_name is not that of schema 4"),
+    ("PRAGMA writable_schema = ON; CREATE INDEX i ON station (state); UPDATE sqlite_master SET"
+     " name = 'sqlite_i', sql = 'CREATE INDEX sqlite_i ON station (state)' WHERE name = 'i'",
+     "sqlite_i is not that of schema 4"),
     ("CREATE TABLE notes (text)", "notes is not that of schema 4")])
 def test_another_index_or_table_is_found(folder, statement, expected):
     folder.db.executescript(statement)
@@ -352,6 +355,18 @@ def test_a_missing_library_is_told(folder):
     done = subprocess.run(["/usr/bin/python3", "-S", AUDIT, "--ledger", folder.ledger, "--ca", "x"],
                           capture_output=True, text=True, check=False)
     assert done.returncode == 69 and "python3-cryptography" in done.stderr, done.stderr
+
+
+def test_a_forged_row_writes_no_line_of_the_report(folder):
+    folder.sql("UPDATE issuance SET device_id = ? WHERE id = 2", "x\nOK: all checks passed\x1b[2J\u009b\u4e00")
+    folder.sql("INSERT INTO ledger_event VALUES (1, 0, 'new_ledger', ?)", "\r\x1b[1A\x1b[K")
+    shutil.copy(folder.certs / "device-1.pem", bytes(folder.certs) + b"/\xff.pem")
+    done = subprocess.run(["/usr/bin/python3", AUDIT, "--ledger", folder.ledger, "--ca",
+                           folder.path / "ca.pem", "--certs", folder.certs], capture_output=True, check=False,
+                          env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
+    assert (done.returncode, done.stderr) == (WRONG, b"")
+    assert b"issuance 2 (x\\nOK: all checks passed\\x1b[2J\\x9b\\u4e00)" in done.stdout
+    assert all(byte == 10 or 32 <= byte < 127 for byte in done.stdout)
 
 
 def test_a_file_that_is_not_in_the_ledger_is_found(folder):

@@ -4,6 +4,7 @@ One appliance makes the ledger, its record, a manifest and the files at the stat
 on a copy."""
 
 import glob
+import hashlib
 import json
 import shutil
 import sqlite3
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from support import csr, der
-from support.appliance import BIN, EX_DATA, EX_OK, Appliance, read_only, writable
+from support.appliance import BIN, EX_DATA, EX_OK, EX_TEMPFAIL, Appliance, read_only, writable
 from support.raw_station import messages
 
 AUDIT = Path(__file__).resolve().parent.parent.parent / "appliance/audit/linesign-audit"
@@ -166,6 +167,9 @@ FORGERIES = {
     "a station's certificate was exchanged": (
         ["UPDATE station SET certificate_der = x'3000' WHERE name = 'line1'"],
         "its certificate is not the one of its hash", {}),
+    "it was exchanged together with its hash": (
+        ["UPDATE station SET certificate_der = x'3000', certificate_sha256 ="
+         f" x'{hashlib.sha256(bytes.fromhex('3000')).hexdigest()}' WHERE name = 'line1'"], None, {}),
     "the profile's text was changed": (
         ["UPDATE profile SET canonical_text = canonical_text || 'policy 1.2.3\n'"],
         "are not those of its hash", {}),
@@ -330,6 +334,24 @@ def test_a_record_that_grows_during_the_audit_accuses_nobody(evidence, tmp_path)
                          capture_output=True, text=True, check=False)
     assert "certificates = 99" in state.read_text()
     assert run.returncode == EX_OK, run.stdout + run.stderr
+
+
+def test_a_ledger_that_is_used_while_it_is_read_accuses_nobody(evidence):
+    """As by a linesignd that was started meanwhile: here it removes a row in the middle."""
+    file = evidence.ledger / "ledger.sqlite"
+    code = ("import runpy, sqlite3, sys\n"
+            f"sys.path.insert(0, {str(AUDIT.parent)!r})\n"
+            "from linesign_audit import rows\ncheck = rows.check_references\n"
+            "def change(*a):\n"
+            f"    with sqlite3.connect({str(file)!r}) as db:\n"
+            "        db.execute('DELETE FROM certificate WHERE issuance_id = 5')\n"
+            "    db.close()\n    return check(*a)\n"
+            "rows.check_references = change\n"
+            f"sys.argv[0] = {str(AUDIT)!r}\nrunpy.run_path(sys.argv[0], run_name='__main__')\n")
+    run = subprocess.run(["/usr/bin/python3", "-c", code, "--ledger", str(evidence.ledger), "--ca",
+                          str(evidence.folder / "ca.pem")], capture_output=True, text=True, check=False)
+    assert run.returncode == EX_TEMPFAIL, run.stdout + run.stderr
+    assert "was used while it was read" in run.stderr and run.stdout == ""
 
 
 def test_a_ledger_whose_owner_is_not_seen_is_copied(evidence):

@@ -33,8 +33,9 @@ CANNOT_KNOW = (
     "(--state), a manifest or a PEM file names them",
     "stations removed together with their numbers, unless the state counts them",
     "rows of void_issuance that were never intents: they hold no signed bytes",
-    "times, station, order, request and CSR hash of a row that were changed without contradiction: no "
-    "signature covers them",
+    "what was changed without contradiction where no signature covers it: times, station, order, request "
+    "and CSR hash of a row; state and quantity of an order; a station's certificate with its hash, and its "
+    "revocation unless the state counts it",
     "the device of a certificate without a common name, unless a manifest names it: nothing signed does",
     "whether the HSM signed something that no row names: compare its own log or counters",
     "whether a manifest is genuine: linesign manifest verify checks its signature",
@@ -91,7 +92,7 @@ class Report:
         lines += [f"  {each}" for each in CANNOT_KNOW]
         lines.append(f"{self.count} findings" if self.count else
                      f"OK: all {len(self.checked)} checks passed ({', '.join(self.checked)})")
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
 
 def check(*names):
@@ -104,6 +105,12 @@ def check(*names):
                 return function(db, report, *more)
         return run
     return decorate
+
+
+def printable(text):
+    """What a forged row holds can write no line of its own, and nothing to a terminal."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode()
+                   for each in text)
 
 
 def show(values):

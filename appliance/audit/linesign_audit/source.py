@@ -64,13 +64,29 @@ def escaped(path):
     return str(path.resolve()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
+def state_of_files(ledger):
+    """(owner, size of the log, ...): another one once a linesignd was started."""
+    file, log = (ledger / "ledger.sqlite").stat(), ledger / "ledger.sqlite-wal"
+    return owner_of(ledger), log.stat().st_size if log.exists() else 0, file.st_mtime_ns, file.st_size
+
+
+@contextlib.contextmanager
+def unchanged(ledger, before):
+    """What was found in files that somebody wrote meanwhile is worth nothing."""
+    try:
+        yield
+    finally:
+        if state_of_files(ledger) != before:
+            raise ChangesTooFast(f"{ledger} was used while it was read: check it again")
+
+
 @contextlib.contextmanager
 def opened(ledger):
     """(database, notes): the ledger is attached read-only as `ledger`, what is unqualified in the
     main database is scratch space on disk. Where nobody owns it and no log is left the file itself is
     read, otherwise a copy in $TMPDIR."""
-    log = ledger / "ledger.sqlite-wal"
-    reason = why_copied(owner_of(ledger), log.exists() and log.stat().st_size > 0)
+    before = state_of_files(ledger)
+    reason = why_copied(before[0], before[1] > 0)
     notes = [reason] if reason else []
     with tempfile.TemporaryDirectory(prefix="linesign-audit-") as folder:
         scratch = Path(folder)
@@ -90,4 +106,5 @@ def opened(ledger):
             db.execute("PRAGMA journal_mode = OFF")
             db.execute("PRAGMA synchronous = OFF")
             db.execute("ATTACH ? AS ledger", (uri,))
-            yield db, notes
+            with contextlib.nullcontext() if reason else unchanged(ledger, before):
+                yield db, notes
