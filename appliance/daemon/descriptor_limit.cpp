@@ -21,7 +21,8 @@ uint64_t reserved_descriptors(const Config& config) {
   const int signers = config.signer.signers > 0
                           ? config.signer.signers
                           : static_cast<int>(std::max(std::thread::hardware_concurrency(), 1U));
-  return kOwnDescriptors + AdminServerSettings().max_connections +
+  const AdminServerSettings admin;
+  return kOwnDescriptors + admin.max_connections + admin.max_turned_away +
          kPerSigner * static_cast<uint64_t>(signers);
 }
 

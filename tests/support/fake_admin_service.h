@@ -35,6 +35,7 @@ class FakeAdminService final : public AdminService {
   void add_station(std::string name, std::function<void(Result<std::string>)> reply) override {
     if (has(name)) return reply(fail(ErrorCode::StationExists, name));
     names.push_back(name);
+    if (is_mute_to_orders) return;
     reply("LSJ1.token-of-" + name);
   }
 
@@ -49,15 +50,18 @@ class FakeAdminService final : public AdminService {
     StationRecord record;
     record.name = std::move(name);
     record.state = StationState::Revoked;
+    if (is_mute_to_orders) return;
     reply(std::move(record));
   }
 
   void confirm_clock(bool is_back, std::function<void(Result<ClockEvent>)> reply) override {
+    if (is_mute_to_orders) return;
     if (is_back != is_clock_behind) return reply(fail(ErrorCode::InputInvalid, "--back"));
     reply(ClockEvent{.kind = ClockEventKind::Confirmed, .clock_at = {}, .trusted_at = {}});
   }
 
   void trust_hsm(std::function<void(Result<uint64_t>)> reply) override {
+    if (is_mute_to_orders) return;
     reply(std::exchange(quarantined, 0));
   }
 
@@ -65,8 +69,9 @@ class FakeAdminService final : public AdminService {
 
   FakeCloudService present_cloud;
   ApplianceStatus present_status;
-  int producing_after_calls = 0;  // over 0: the status produces after so many calls
-  bool is_silent = false;         // status() keeps its reply
+  int producing_after_calls = 0;   // over 0: the status produces after so many calls
+  bool is_silent = false;          // status() keeps its reply
+  bool is_mute_to_orders = false;  // what changes something never gets its reply
   std::function<void()> on_kept;
   std::vector<std::function<void(Result<ApplianceStatus>)>> kept_replies;
   std::vector<std::string> names;

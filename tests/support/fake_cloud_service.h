@@ -75,6 +75,7 @@ class FakeCloudService final : public CloudService {
   void cas(Reply<std::vector<LedgerCa>> reply) override { answer(reply, ledger_cas); }
 
   std::optional<Error> failure;  // of every call
+  bool is_silent = false;        // no call gets its reply
 
   std::vector<CloudItem> items;
   CloudBooked booked;
@@ -102,11 +103,13 @@ class FakeCloudService final : public CloudService {
 
  private:
   void answer(const Reply<void>& reply) const {
+    if (is_silent) return;
     if (failure.has_value()) return reply(fail(*failure));
     reply({});
   }
   template <typename T>
   void answer(const Reply<T>& reply, const T& value) const {
+    if (is_silent) return;
     if (failure.has_value()) return reply(fail(*failure));
     reply(value);
   }

@@ -5,10 +5,14 @@
 //                     ca: {subject, not_after}, expiry: {certificates: [{name, not_after,
 //                     days_left}], devices_cut_at, stations_ending, stations_ended, next_station:
 //                     {name, not_after, days_left} or null}, token, pin_warning, station_port,
-//                     sessions, in_flight, ledger: {intents, certificates, voids, newest_at},
-//                     commits: {transactions, writes}, issued, refused, busy, throttled:
+//                     sessions, connections: {max_sessions, handshakes, stations_at_limit,
+//                     failed_handshakes, dropped_handshakes, session_limit, sessions_full,
+//                     replaced_sessions, dropped_stalled, out_of_descriptors}, in_flight, ledger:
+//                     {intents, certificates, voids, newest_at}, commits: {transactions, writes},
+//                     issued, refused, busy, throttled:
 //                     [{name}], signers: [{pid, state, restarts, signatures, wrong_signatures,
-//                     quarantined_since}], cloud: {waiting, parked, oldest_waiting_at} or null}
+//                     quarantined_since}], missing_protections: [sentence], cloud: {waiting,
+//                     parked, oldest_waiting_at} or null}
 //          stations  {stations: [station]}; station {id, name, state, certificate_sha256,
 //                     created_at, enrolled_at, revoked_at, token_expires_at, sessions,
 //                     certificate_not_after, refused, throttled_seconds}

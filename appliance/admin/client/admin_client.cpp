@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <istream>
+#include <thread>
 
 #include <Poco/Exception.h>
 #include <Poco/Net/HTTPClientSession.h>
@@ -19,6 +20,8 @@
 namespace linesign {
 namespace {
 
+// Between two tries of a call that linesignd did not take.
+constexpr std::chrono::milliseconds kRepeatPause{100};
 constexpr size_t kMaxAnswerBytes = 64 * 1024 * 1024;  // some 100,000 stations
 
 Result<std::string> read_all(std::istream& in) {
@@ -100,16 +103,17 @@ Error AdminClient::why_unavailable(const Poco::Exception& exception,
   return Error(ErrorCode::AdminUnavailable, fmt::format("{}: {}", socket_.string(), reason));
 }
 
-// Once. `is_unread` is set if linesignd closed before it had read the request: in a flood of its
-// socket this connection gave way.
+// Once.
 Result<std::string> AdminClient::try_exchange(const std::string& method,
                                               const std::string& path,
                                               const std::string& body,
-                                              bool& is_unread) const {
+                                              Course& course) const {
+  course = {};
   std::optional<int> peer;
   try {
     const Poco::Net::StreamSocket socket = connect_within(socket_, timeout_);
     peer = peer_process(socket.impl()->sockfd()).value_or(0);
+    course.is_connected = true;
     Poco::Net::HTTPClientSession session(socket);
     Poco::Net::HTTPRequest request(method, path, Poco::Net::HTTPMessage::HTTP_1_1);
     request.setHost("linesignd");
@@ -126,7 +130,7 @@ Result<std::string> AdminClient::try_exchange(const std::string& method,
     LS_TRY(Error error, error_from_json(*answer));
     return fail(std::move(error));
   } catch (const Poco::Exception& exception) {
-    is_unread = exception.code() == EPIPE || exception.code() == ECONNRESET;
+    course.is_unread = exception.code() == EPIPE || exception.code() == ECONNRESET;
     return fail(why_unavailable(exception, peer));
   } catch (const std::exception& exception) {
     return fail(ErrorCode::AdminUnavailable,
@@ -134,15 +138,42 @@ Result<std::string> AdminClient::try_exchange(const std::string& method,
   }
 }
 
+// In a flood of the socket a connection gives way unread, or is answered AdminBusy: room may come.
+Result<std::string> AdminClient::repeat_exchange(const std::string& method,
+                                                 const std::string& path,
+                                                 const std::string& body,
+                                                 Course& course) const {
+  const auto last_try = std::chrono::steady_clock::now() + timeout_ - kRepeatPause;
+  for (;;) {
+    auto answer = try_exchange(method, path, body, course);
+    const bool is_busy = !answer.has_value() && answer.error().code() == ErrorCode::AdminBusy;
+    const bool is_taken = !course.is_unread && !is_busy;
+    if (is_taken || std::chrono::steady_clock::now() > last_try) return answer;
+    std::this_thread::sleep_for(kRepeatPause);
+  }
+}
+
 Result<std::string> AdminClient::exchange(const std::string& method,
                                           const std::string& path,
                                           const std::string& body) const {
-  const auto deadline = std::chrono::steady_clock::now() + timeout_;
-  for (;;) {
-    bool is_unread = false;
-    auto answer = try_exchange(method, path, body, is_unread);
-    if (!is_unread || std::chrono::steady_clock::now() >= deadline) return answer;
-  }
+  Course course;
+  return repeat_exchange(method, path, body, course);
+}
+
+Result<std::string> AdminClient::order(const std::string& path,
+                                       const std::string& body,
+                                       std::string_view where) const {
+  Course course;
+  auto answer = repeat_exchange("POST", path, body, course);
+  if (answer.has_value() || !course.is_connected || course.is_unread) return answer;
+  const Error& error = answer.error();
+  if (error.code() != ErrorCode::AdminUnavailable && error.code() != ErrorCode::LedgerCommitUnknown)
+    return answer;
+  return fail(error.code(),
+              fmt::format("{}{}it may still take effect: {}",
+                          error.detail(),
+                          error.detail().empty() ? "" : "; ",
+                          where));
 }
 
 Result<ApplianceStatus> AdminClient::status() const {
@@ -152,7 +183,12 @@ Result<ApplianceStatus> AdminClient::status() const {
 
 Result<std::string> AdminClient::add_station(std::string_view name) const {
   LS_CHECK(check_station_name(name));
-  LS_TRY(const std::string answer, exchange("POST", "/v1/stations", station_name_to_json(name)));
+  LS_TRY(const std::string answer,
+         order("/v1/stations",
+               station_name_to_json(name),
+               fmt::format("look at `linesign station list`; if {0} is invited, its token is lost: "
+                           "`linesign station revoke {0}`, then add it again",
+                           name)));
   return token_from_json(answer);
 }
 
@@ -165,18 +201,18 @@ Result<StationRecord> AdminClient::revoke_station(std::string_view name) const {
   // A checked name needs no escaping in a path.
   LS_CHECK(check_station_name(name));
   LS_TRY(const std::string answer,
-         exchange("POST", fmt::format("/v1/stations/{}/revoke", name), ""));
+         order(fmt::format("/v1/stations/{}/revoke", name), "", "look at `linesign station list`"));
   return station_from_json(answer);
 }
 
 Result<ClockEvent> AdminClient::confirm_clock(bool is_back) const {
   LS_TRY(const std::string answer,
-         exchange("POST", "/v1/clock/confirm", clock_request_to_json(is_back)));
+         order("/v1/clock/confirm", clock_request_to_json(is_back), "look at `linesign status`"));
   return clock_event_from_json(answer);
 }
 
 Result<uint64_t> AdminClient::trust_hsm() const {
-  LS_TRY(const std::string answer, exchange("POST", "/v1/hsm/trust", ""));
+  LS_TRY(const std::string answer, order("/v1/hsm/trust", "", "look at `linesign status`"));
   return released_from_json(answer);
 }
 

@@ -1,11 +1,11 @@
 // AdminClient: asks linesignd over its admin socket.
 //
 // Errors   AdminUnavailable when nobody answers, with what was seen: whether somebody listens, who,
-// and
-//          whether it is stopped; AdminNotPermitted; otherwise the error that linesignd gave
+//          and whether it is stopped, and that an order may still take effect; AdminNotPermitted;
+//          otherwise the error that linesignd gave
 // Limits   each call waits for `timeout` to connect and for each part of the exchange, so that a
-// long
-//          answer may take longer as long as it comes
+//          long answer may take longer as long as it comes. linesignd itself gives up sooner. A
+//          call that linesignd did not take is repeated for as long, with pauses
 // Threads  one call at a time; each call has a connection of its own
 #ifndef LINESIGN_APPLIANCE_ADMIN_CLIENT_ADMIN_CLIENT_H_
 #define LINESIGN_APPLIANCE_ADMIN_CLIENT_ADMIN_CLIENT_H_
@@ -53,10 +53,23 @@ class AdminClient final {
                                const std::string& body) const;
 
  private:
+  // What is known of a call that failed.
+  struct Course {
+    bool is_connected = false;
+    bool is_unread = false;  // linesignd closed before it had read the request
+  };
   Result<std::string> try_exchange(const std::string& method,
                                    const std::string& path,
                                    const std::string& body,
-                                   bool& is_unread) const;
+                                   Course& course) const;
+  Result<std::string> repeat_exchange(const std::string& method,
+                                      const std::string& path,
+                                      const std::string& body,
+                                      Course& course) const;
+  // A call that changes something. `where`: how to see whether it did, if no answer tells.
+  Result<std::string> order(const std::string& path,
+                            const std::string& body,
+                            std::string_view where) const;
   // `peer`: the process at the other end, once there is a connection.
   Error why_unavailable(const Poco::Exception& exception, std::optional<int> peer) const;
 

@@ -22,7 +22,7 @@ AdminConnection::AdminConnection(AdminConnectionHost& host,
                                  std::optional<uid_t> user)
     : host_(host), socket_(std::move(socket)), user_(user) {}
 
-void AdminConnection::start() {
+void AdminConnection::watch_socket() {
   watch_ = host_.loop.watch(socket_.get(), {.read = true, .write = false}, [this](Readiness ready) {
     const auto keep = shared_from_this();
     on_ready(ready);
@@ -31,9 +31,18 @@ void AdminConnection::start() {
     const auto keep = shared_from_this();
     on_deadline();
   });
+}
+
+void AdminConnection::start() {
+  watch_socket();
   deadline_->start(host_.settings.request_timeout);
   // A client of ours has sent its request by now, and then nobody makes it give way.
   read_some();
+}
+
+void AdminConnection::turn_away(std::string text) {
+  watch_socket();
+  reply(std::move(text));
 }
 
 void AdminConnection::on_ready(Readiness ready) {
@@ -83,7 +92,6 @@ bool AdminConnection::take_head() {
   route_ = target->route;
   name_ = std::move(target->name);
   if (head_->body_bytes <= route_->max_bytes) return true;
-  has_more_to_read_ = true;
   reply(to_http(refusal(
       HTTPResponse::HTTP_REQUEST_ENTITY_TOO_LARGE,
       Error(ErrorCode::InputInvalid, fmt::format("more than {} bytes", route_->max_bytes)))));
@@ -92,6 +100,7 @@ bool AdminConnection::take_head() {
 
 void AdminConnection::reply(std::string text) {
   if (state_ != State::Reading && state_ != State::Calling) return;
+  has_more_to_read_ = state_ == State::Reading;
   state_ = State::Writing;
   output_ = std::move(text);
   deadline_->start(host_.settings.io_timeout);

@@ -2,8 +2,8 @@
 //
 //     Reading -> Calling -> Writing -> Ended
 //
-// A client whose body is refused before all of it is here gets the answer and is read on
-// (Lingering), or it would see its write fail instead.
+// A client that is answered before all of its request is here is read on (Lingering), or it would
+// see its write fail instead of the answer.
 //
 // Nothing here waits: half a request and a client that does not read cost a descriptor until their
 // deadline, and no thread.
@@ -48,6 +48,8 @@ class AdminConnection final : public std::enable_shared_from_this<AdminConnectio
 
   // REQUIRES: held by a shared_ptr.
   void start();
+  // Instead of start(): `text` is the answer, whatever is asked.
+  void turn_away(std::string text);
   // `text` is an HTTP answer. Nothing happens if the connection has ended meanwhile.
   void reply(std::string text);
   void end();
@@ -56,11 +58,12 @@ class AdminConnection final : public std::enable_shared_from_this<AdminConnectio
   SteadyTime since() const { return since_; }
   // A call of it is in progress: it does not wait for its client.
   bool is_calling() const { return state_ == State::Calling; }
-  bool is_urgent() const { return route_ != nullptr && route_->is_urgent; }
+  bool is_urgent() const { return route_ != nullptr && route_->lane == Lane::Urgent; }
 
  private:
   enum class State : uint8_t { Reading, Calling, Writing, Lingering, Ended };
 
+  void watch_socket();
   void on_ready(Readiness ready);
   void read_some();
   // What the request so far comes to.

@@ -12,6 +12,7 @@
 #include <Poco/Net/HTTPResponse.h>
 
 #include "appliance/admin/server/admin_server.h"
+#include "appliance/admin/server/admin_workers.h"
 #include "appliance/admin/server/loop_bridge.h"
 
 namespace linesign {
@@ -44,7 +45,8 @@ struct Route {
   std::string_view after;   // what stands after the name; empty: there is no name
   Answer (*run)(LoopBridge& bridge, const Call& call);
   size_t max_bytes = AdminServer::kMaxRequestBytes;  // of the body
-  bool is_urgent = false;  // has a thread of its own, and the calls of its user do not count
+  // Which threads serve it and how long it may take; urgent calls are counted apart.
+  Lane lane = Lane::Normal;
 };
 
 // Of appliances and stations; of /v1/cloud and /v1/ledger.

@@ -41,21 +41,18 @@ class AdminServer::Implementation final {
       : loop_(loop),
         settings_(settings),
         bridge_(loop, service, settings.reply_timeout),
+        cloud_bridge_(loop, service, settings.cloud_reply_timeout),
         host_{.loop = loop,
               .settings = settings_,
               .on_call = [this](AdminConnection& connection,
                                 const Route& route,
                                 Call call) { start_call(connection, route, std::move(call)); },
-              .on_ended =
-                  [this](AdminConnection& connection) {
-                    connections_.remove_if(
-                        [&](const auto& each) { return each.get() == &connection; });
-                  }},
+              .on_ended = [this](AdminConnection& connection) { forget(connection); }},
         accept_timer_(loop.make_timer([this] {
           accept_watch_->wait_for({.read = true, .write = false});
           accept_some();
         })),
-        workers_(std::make_unique<AdminWorkers>(settings.threads)) {}
+        workers_(std::make_unique<AdminWorkers>(settings.threads, settings.cloud_threads)) {}
   Implementation(const Implementation&) = delete;
   Implementation& operator=(const Implementation&) = delete;
   ~Implementation() { stop(); }
@@ -81,6 +78,8 @@ class AdminServer::Implementation final {
 
   void accept_some();
   bool admit(UniqueFd& socket);
+  void turn_away(UniqueFd socket, const std::optional<uid_t>& user);
+  void forget(const AdminConnection& connection);
   void pause_accepting();
   template <typename Predicate>
   size_t count(Predicate is_meant) const;
@@ -95,11 +94,13 @@ class AdminServer::Implementation final {
   EventLoop& loop_;
   AdminServerSettings settings_;
   LoopBridge bridge_;
+  LoopBridge cloud_bridge_;
   AdminConnectionHost host_;
   UniqueFd socket_;
   UniqueFd waiting_;  // accepted while there was no room yet
   std::optional<SocketFile> file_;
   std::list<ConnectionPointer> connections_;  // the oldest first
+  std::list<ConnectionPointer> turned_away_;  // the same
   std::list<std::shared_ptr<Pending>> calls_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);  // for work that was posted
   std::unique_ptr<Timer> accept_timer_;
@@ -117,25 +118,42 @@ void AdminServer::Implementation::accept_some() {
   }
 }
 
-// Until there is room, or a descriptor: the waiting connection keeps the socket ready, and without
-// a pause the loop would spin. Whoever connects meanwhile waits in the kernel's queue.
+// Until there is room for anybody, or a descriptor: the waiting connection keeps the socket ready,
+// and without a pause the loop would spin. Whoever connects meanwhile waits in the kernel's queue.
 void AdminServer::Implementation::pause_accepting() {
   accept_watch_->wait_for({});
   accept_timer_->start(kAcceptPause);
 }
 
-// False: there is no room yet.
+// False: there is no room yet, for nobody. A user who has too many is told and holds up no other.
 bool AdminServer::Implementation::admit(UniqueFd& socket) {
-  const std::optional<uid_t> user = peer_user(socket.get());
-  const bool has_room = count_of(user) >= settings_.max_connections_per_user ? make_room(user)
-                        : connections_.size() >= settings_.max_connections
-                            ? make_room(user_with_most())
-                            : true;
-  if (!has_room) return false;
+  const std::optional<uid_t> user = settings_.user_of(socket.get());
+  if (count_of(user) >= settings_.max_connections_per_user && !make_room(user)) {
+    turn_away(std::move(socket), user);
+    return true;
+  }
+  if (connections_.size() >= settings_.max_connections && !make_room(user_with_most()))
+    return false;
   const auto connection = std::make_shared<AdminConnection>(host_, std::move(socket), user);
   connections_.push_back(connection);
   connection->start();
   return true;
+}
+
+void AdminServer::Implementation::turn_away(UniqueFd socket, const std::optional<uid_t>& user) {
+  while (turned_away_.size() >= settings_.max_turned_away) {
+    const ConnectionPointer oldest = turned_away_.front();
+    oldest->end();
+  }
+  const auto connection = std::make_shared<AdminConnection>(host_, std::move(socket), user);
+  turned_away_.push_back(connection);
+  connection->turn_away(to_http(refusal(Error(ErrorCode::AdminBusy))));
+}
+
+void AdminServer::Implementation::forget(const AdminConnection& connection) {
+  const auto is_it = [&](const ConnectionPointer& each) { return each.get() == &connection; };
+  connections_.remove_if(is_it);
+  turned_away_.remove_if(is_it);
 }
 
 template <typename Predicate>
@@ -147,8 +165,7 @@ size_t AdminServer::Implementation::count_of(const std::optional<uid_t>& user) c
   return count([&](const ConnectionPointer& each) { return each->user() == user; });
 }
 
-// The oldest that waits for its client gives way, unless it is very young. There is one sooner or
-// later, while the limits of calls are below those of connections.
+// The oldest that waits for its client gives way, unless it is very young.
 bool AdminServer::Implementation::make_room(const std::optional<uid_t>& user) {
   const auto found = std::find_if(connections_.begin(), connections_.end(), [&](const auto& each) {
     return each->user() == user && !each->is_calling();
@@ -188,14 +205,20 @@ void AdminServer::Implementation::start_call(AdminConnection& connection,
   }
   auto pending = std::make_shared<Pending>(Pending{connection.weak_from_this(), {}});
   calls_.push_back(pending);
+  LoopBridge& bridge = route.lane == Lane::Cloud ? cloud_bridge_ : bridge_;
   workers_->run(
-      [this, &route, pending, call = std::move(call), alive = std::weak_ptr<bool>(alive_)] {
-        pending->text = to_http(route.run(bridge_, call));
+      [this,
+       &bridge,
+       &route,
+       pending,
+       call = std::move(call),
+       alive = std::weak_ptr<bool>(alive_)] {
+        pending->text = to_http(route.run(bridge, call));
         loop_.post([this, pending, alive] {
           if (!alive.expired()) deliver(*pending);
         });
       },
-      route.is_urgent);
+      route.lane);
 }
 
 void AdminServer::Implementation::deliver(Pending& pending) {
@@ -208,14 +231,15 @@ void AdminServer::Implementation::stop() {
   accept_watch_.reset();
   alive_.reset();
   bridge_.close();
+  cloud_bridge_.close();
   workers_.reset();
   const auto calls = std::move(calls_);
   for (const auto& call : calls) {
     if (call->text.empty()) call->text = to_http(refusal(LoopBridge::closed_error()));
     deliver(*call);
   }
-  const auto connections = connections_;
-  for (const auto& connection : connections) connection->end();
+  for (const auto& list : {connections_, turned_away_})
+    for (const auto& connection : list) connection->end();
 }
 
 Result<std::unique_ptr<AdminServer>> AdminServer::start(EventLoop& loop,

@@ -4,9 +4,12 @@
 
 namespace linesign {
 
-AdminWorkers::AdminWorkers(int threads) {
-  threads_.emplace_back([this] { serve(true); });
-  for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { serve(false); });
+AdminWorkers::AdminWorkers(int normal_threads, int cloud_threads) {
+  threads_.emplace_back([this] { serve(Lane::Urgent, Lane::Urgent); });
+  for (int i = 0; i < normal_threads; ++i)
+    threads_.emplace_back([this] { serve(Lane::Urgent, Lane::Normal); });
+  for (int i = 0; i < cloud_threads; ++i)
+    threads_.emplace_back([this] { serve(Lane::Cloud, Lane::Cloud); });
 }
 
 AdminWorkers::~AdminWorkers() {
@@ -15,19 +18,20 @@ AdminWorkers::~AdminWorkers() {
   changed_.notify_all();
 }  // and then the threads join
 
-void AdminWorkers::run(std::function<void()> work, bool is_urgent) {
+void AdminWorkers::run(std::function<void()> work, Lane lane) {
   const std::lock_guard lock(mutex_);
-  (is_urgent ? urgent_ : normal_).push_back(std::move(work));
+  queues_.at(static_cast<size_t>(lane)).push_back(std::move(work));
   changed_.notify_all();
 }
 
-void AdminWorkers::serve(bool urgent_only) {
+void AdminWorkers::serve(Lane first, Lane second) {
+  Queue& sooner = queues_.at(static_cast<size_t>(first));
+  Queue& later = queues_.at(static_cast<size_t>(second));
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait(
-        lock, [&] { return is_closed_ || !urgent_.empty() || (!urgent_only && !normal_.empty()); });
+    changed_.wait(lock, [&] { return is_closed_ || !sooner.empty() || !later.empty(); });
     if (is_closed_) return;
-    auto& queue = urgent_.empty() ? normal_ : urgent_;
+    Queue& queue = sooner.empty() ? later : sooner;
     const auto work = std::move(queue.front());
     queue.pop_front();
     lock.unlock();

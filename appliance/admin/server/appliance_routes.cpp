@@ -88,7 +88,12 @@ constexpr std::array kRoutes = {
     Route{"GET", "/v1/status", "", get_status},
     Route{"GET", "/v1/stations", "", get_stations},
     Route{"POST", "/v1/stations", "", add_station},
-    Route{"POST", "/v1/stations/", "/revoke", revoke_station, AdminServer::kMaxRequestBytes, true},
+    Route{"POST",
+          "/v1/stations/",
+          "/revoke",
+          revoke_station,
+          AdminServer::kMaxRequestBytes,
+          Lane::Urgent},
     Route{"POST", "/v1/clock/confirm", "", confirm_clock},
     Route{"POST", "/v1/hsm/trust", "", trust_hsm},
 };

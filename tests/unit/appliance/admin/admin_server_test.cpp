@@ -16,83 +16,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "appliance/admin/client/admin_client.h"
 #include "appliance/admin/server/unix_socket.h"
 #include "protocol/base/unique_fd.h"
-#include "tests/support/fake_admin_service.h"
 #include "tests/support/foreign_peer.h"
-#include "tests/support/loop_thread.h"
-#include "tests/support/temp_dir.h"
+#include "tests/unit/appliance/admin/admin_server_fixture.h"
 
 namespace linesign {
 namespace {
 
+using test::AdminServerTest;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
-
-class AdminServerTest : public testing::Test {
- protected:
-  void SetUp() override {
-    settings_.socket = folder_.path() / "admin.sock";
-    service_.present_status.version = "9.9.9";
-    service_.present_status.producing = true;
-  }
-
-  void TearDown() override {
-    loop_.on_loop([this] { server_.reset(); });
-  }
-
-  Result<void> start() {
-    Result<void> result;
-    loop_.on_loop([&] {
-      auto server = AdminServer::start(loop_.loop(), service_, settings_);
-      if (server.has_value()) {
-        server_ = std::move(*server);
-      } else {
-        result = fail(server.error());
-      }
-    });
-    return result;
-  }
-
-  AdminClient client() const { return AdminClient(settings_.socket, std::chrono::seconds(20)); }
-
-  UniqueFd connect() const {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    const std::string name = settings_.socket.string();
-    std::copy(name.begin(), name.end(), address.sun_path);
-    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-      return {};
-    return fd;
-  }
-
-  // Sends bytes and returns everything that comes back until the server closes.
-  std::string raw(std::string_view request) const {
-    const UniqueFd fd = connect();
-    if (!fd) return "(cannot connect)";
-    while (!request.empty()) {
-      const ssize_t sent = ::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL);
-      if (sent <= 0) break;
-      request.remove_prefix(static_cast<size_t>(sent));
-    }
-    std::string answer;
-    std::string part(4096, '\0');
-    for (;;) {
-      const ssize_t got = ::read(fd.get(), part.data(), part.size());
-      if (got <= 0) return answer;
-      answer.append(part, 0, static_cast<size_t>(got));
-    }
-  }
-
-  TempDir folder_;
-  AdminServerSettings settings_;
-  FakeAdminService service_;
-  LoopThread loop_;
-  std::unique_ptr<AdminServer> server_;
-};
 
 TEST_F(AdminServerTest, AnswersTheStatus) {
   ASSERT_TRUE(start().has_value());
@@ -426,6 +361,32 @@ INSTANTIATE_TEST_SUITE_P(
                 "\"code\":903"},
         RawCase{"NotHttp", "hello\r\n\r\n", "400", ""}),
     [](const auto& row) { return std::string(row.param.name); });
+
+// Answered before the body is read: the client must hear why, and not that its write fails.
+TEST_F(AdminServerTest, EveryEarlyRefusalIsHeardByWhoSendsALongBody) {
+  ASSERT_TRUE(start().has_value());
+  const std::string body(1024 * 1024, ' ');
+  const std::string long_path = "/" + std::string(20'000, 'x');
+  for (const auto& [path, what] : {std::pair<std::string, std::string>("/v1/nothing", "nothing at"),
+                                   {"/v1/status", "expected GET"},
+                                   {"/v1/stations", "more than 65536 bytes"},
+                                   {long_path, "too long"}}) {
+    const auto answer = client().exchange("POST", path, body);
+    ASSERT_FALSE(answer.has_value());
+    EXPECT_EQ(answer.error().code(), ErrorCode::InputInvalid) << answer.error().to_string();
+    EXPECT_THAT(answer.error().detail(), HasSubstr(what));
+  }
+}
+
+TEST_F(AdminServerTest, WhoIsTooLateWithARequestIsReadOn) {
+  settings_.request_timeout = std::chrono::milliseconds(50);
+  ASSERT_TRUE(start().has_value());
+  const UniqueFd late = connect();
+  pollfd answered{.fd = late.get(), .events = POLLIN, .revents = 0};
+  ASSERT_EQ(::poll(&answered, 1, 20'000), 1);
+  EXPECT_TRUE(send_all(late, test::kStatusRequest));
+  EXPECT_THAT(read_all(late), StartsWith("HTTP/1.1 408"));
+}
 
 TEST(AdminClient, SaysThatNobodyIsThere) {
   const auto status = AdminClient("/nonexistent/admin.sock").status();
