@@ -247,7 +247,8 @@ class Daemon::Implementation final {
                            .private_key_pem = station_ca_->server_key_pem(),
                            .station_ca_pem = station_ca_->ca_pem()}));
     operator_desk_ = std::make_unique<OperatorDesk>(
-        OperatorDesk::Parts{.clock = clock_,
+        OperatorDesk::Parts{.loop = *loop_,
+                            .clock = clock_,
                             .health = health_,
                             .clock_guard = clock_guard_,
                             .ledger = *ledger_,

@@ -6,8 +6,6 @@
 #include <spdlog/spdlog.h>
 
 #include "appliance/daemon/rights.h"
-#include "appliance/ledger/ledger_cloud.h"
-#include "hsm/x509/certificate_facts.h"
 #include "hsm/x509/csr.h"
 #include "protocol/base/version.h"
 #include "protocol/wire/join_token.h"
@@ -15,16 +13,15 @@
 namespace linesign {
 namespace {
 
-struct LedgerView {
-  LedgerSummary summary;
-  std::optional<CloudBacklog> backlog;
-};
-
-Result<LedgerView> look_at(Ledger& ledger) {
-  LedgerView view;
-  LS_TRY(view.summary, ledger.summary());
-  LS_TRY(view.backlog, ledger.cloud().backlog());
-  return view;
+// Nothing is signed that the ledger does not have: while it is silent nothing is produced.
+void add_silence(ApplianceStatus& status, UnixTime since) {
+  if (status.producing) status.since = since;
+  status.producing = false;
+  status.obstacles.insert(
+      status.obstacles.begin(),
+      {Error(ErrorCode::LedgerUnavailable,
+             "it does not answer; the counts of the ledger are the last that are known"),
+       since});
 }
 
 }  // namespace
@@ -33,17 +30,18 @@ OperatorDesk::OperatorDesk(Parts parts, Settings settings)
     : parts_(parts),
       settings_(std::move(settings)),
       cloud_(parts.clock, parts.ledger, parts.device_ids),
+      ledger_look_(parts.loop, parts.clock, parts.ledger),
       started_at_(parts.clock.now()) {}
 
 void OperatorDesk::status(std::function<void(Result<ApplianceStatus>)> reply) {
   // The ledger's thread counts; while the ledger is lost the rest must still be told.
-  parts_.ledger.write<LedgerView>(
-      look_at, [this, reply = std::move(reply)](const Result<LedgerView>& view) {
-        ApplianceStatus status = status_without_ledger();
-        status.ledger = view ? view->summary : parts_.ledger.last_summary();
-        if (view) status.cloud = view->backlog;
-        reply(std::move(status));
-      });
+  ledger_look_.look([this, reply = std::move(reply)](const LedgerView& view) {
+    ApplianceStatus status = status_without_ledger();
+    status.ledger = view.summary;
+    status.cloud = view.backlog;
+    if (view.silent_since) add_silence(status, *view.silent_since);
+    reply(std::move(status));
+  });
 }
 
 ConnectionFigures OperatorDesk::connection_figures() const {
@@ -144,8 +142,8 @@ void OperatorDesk::list_stations(std::function<void(Result<std::vector<StationLi
           if (const auto wait = parts_.issuance.conduct().wait_of(record.id))
             entry.throttled_seconds =
                 static_cast<uint32_t>(std::chrono::ceil<std::chrono::seconds>(*wait).count());
-          const auto facts = read_certificate_facts(record.certificate_der);
-          if (facts.has_value()) entry.certificate_not_after = facts->not_after;
+          if (record.certificate_hash)
+            entry.certificate_not_after = parts_.registry.not_after(*record.certificate_hash);
           entry.record = std::move(record);
           entries.push_back(std::move(entry));
         }

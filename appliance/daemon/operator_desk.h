@@ -11,6 +11,7 @@
 #include "appliance/admin/api/admin_service.h"
 #include "appliance/daemon/cloud_desk.h"
 #include "appliance/daemon/expiry_watch.h"
+#include "appliance/daemon/ledger_look.h"
 #include "appliance/daemon/station_registry.h"
 #include "appliance/enrollment/station_ca.h"
 #include "appliance/issuance/clock_guard.h"
@@ -27,6 +28,7 @@ class OperatorDesk final : public AdminService {
  public:
   // Borrowed; all outlive this object.
   struct Parts {
+    EventLoop& loop;
     const Clock& clock;
     const Health& health;
     ClockGuard& clock_guard;
@@ -62,6 +64,7 @@ class OperatorDesk final : public AdminService {
   Parts parts_;
   Settings settings_;
   CloudDesk cloud_;
+  LedgerLook ledger_look_;
   UnixTime started_at_;
 };
 

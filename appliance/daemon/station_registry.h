@@ -8,10 +8,12 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "appliance/ledger/ledger.h"
+#include "hsm/x509/certificate_facts.h"
 #include "stations/listener/station_service.h"
 
 namespace linesign {
@@ -30,6 +32,9 @@ class StationRegistry final {
   void for_each_active(
       const std::function<void(const std::string& name, UnixTime not_after)>& visit) const;
 
+  // The end of this certificate, also of a revoked station. Absent: it is not known.
+  std::optional<UnixTime> not_after(const Sha256& certificate_hash) const;
+
   // The key of this certificate, besides those of stations: "the station CA".
   void reserve_key(ByteView certificate_der, const std::string& owner);
   // CsrKeyReserved. `key_hash` is that of public_key_hash().
@@ -39,8 +44,10 @@ class StationRegistry final {
   struct Entry {
     StationIdentity identity;
     bool revoked = false;
-    UnixTime not_after{};
+    std::optional<UnixTime> not_after;  // absent: it cannot be read
   };
+  void reserve_key(const CertificateFacts& facts, const std::string& owner);
+
   std::map<Sha256, Entry> by_certificate_;
   std::map<Sha256, std::string> owners_;  // by key
 };

@@ -1,10 +1,11 @@
 // System calls that fail as a plan says ($LINESIGN_SYSTEM_FAULTS: tests/support/fault_plan.h):
-// "fdatasync:3=EIO@ledger"; KILL ends the process before the call. Linked into a test, or preloaded
-// into a program (LD_PRELOAD).
+// "fdatasync:3=EIO@ledger"; KILL ends the process before the call, HANG keeps the thread in it
+// until the plan says otherwise. Linked into a test, or preloaded into a program (LD_PRELOAD).
 //
 // The calls are open, fsync, fdatasync, pwrite, ftruncate, rename, accept4, socketpair and pipe2;
 // their variants (open64, renameat2) count as them. What libc calls inside itself stays as it is.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,6 +36,8 @@ constexpr std::array kErrors = {
     std::pair{"EACCES", EACCES},
 };
 
+constexpr int kLookAgainMs = 5;
+
 template <typename Function>
 Function* next_of(const char* name) {
   return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
@@ -56,7 +59,11 @@ std::string path_of(int fd) {
 // True and errno set when the call is to fail; else errno is as it was.
 bool fails(std::string_view call, const std::function<std::string()>& subject) {
   const int kept = errno;
-  const std::string action = plan().next(call, subject);
+  std::string action = plan().next(call, subject);
+  while (action == "HANG") {
+    ::poll(nullptr, 0, kLookAgainMs);
+    action = plan().next(call, subject);
+  }
   errno = kept;
   if (action == "KILL") static_cast<void>(::kill(::getpid(), SIGKILL));
   for (const auto& [name, number] : kErrors) {

@@ -12,8 +12,9 @@ import time
 import pytest
 
 from support import csr
-from support.appliance import (EX_CONFIG, EX_OK, PIN, full_pipe, limit_file_size, program,
-                               wait_until)
+from support.appliance import (BIN, EX_CONFIG, EX_OK, EX_UNAVAILABLE, PIN, full_pipe,
+                               limit_file_size, program, wait_until)
+from support.fault_plan import FaultPlan
 from support.raw_station import enroll, messages
 
 
@@ -394,6 +395,28 @@ def full_by_limit(appliance, check_ledger):
     appliance.stop()
     appliance.start()
     finish_lot_after_full_disk(appliance, client, 6000, check_ledger)
+
+
+def test_a_disk_that_hangs_is_told_and_no_token_gets_lost_in_silence(make_appliance):
+    appliance = make_appliance()
+    disk = FaultPlan(appliance.folder / "disk")
+    library = BIN.parent / "tests" / "liblinesign_system_faults.so"
+    appliance.environment = {"LD_PRELOAD": str(library), "LINESIGN_SYSTEM_FAULTS": str(disk.path)}
+    appliance.start()
+    disk.set("fdatasync=HANG@ledger", "fsync=HANG@ledger")
+    try:
+        added = appliance.cli("station", "add", "line1", check=False, timeout=60)
+        assert added.returncode == EX_UNAVAILABLE and added.stdout == ""
+        assert "it may still take effect: look at `linesign station list`" in added.stderr
+        status = appliance.status()
+        assert not status["producing"] and names(status) == ["LedgerUnavailable"]
+        assert "it does not answer" in appliance.cli("status", check=False, timeout=60).stdout
+    finally:
+        disk.clear()
+    appliance.wait_producing()
+    assert "invited" in appliance.cli("station", "list").stdout, "it did take effect"
+    appliance.cli("station", "revoke", "line1")
+    assert appliance.cli("station", "add", "line1").stdout.startswith("LSJ1.")
 
 
 # --- the log ------------------------------------------------------------------------------------

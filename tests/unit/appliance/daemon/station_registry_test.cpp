@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "hsm/x509/certificate_facts.h"
 #include "hsm/x509/csr.h"
 #include "tests/support/software_ca.h"
 
@@ -55,6 +56,20 @@ TEST(StationRegistry, StillRefusesTheOldCertificateOfAStationThatWasInvitedAgain
   registry.update(enrolled(5, "line-2", kLine3));
   EXPECT_EQ(registry.identify(kLine2).error().code(), ErrorCode::StationRevoked);
   EXPECT_EQ(registry.identify(kLine3)->id, 5);
+}
+
+TEST(StationRegistry, KnowsWhenACertificateEnds) {
+  const test::SoftwareCa ca;
+  StationRecord station = enrolled(2, "line-2", kLine2);
+  station.certificate_der = ca.der();
+  StationRegistry registry({station, enrolled(3, "line-3", kLine3)});
+  const auto ends = read_certificate_facts(ca.der())->not_after;
+  EXPECT_EQ(registry.not_after(kLine2), ends);
+  EXPECT_FALSE(registry.not_after(kLine3).has_value()) << "what is no certificate has no end";
+  EXPECT_FALSE(registry.not_after(Sha256{}).has_value());
+  station.state = StationState::Revoked;
+  registry.update(station);
+  EXPECT_EQ(registry.not_after(kLine2), ends) << "of a revoked one, too";
 }
 
 TEST(StationRegistry, NamesTheOwnerOfAKeyThatNoDeviceMayHave) {
