@@ -48,14 +48,30 @@ DoctorRequest request_from(const SignerSettings& settings) {
           .pin_memory = settings.pin_memory};
 }
 
+// Of a start finding, whose detail is "KEY: what is wrong". An Io can be about any file.
+bool is_same(const DoctorFinding& of_hsm, const Error& error) {
+  if (of_hsm.code != error.code()) return false;
+  if (error.code() != ErrorCode::Io) return true;
+  const size_t key_end = error.detail().find(": ");
+  return key_end != std::string::npos &&
+         of_hsm.text.find(error.detail().substr(key_end + 2)) != std::string::npos;
+}
+
+DoctorFinding doctor_finding(const StartFinding& finding) {
+  if (finding.gravity == StartGravity::Warning)
+    return {Severity::Warning, finding.error.detail(), std::nullopt};
+  return {Severity::Problem, finding.error.to_string(), finding.error.code()};
+}
+
 // What the configuration needs beside the HSM, unless the HSM's findings say it.
-void add(DoctorReport& report, const StartFinding& finding) {
-  const auto is_same = [&](const DoctorFinding& each) { return each.code == finding.error.code(); };
-  if (std::any_of(report.findings.begin(), report.findings.end(), is_same)) return;
-  const bool is_warning = finding.gravity == StartGravity::Warning;
-  report.findings.push_back({is_warning ? Severity::Warning : Severity::Problem,
-                             is_warning ? finding.error.detail() : finding.error.to_string(),
-                             is_warning ? std::nullopt : std::optional(finding.error.code())});
+void add(DoctorReport& report, const std::vector<StartFinding>& findings) {
+  const std::vector<DoctorFinding> of_hsm = report.findings;
+  for (const StartFinding& finding : findings) {
+    const bool is_said = std::any_of(of_hsm.begin(), of_hsm.end(), [&](const DoctorFinding& each) {
+      return is_same(each, finding.error);
+    });
+    if (!is_said) report.findings.push_back(doctor_finding(finding));
+  }
 }
 
 int exit_code_of(const DoctorReport& report) {
@@ -78,7 +94,7 @@ Result<int> run_doctor(const Invocation& invocation, const DoctorOptions& option
   if (options.no_login) request.pin_file.clear();
   request.is_try_ordered = options.try_pin;
   DoctorReport report = examine(request);
-  for (const StartFinding& finding : findings) add(report, finding);
+  add(report, findings);
   if (options.json) {
     std::cout << to_json(report) << '\n';
   } else {

@@ -224,5 +224,20 @@ TEST_F(Program, LetsTheDoctorSayWhatIsWrongWithTheModule) {
   EXPECT_THAT(outcome.out, EndsWith("}\n"));
 }
 
+// The module, the CA certificate and the folder of the station CA each give an Io.
+TEST_F(Program, LetsTheDoctorSayEverythingThatIsWrongBesideTheModule) {
+  std::ofstream(folder_.path() / "file") << "no folder";
+  std::ofstream(config(), std::ios::app) << "[ca]\ncertificate = \"none.pem\"\n"
+                                            "[stations]\ncredential_dir = \"file\"\n"
+                                            "[ledger]\ndirectory = \"file/ledger\"\n";
+  const Outcome outcome = run_with_config("doctor");
+  EXPECT_NE(outcome.exit_code, 0);
+  for (const char* key : {"[hsm] pin_file: ",
+                          "[ca] certificate: ",
+                          "[stations] credential_dir: ",
+                          "[ledger] directory: "})
+    EXPECT_THAT(outcome.out, HasSubstr(key));
+}
+
 }  // namespace
 }  // namespace linesign
