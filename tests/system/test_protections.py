@@ -19,6 +19,7 @@ from support.appliance import (BIN, EX_CONFIG, EX_OK, EX_UNAVAILABLE, is_alive, 
 
 FAULTY = BIN.parent / "tests" / "liblinesign_faulty_module.so"
 HOSTILE = BIN.parent / "tests" / "liblinesign_hostile_module.so"
+SIMULATOR = BIN.parent / "tests" / "liblinesign_hsm_simulator.so"
 DAEMON_USER, SIGNER_USER = 64101, 64102  # numbers need no entry in the user database
 REFUSED = {errno.EPERM, errno.EACCES}
 
@@ -327,8 +328,11 @@ def test_the_user_of_linesignd_needs_no_right_to_be_itself(make_appliance):
 
 
 @needs_root
-def test_a_measurement_by_root_logs_in_as_the_user_of_the_signers(make_appliance):
+def test_a_measurement_by_root_logs_in_as_the_user_of_the_signers(make_appliance, monkeypatch):
     appliance = make_appliance()
+    shutil.copy(SIMULATOR, appliance.folder)
+    monkeypatch.setenv("LINESIGN_SIMULATED_SESSIONS", "4")  # that ends it soon
+    appliance.configure({"hsm": {"module": str(appliance.folder / SIMULATOR.name), "signers": 1}})
     give_to_users(appliance)
     (appliance.folder / "pin").chmod(0o400)
     (appliance.folder / "pin-memory").rmdir()
