@@ -8,11 +8,11 @@ import socket
 import subprocess
 import time
 
-from faults.scene import SYSTEM_FAULTS
 from support import csr
 from support.appliance import EX_IO, PIN, full_pipe, is_alive, wait_until, writable
 from support.fault_plan import FaultPlan
 from support.flood import Flood
+from support.modules import SYSTEM_FAULTS, token_folder
 from support.raw_station import Closed, RawStation, enroll, issue
 
 UNAVAILABLE = "Unavailable"
@@ -103,12 +103,8 @@ def hsm_gone(scene):
     scene.hsm.set("C_Sign=0x32", "C_SignInit=0x32", "C_OpenSession=0x32", "C_GetTokenInfo=0x32")
 
 
-def token_folder(scene):
-    return next(each for each in (scene.folder / "tokens").iterdir() if each.is_dir())
-
-
 def take_token(scene):
-    token = token_folder(scene)
+    token = token_folder(scene.folder)
     writable(token.parent)
     token.rename(scene.folder / token.name)
     scene.token = token

@@ -5,12 +5,10 @@ import hashlib
 import pathlib
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from typing import NamedTuple
 
-AUDIT = pathlib.Path(__file__).resolve().parent.parent.parent / "appliance/audit/linesign-audit"
+from support.audit import audit_appliance
 
 
 class Held(NamedTuple):
@@ -24,12 +22,7 @@ class Held(NamedTuple):
 
 def check_ledger(appliance, *folders):
     """The whole ledger of a stopped appliance; returns what is wrong, line by line."""
-    command = [sys.executable, str(AUDIT), "--ledger", str(appliance.folder / "ledger"),
-               "--ca", str(appliance.folder / "ca.pem"),
-               "--state", str(appliance.folder / "station-ca/ledger-state.toml")]
-    for folder in folders:
-        command += ["--certs", str(folder)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    run = audit_appliance(appliance, *[word for folder in folders for word in ("--certs", folder)])
     return [] if run.returncode == 0 else (run.stdout + run.stderr).splitlines()
 
 

@@ -18,13 +18,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from faults import judge
 from support import csr
-from support.appliance import BIN, Appliance, is_alive, wait_until
+from support.appliance import Appliance, is_alive, wait_until
 from support.fault_plan import FaultPlan
+from support.modules import SIMULATOR, SYSTEM_FAULTS
 from support.raw_station import Closed, RawStation, issue, messages
 
-TESTS = BIN.parent / "tests"
-SIMULATOR = TESTS / "liblinesign_hsm_simulator.so"
-SYSTEM_FAULTS = TESTS / "liblinesign_system_faults.so"
 FAKETIME = "/usr/lib/*/faketime/libfaketime.so.1"
 SIGN_MICROS = 10000
 STATIONS = 3  # connections of one station

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 from support.raw_station import RawStation
+from support.waiting import patience, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 BIN = Path(os.environ.get("LINESIGN_BIN", ROOT / "build/release/bin"))
@@ -42,23 +43,6 @@ def full_pipe():
             os.write(writer, b"x" * 4096)
     os.set_blocking(writer, True)
     return reader, writer
-
-
-def wait_until(condition, what, timeout=20.0):
-    """The first true value of condition(); fails with `what` after the timeout."""
-    deadline = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {timeout:g} s: {what}")
-        time.sleep(0.02)
-
-
-def patience():
-    """What a bound of time is multiplied by: 1, and more while others want the processors too."""
-    return max(1.0, os.getloadavg()[0] / os.cpu_count())
 
 
 def is_alive(pid):

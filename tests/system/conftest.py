@@ -3,7 +3,6 @@ machine's configuration."""
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -14,10 +13,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from support.appliance import (BIN, Appliance, TokenCache,  # noqa: E402
                                wait_for_removals)
+from support.audit import audit_appliance  # noqa: E402
 from support.flood import allow_descriptors  # noqa: E402
 from support.plant import Plant  # noqa: E402
-
-AUDIT = Path(__file__).resolve().parent.parent.parent / "appliance/audit/linesign-audit"
 
 
 def pytest_addoption(parser):
@@ -107,11 +105,7 @@ def shared(tokens):
 def check_ledger():
     """Runs linesign-audit on a stopped appliance; fails with what it says."""
     def check(appliance, *more):
-        command = [sys.executable, str(AUDIT), "--ledger", str(appliance.folder / "ledger"),
-                   "--ca", str(appliance.folder / "ca.pem"),
-                   "--state", str(appliance.folder / "station-ca/ledger-state.toml"),
-                   "--certs", str(appliance.certs), *more]
-        run = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+        run = audit_appliance(appliance, "--certs", appliance.certs, *more)
         assert run.returncode == 0, run.stdout + run.stderr
         return run.stdout
     return check

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from support.appliance import EX_DATA, EX_OK, EX_USAGE, program, softhsm_env, writable
+from support.audit import audit
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-AUDIT = ROOT / "appliance/audit/linesign-audit"
 
 
 def bench(*options, config=None, environment=None):
@@ -33,9 +33,7 @@ def folder(tmp_path):
 
 
 def check(folder, expected):
-    run = subprocess.run([sys.executable, str(AUDIT), "--ledger", str(folder / "ledger"), "--ca",
-                          str(folder / "ca.pem"), "--expect", str(expected)],
-                         capture_output=True, text=True, timeout=300, check=False)
+    run = audit(folder / "ledger", folder / "ca.pem", "--expect", expected)
     assert run.returncode == EX_OK, run.stdout + run.stderr
 
 

@@ -11,10 +11,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from support import csr
-from support.appliance import BIN, wait_until
+from support.appliance import wait_until
+from support.modules import FAULTY
 from support.raw_station import Closed, issue, messages
-
-FAULTY = BIN.parent / "tests" / "liblinesign_faulty_module.so"
 
 
 def signed_by_another_key(device):

@@ -165,7 +165,7 @@ def test_an_older_copy_is_refused_until_an_operator_accepts_it(stopped, check_le
 
 
 def program_audit():
-    from conftest import AUDIT
+    from support.audit import AUDIT
     return AUDIT
 
 

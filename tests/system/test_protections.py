@@ -16,10 +16,9 @@ import pytest
 
 from support.appliance import (BIN, EX_CONFIG, EX_OK, EX_UNAVAILABLE, is_alive, program, softhsm_env,
                                wait_until)
+from support.modules import FAULTY, SIMULATOR, TESTS
 
-FAULTY = BIN.parent / "tests" / "liblinesign_faulty_module.so"
-HOSTILE = BIN.parent / "tests" / "liblinesign_hostile_module.so"
-SIMULATOR = BIN.parent / "tests" / "liblinesign_hsm_simulator.so"
+HOSTILE = TESTS / "liblinesign_hostile_module.so"
 DAEMON_USER, SIGNER_USER = 64101, 64102  # numbers need no entry in the user database
 REFUSED = {errno.EPERM, errno.EACCES}
 

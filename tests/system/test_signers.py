@@ -9,11 +9,9 @@ import time
 import pytest
 
 from support import csr
-from support.appliance import BIN, PIN, TOKEN_LABEL, is_alive, wait_until, writable
+from support.appliance import PIN, TOKEN_LABEL, is_alive, wait_until, writable
+from support.modules import FAULTY, SIMULATOR, token_folder
 
-TESTS = BIN.parent / "tests"
-FAULTY = TESTS / "liblinesign_faulty_module.so"
-SIMULATOR = TESTS / "liblinesign_hsm_simulator.so"
 NEVER = "10m"  # a time that no test waits for
 
 
@@ -151,13 +149,9 @@ def test_a_signature_near_the_timeout_is_warned_of(make_appliance, monkeypatch):
 # --- what a person mends --------------------------------------------------------------------------
 
 
-def token_folder(appliance):
-    return next(path for path in (appliance.folder / "tokens").iterdir() if path.is_dir())
-
-
 def test_a_token_that_is_put_back_is_used_at_once(appliance):
     appliance.request("--generate", "2")
-    token = token_folder(appliance)
+    token = token_folder(appliance.folder)
     writable(token.parent)
     away = appliance.folder / "away"
     token.rename(away)

@@ -79,6 +79,18 @@ TEST_F(ClockGuardTest, DoubtsATimeBeforeTheBuildAndBeforeTheCa) {
   EXPECT_THAT(error->detail(), HasSubstr("CA certificate"));
 }
 
+TEST_F(ClockGuardTest, DoubtsATimeBeforeTheNewestOfTheLedgerAtAStart) {
+  known_.ledger.newest_at = clock_.now() + limits_.max_step;
+  start();
+  EXPECT_FALSE(doubt());
+  known_.ledger.newest_at = clock_.now() + limits_.max_step + seconds(1);
+  start();
+  const auto error = doubt();
+  ASSERT_TRUE(error);
+  EXPECT_EQ(error->code(), ErrorCode::ClockInDoubt);
+  EXPECT_THAT(error->detail(), HasSubstr("the newest time known here"));
+}
+
 TEST_F(ClockGuardTest, WithAnEmptyLedgerMeasuresFromTheBuildOrTheCa) {
   known_.built_on = clock_.now() - limits_.max_ahead;
   start();
