@@ -20,7 +20,7 @@
 #include "appliance/admin/api/admin_service.h"
 #include "protocol/base/result.h"
 
-namespace Poco {
+namespace Poco {  // NOLINT(readability-identifier-naming): a name of that library
 class Exception;
 }
 

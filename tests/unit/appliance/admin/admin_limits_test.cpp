@@ -89,8 +89,8 @@ TEST_F(AdminLimits, WhoIsTurnedAwayMaySendItsRequestLater) {
 TEST_F(AdminLimits, FewOfThoseWhoWereTurnedAwayAreKept) {
   settings_.max_turned_away = 2;
   fill_up(false);
-  std::vector<UniqueFd> away;
-  for (int i = 0; i < 5; ++i) away.push_back(connect());
+  std::vector<UniqueFd> away(5);
+  for (UniqueFd& each : away) each = connect();
   for (size_t i = 0; i < 3; ++i) {
     pollfd closed{.fd = away[i].get(), .events = 0, .revents = 0};  // POLLHUP: in both directions
     EXPECT_EQ(::poll(&closed, 1, 20'000), 1) << i;

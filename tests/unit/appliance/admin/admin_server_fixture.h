@@ -64,7 +64,9 @@ class AdminServerTest : public ::testing::Test {
     ::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     const sockaddr_un any{.sun_family = AF_UNIX, .sun_path = {}};
-    if (is_named) ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any.sun_family);
+    if (is_named)
+      static_cast<void>(
+          ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any.sun_family));
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
       return {};
     return fd;
