@@ -113,8 +113,11 @@ Result<int> run_sign_login(const Invocation& invocation, const OneTargetOptions&
     return fail(ErrorCode::Usage, "a digest has 64 hex digits");
   std::copy(digest->begin(), digest->end(), hash.begin());
   const RolesAnywhereConfig& roles = *target->credentials.roles_anywhere;
-  LS_TRY(const Bytes signature,
-         sign_with_token(config.signer, {roles.key_uri, roles.pin_file, roles.certificate}, hash));
+  const TokenSignatureRequest request{.key_uri = roles.key_uri,
+                                      .pin_file = roles.pin_file,
+                                      .certificate = roles.certificate,
+                                      .own_memory = config.aws.state_dir / "pin-memory"};
+  LS_TRY(const Bytes signature, sign_with_token(config.signer, request, hash));
   std::cout << to_hex(signature) << '\n';
   return 0;
 }

@@ -7,11 +7,11 @@
 #include <openssl/x509v3.h>
 
 #include "hsm/ceremony/ca_documents.h"
+#include "hsm/ceremony/login_place.h"
 #include "hsm/pkcs11/key_generation.h"
 #include "hsm/pkcs11/openssl_errors.h"
 #include "hsm/pkcs11/pin_file.h"
 #include "hsm/pkcs11/signing_token.h"
-#include "hsm/signer/login_lock.h"
 #include "hsm/x509/ca_certificate.h"
 #include "hsm/x509/certificate_builder.h"
 #include "hsm/x509/cms_signature.h"
@@ -37,14 +37,14 @@ struct ManifestKeys {
 
 Result<OpenToken> open_manifest_token(const TokenSettings& token,
                                       Access access,
-                                      const SignerSettings& signer) {
+                                      const LoginPlace& place) {
   LS_TRY(const SecretBytes pin, read_pin_file(token.pin_file));
   return OpenToken::open(token.module,
                          {token.token_label, token.token_serial},
                          pin,
                          access,
                          kManifestSessions,
-                         {.memory = signer.pin_memory});
+                         place.rule());
 }
 
 Result<ManifestKeys> take_manifest_key(TokenSession& session, CaKey key, const CaCertificate& ca) {
@@ -177,8 +177,9 @@ Result<ManifestKeyReport> make_manifest_key(const SignerSettings& signer,
   if (!plan.may_replace && std::filesystem::exists(manifest.certificate, error))
     return fail(ErrorCode::FileExists, manifest.certificate.string());
   LS_TRY(const CaCertificate ca, CaCertificate::load(signer.ca_certificate));
-  LS_TRY(const LoginLock lock, LoginLock::take(signer.login_lock));
-  LS_TRY(OpenToken token, open_manifest_token(manifest.token, Access::ReadWrite, signer));
+  LS_TRY(const LoginPlace place,
+         LoginPlace::take(signer, manifest.token.pin_file, manifest.pin_memory));
+  LS_TRY(OpenToken token, open_manifest_token(manifest.token, Access::ReadWrite, place));
   LS_CHECK(check_mechanisms(token.slot(), plan.type, KeyUse::GenerateAndSign));
   LS_TRY(const CaKey key, generate_ca_key(token.session(), plan.type, manifest.token.key_label));
   auto report = finish_manifest_key(token, key, ca, manifest, plan, now);
@@ -205,8 +206,9 @@ Result<ManifestSigner> ManifestSigner::open(const SignerSettings& signer,
   LS_TRY(const CaCertificate ca, CaCertificate::load(signer.ca_certificate));
   LS_TRY(std::vector<Bytes> certificates, load_certificates(manifest.certificate));
   LS_TRY(X509Certificate certificate, parse_certificate(certificates.front()));
-  LS_TRY(const LoginLock lock, LoginLock::take(signer.login_lock));
-  LS_TRY(OpenToken token, open_manifest_token(manifest.token, Access::ReadOnly, signer));
+  LS_TRY(const LoginPlace place,
+         LoginPlace::take(signer, manifest.token.pin_file, manifest.pin_memory));
+  LS_TRY(OpenToken token, open_manifest_token(manifest.token, Access::ReadOnly, place));
   const Bytes id = from_hex(manifest.token.key_id_hex).value_or(Bytes());
   LS_TRY(CaKey found, find_ca_key(token.session(), {manifest.token.key_label, id}));
   LS_TRY(const ManifestKeys keys, take_manifest_key(token.session(), std::move(found), ca));

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "hsm/ceremony/login_place.h"
 #include "hsm/pkcs11/pin_file.h"
 #include "hsm/pkcs11/signing_token.h"
 #include "hsm/pkcs11/uri.h"
-#include "hsm/signer/login_lock.h"
 #include "hsm/x509/ca_certificate.h"
 #include "hsm/x509/credential_file.h"
 
@@ -33,17 +33,15 @@ Result<Bytes> sign_with_token(const SignerSettings& settings,
   LS_TRY(const CaCertificate ca, CaCertificate::load(settings.ca_certificate));
   if (std::ranges::equal(owner.spki, ca.spki()))
     return fail(ErrorCode::InputInvalid, "the CA key does not sign for AWS: use another key");
-  LS_TRY(const SecretBytes pin, read_pin_file(pin_path(settings, request, *uri)));
+  const auto pin_file = pin_path(settings, request, *uri);
+  LS_TRY(const SecretBytes pin, read_pin_file(pin_file));
   const auto module =
       uri->module_path.empty() ? settings.token.module : std::filesystem::path(uri->module_path);
-  LS_TRY(const LoginLock lock, LoginLock::take(settings.login_lock));
-  LS_TRY(OpenToken open,
-         OpenToken::open(module,
-                         {uri->token, uri->serial},
-                         pin,
-                         Access::ReadOnly,
-                         kSpareSessions,
-                         {.memory = settings.pin_memory}));
+  LS_TRY(const LoginPlace place, LoginPlace::take(settings, pin_file, request.own_memory));
+  LS_TRY(
+      OpenToken open,
+      OpenToken::open(
+          module, {uri->token, uri->serial}, pin, Access::ReadOnly, kSpareSessions, place.rule()));
   LS_TRY(const CaKey key, find_ca_key(open.session(), {uri->object, uri->id}));
   LS_TRY(const TokenKey token_key, TokenKey::open(open.libp11(), key));
   return sign_sha256(token_key.key(), owner.public_key.get(), digest);

@@ -21,10 +21,11 @@ struct TokenSignatureRequest {
   std::string key_uri;             // names token and key; module-path and pin-source may be absent
   std::filesystem::path pin_file;  // empty: as the URI says, else that of [hsm]
   std::filesystem::path certificate;  // PEM: whose key it is
+  std::filesystem::path own_memory;   // of LoginPlace
 };
 
-// ECDSA or RSA PKCS#1 v1.5 over a SHA-256 digest, verified. Logs in once, under the login lock, and
-// closes the token again.
+// ECDSA or RSA PKCS#1 v1.5 over a SHA-256 digest, verified. Logs in once, under the locks of
+// LoginPlace, and closes the token again.
 Result<Bytes> sign_with_token(const SignerSettings& settings,
                               const TokenSignatureRequest& request,
                               const Sha256& digest);

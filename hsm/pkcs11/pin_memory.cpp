@@ -24,6 +24,8 @@ namespace {
 
 constexpr std::string_view kTitle = "linesign PIN memory 1";
 constexpr size_t kBlockBytes = 4096;
+constexpr mode_t kFolderMode = 0700;
+constexpr mode_t kParentMode = 0750;
 constexpr size_t kSaltBytes = 16;
 constexpr size_t kHashBytes = 32;
 // 16 MiB and some 40 ms for each guess.
@@ -32,8 +34,9 @@ constexpr uint64_t kScryptR = 8;
 constexpr uint64_t kScryptP = 1;
 constexpr uint64_t kScryptMemory = 64UL * 1024 * 1024;
 constexpr std::string_view kMustBelong =
-    "pin_memory in [hsm] names this folder; it and what is in it must belong to the user of the "
-    "signers";
+    "pin_memory in [hsm] names this folder, or for another PIN file that in [manifest] or "
+    "state_dir "
+    "in [aws]; it and what is in it must belong to the user who reads the PIN file";
 constexpr std::array<std::string_view, 3> kWords = {"accepted", "tried", "refused"};
 
 Error io_error(const std::filesystem::path& path) {
@@ -44,16 +47,37 @@ Error io_error(const std::filesystem::path& path) {
                            kMustBelong));
 }
 
-// Each level that is missing, and the folder itself where root has left it to nobody.
-Result<void> make_folder(const std::filesystem::path& folder) {
+// Each level that is missing, and the folder itself where root has left it to nobody. By
+// descriptor: the owner of what is above can put a link under each name while root works there.
+Result<UniqueFd> make_folder(const std::filesystem::path& folder, mode_t mode) {
+  const auto above = folder.parent_path();
   std::error_code error;
-  if (!folder.parent_path().empty() && !std::filesystem::exists(folder.parent_path(), error))
-    LS_CHECK(make_folder(folder.parent_path()));
-  if (::mkdir(folder.c_str(), 0700) != 0 && errno != EEXIST) return fail(io_error(folder));
-  const UniqueFd made(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!above.empty() && !std::filesystem::exists(above, error))
+    LS_CHECK(make_folder(above, kParentMode));
+  const UniqueFd parent = open_folder_of(folder);
+  if (!parent) return fail(io_error(folder));
+  const std::string name = folder.filename().string();
+  const bool is_new = ::mkdirat(parent.get(), name.c_str(), mode) == 0;
+  if (!is_new && errno != EEXIST) return fail(io_error(folder));
+  UniqueFd made(
+      ::openat(parent.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   if (!made) return fail(io_error(folder));
-  leave_to_owner_above(made, folder);
-  return {};
+  leave_to_owner_of(parent, made);
+  if (is_new) LS_CHECK(sync_directory(above.empty() ? "." : above));
+  return made;
+}
+
+// A file that is something else, or has a second name, is nobody's memory.
+Result<UniqueFd> open_file(const UniqueFd& folder, const std::filesystem::path& path) {
+  constexpr int kOpen = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+  UniqueFd file(::openat(folder.get(), path.filename().c_str(), kOpen, 0600));
+  struct stat status {};
+  if (!file || ::fstat(file.get(), &status) != 0) return fail(io_error(path));
+  if (S_ISREG(status.st_mode) && status.st_nlink <= 1) return file;
+  return fail(ErrorCode::Io,
+              fmt::format("{}, which remembers PINs that were tried, is no file of its own; {}",
+                          path.string(),
+                          kMustBelong));
 }
 
 Result<std::string> read_block(const UniqueFd& file, const std::filesystem::path& path) {
@@ -80,18 +104,24 @@ Result<void> write_block(const UniqueFd& file,
 PinMemory::PinMemory(std::filesystem::path path, UniqueFd file)
     : path_(std::move(path)), file_(std::move(file)) {}
 
+Result<void> PinMemory::make(const std::filesystem::path& folder) {
+  LS_CHECK(make_folder(folder.has_filename() ? folder : folder.parent_path(), kFolderMode));
+  return {};
+}
+
 Result<PinMemory> PinMemory::open(const std::filesystem::path& folder,
                                   std::string_view token_serial) {
-  LS_CHECK(make_folder(folder));
+  LS_TRY(const UniqueFd opened,
+         make_folder(folder.has_filename() ? folder : folder.parent_path(), kFolderMode));
   std::filesystem::path path = folder / ("pin-" + to_hex(as_bytes(token_serial)));
-  UniqueFd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file) return fail(io_error(path));
-  leave_to_owner_above(file, path);
+  LS_TRY(UniqueFd file, open_file(opened, path));
   PinMemory memory(std::move(path), std::move(file));
   // Two that start at once must not draw two salts.
   while (::flock(memory.file_.get(), LOCK_EX) != 0)
     if (errno != EINTR) return fail(io_error(memory.path_));
   auto loaded = memory.load();
+  // Only what is a memory: another file of root's that was put here stays root's.
+  if (loaded) leave_to_owner_of(opened, memory.file_);
   if (loaded && memory.block_.empty()) {
     memory.salt_.resize(kSaltBytes);
     if (RAND_bytes(memory.salt_.data(), kSaltBytes) != 1)

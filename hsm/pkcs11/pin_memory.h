@@ -46,6 +46,8 @@ class PinMemory final {
   // Makes folder and file where there is none. What is root's there becomes the user's who owns the
   // folder above.
   static Result<PinMemory> open(const std::filesystem::path& folder, std::string_view token_serial);
+  // The folder alone.
+  static Result<void> make(const std::filesystem::path& folder);
 
   // Notes on disk that `pin` is tried now. `is_count_low`: the token knows of a wrong PIN since the
   // last login, which may well be the one of a try without outcome.

@@ -11,6 +11,7 @@
 #define LINESIGN_HSM_SIGNER_LOGIN_LOCK_H_
 
 #include <filesystem>
+#include <optional>
 
 #include "protocol/base/result.h"
 #include "protocol/base/unique_fd.h"
@@ -22,6 +23,8 @@ class LoginLock final {
   // Waits until it is free. Held until this object goes. Made where there is none; root leaves it
   // to the owner of its folder.
   static Result<LoginLock> take(const std::filesystem::path& path);
+  // For a lock of other users: none where it is not there or cannot be read. Never makes it.
+  static Result<std::optional<LoginLock>> take_if_readable(const std::filesystem::path& path);
 
  private:
   explicit LoginLock(UniqueFd file) : file_(std::move(file)) {}

@@ -84,6 +84,8 @@ Result<ManifestSettings> read_manifest_settings(const SettingsTable& root,
   }
   if (settings.token.key_label.empty() && settings.token.key_id_hex.empty())
     settings.token.key_label = kManifestKeyLabel;
+  const auto beside = settings.token.pin_file.parent_path() / "pin-memory";
+  LS_TRY(settings.pin_memory, manifest.path("pin_memory", beside.string()));
   return settings;
 }
 

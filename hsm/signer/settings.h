@@ -46,6 +46,7 @@ struct SignerSettings {
 struct ManifestSettings {
   TokenSettings token;
   std::filesystem::path certificate;  // PEM: of this key
+  std::filesystem::path pin_memory;   // for a PIN file that is not that of [hsm]
 };
 
 // `root` is the root table of linesign.toml.

@@ -11,9 +11,13 @@
 
 namespace linesign {
 
-// Run by root: a file or folder of root's in a folder of somebody else becomes his. By descriptor,
-// because he can replace what has the name. A file with a second name stays as it is.
-void leave_to_owner_above(const UniqueFd& file, const std::filesystem::path& path);
+// The folder that `path` lies in, for openat and mkdirat: whoever owns what is above can put
+// another folder, or a link, under its name at any time. Invalid, with errno: it cannot be opened.
+UniqueFd open_folder_of(const std::filesystem::path& path);
+
+// Run by root: a file or folder of root's, opened from `folder`, becomes his whose the folder is. A
+// file with a second name stays as it is.
+void leave_to_owner_of(const UniqueFd& folder, const UniqueFd& file);
 
 }  // namespace linesign
 

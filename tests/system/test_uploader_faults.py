@@ -1,14 +1,16 @@
 """Bad days of the cloud: nothing is lost, nothing is registered twice, and the reason is told."""
 
 import json
+import os
 import random
 import re
+import shutil
 import subprocess
 
 import pytest
 
 from support.appliance import (EX_CONFIG, EX_DATA, EX_IO, EX_NOPERM, EX_UNAVAILABLE, MODULE,
-                               limit_file_size, program, read_only, wait_until, writable)
+                               limit_file_size, program, read_only, tree_mode, wait_until, writable)
 from support.aws.calls import ACCOUNT, OTHER
 from support.aws.certificates import TestCa, key_pem, new_key
 from support.aws.client import Keys
@@ -264,6 +266,48 @@ def test_a_key_in_a_token_is_all_that_the_plant_has(make_plant, kind):
     plant.cli("upload")
     check_registered(plant)
     assert "CreateSession" in plant.aws.counts() and MODULE
+
+
+def give(path, user, mode):
+    os.chown(path, user, user)
+    path.chmod(mode)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may start other users' programs")
+def test_a_key_in_a_token_needs_nothing_of_the_signers(make_plant):
+    """The uploader's user may read neither their PIN nor their lock nor what PINs they have tried."""
+    signer, uploader = 64102, 64103  # numbers need no entry in the user database
+    plant = make_plant({}, ready=False)
+    key = new_key()
+    import_key(plant, key, "uploader", "uploader-pin")
+    roles = roles_anywhere(plant, key, "uploader")
+    folder = plant.appliance.folder
+    for name in ("uploader.pem", "uploader-pin"):
+        shutil.copy(plant.folder / name, folder / name)
+    shutil.copy(program("linesign"), folder / "linesign")
+    roles |= {"certificate": str(folder / "uploader.pem"), "pin_file": str(folder / "uploader-pin"),
+              "key": "pkcs11:token=uploader;object=aws"}
+    plant.targets[0] |= {"roles_anywhere": roles}
+    del plant.targets[0]["profile"]
+    plant.appliance.configure({"aws": {"state_dir": str(folder / "uploader")},
+                               "aws.target": plant.targets, "hsm": {"user": str(signer)}})
+    folder.chmod(0o755)
+    tree_mode(folder / "tokens", lambda mode: mode | (0o055 if mode & 0o100 else 0o044))
+    (folder / "pin-memory").mkdir()
+    (folder / "uploader").mkdir()
+    (folder / "signer-login.lock").touch()
+    give(folder / "pin-memory", signer, 0o700)
+    give(folder / "signer-login.lock", signer, 0o640)
+    give(folder / "pin", signer, 0o400)
+    give(folder / "uploader-pin", uploader, 0o400)
+    give(folder / "uploader", uploader, 0o750)
+    command = [str(folder / "linesign"), "--config", str(plant.appliance.config_file), "aws",
+               "sign-login", "--target", "plant0", "00" * 32]
+    run = subprocess.run(command, user=uploader, group=uploader, extra_groups=[], cwd="/",
+                         env=plant.environment(), capture_output=True, text=True, check=False)
+    assert run.returncode == 0 and bytes.fromhex(run.stdout), run.stderr
+    tried = next((folder / "uploader" / "pin-memory").glob("pin-*"))
+    assert tried.stat().st_uid == uploader and "accepted" in tried.read_text()
 
 
 def test_the_ca_key_never_signs_for_aws(make_plant):

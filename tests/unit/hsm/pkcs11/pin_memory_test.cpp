@@ -1,25 +1,33 @@
 #include "hsm/pkcs11/pin_memory.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
+#include <cstdio>
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 
+#include "tests/support/broken_calls.h"
 #include "tests/support/temp_dir.h"
 
 namespace linesign {
 namespace {
 
-constexpr UnixTime kNow{std::chrono::seconds(1'800'000'000)};
+using std::chrono::seconds;
+
+constexpr UnixTime kNow{seconds(1'800'000'000)};
 constexpr const char* kSerial = "0123abcd";
 
 SecretBytes pin(std::string_view text) { return SecretBytes(to_bytes(text)); }
 
-class PinMemoryTest : public testing::Test {
+class PinMemoryTest : public ::testing::Test {
  protected:
   // As each program does it: opened anew.
   PinMemory open() const {
@@ -39,9 +47,12 @@ class PinMemoryTest : public testing::Test {
     return {std::istreambuf_iterator<char>(in), {}};
   }
 
-  Result<void> begin(std::string_view text, bool is_ordered = false, bool is_low = false) const {
+  Result<void> begin(std::string_view text,
+                     bool is_ordered = false,
+                     bool is_low = false,
+                     UnixTime now = kNow) const {
     PinMemory memory = open();
-    return memory.begin(pin(text), is_ordered, is_low, kNow);
+    return memory.begin(pin(text), is_ordered, is_low, now);
   }
 
   void try_pin(std::string_view text, LoginOutcome outcome, bool is_ordered = false) const {
@@ -209,6 +220,57 @@ TEST_F(PinMemoryTest, IsMendedByRootWhereRootHasLeftItToNobody) {
   EXPECT_EQ(status.st_uid, kSomebody);
   ASSERT_EQ(::stat(file().c_str(), &status), 0);
   EXPECT_EQ(status.st_uid, kSomebody);
+}
+
+// The owner of the folder above changes its name for a link, again and again, while root works.
+TEST_F(PinMemoryTest, IsNeverMadeWhereALinkInItsPlacePoints) {
+  const auto elsewhere = folder_.path() / "elsewhere";
+  const auto link = folder_.path() / "link";
+  std::filesystem::create_directories(folder());
+  std::filesystem::create_directories(elsewhere);
+  std::filesystem::create_directory_symlink(elsewhere, link);
+  std::atomic<bool> is_over = false;
+  std::atomic<int> swapped = 0;
+  std::thread swaps([&] {
+    for (; !is_over; ++swapped)
+      EXPECT_EQ(::renameat2(AT_FDCWD, folder().c_str(), AT_FDCWD, link.c_str(), RENAME_EXCHANGE),
+                0);
+  });
+  int made = 0;
+  for (int i = 0; made < 80 || swapped < 2000; ++i)
+    made += PinMemory::open(folder(), std::to_string(i % 1000)).has_value() ? 1 : 0;
+  is_over = true;
+  swaps.join();
+  EXPECT_TRUE(std::filesystem::is_empty(elsewhere));
+}
+
+TEST_F(PinMemoryTest, LeavesAFileOfRootsThatIsNoMemoryToRoot) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give a file away";
+  constexpr uid_t kSomebody = 65534;
+  std::filesystem::create_directories(folder());
+  ASSERT_EQ(::chown(folder().c_str(), kSomebody, kSomebody), 0);
+  std::ofstream(file()) << "a secret of root's that somebody has moved here";
+  EXPECT_FALSE(PinMemory::open(folder(), kSerial).has_value());
+  struct stat status {};
+  ASSERT_EQ(::stat(file().c_str(), &status), 0);
+  EXPECT_EQ(status.st_uid, 0U);
+}
+
+TEST_F(PinMemoryTest, IsNoFileThatHasASecondName) {
+  std::filesystem::create_directories(folder());
+  std::ofstream(folder_.path() / "of-others") << "";
+  std::filesystem::create_hard_link(folder_.path() / "of-others", file());
+  EXPECT_FALSE(PinMemory::open(folder(), kSerial).has_value());
+  EXPECT_EQ(std::filesystem::file_size(folder_.path() / "of-others"), 0U);
+}
+
+TEST_F(PinMemoryTest, IsNotUsedBeforeTheNameOfItsFolderIsOnDisk) {
+  linesign::testing::break_calls("fsync:1=EIO@" + folder_.path().filename().string());
+  const auto opened = PinMemory::open(folder(), kSerial);
+  linesign::testing::break_calls("");
+  ASSERT_FALSE(opened.has_value());
+  EXPECT_EQ(opened.error().code(), ErrorCode::Io);
+  EXPECT_FALSE(std::filesystem::exists(file())) << "the first to be synced is the folder above";
 }
 
 TEST_F(PinMemoryTest, SaysWhatItsFolderIsForWhereItCannotBeMade) {
