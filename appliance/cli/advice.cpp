@@ -52,7 +52,7 @@ constexpr std::array kAdvice = {
            "HSM's own log."},
     Advice{ErrorCode::SignerTimeout,
            "Signers were replaced. If it lasts, check the HSM and the network to it, or raise "
-           "sign_timeout in [hsm]."},
+           "sign_timeout or start_timeout in [hsm]."},
     Advice{ErrorCode::SignerProtocol,
            "linesignd and linesign-signer are not of one build: install both together and restart "
            "linesignd. If it stays, report it."},

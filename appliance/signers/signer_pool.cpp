@@ -10,17 +10,17 @@ namespace {
 
 constexpr std::chrono::milliseconds kFirstBackoff(20);
 constexpr std::chrono::milliseconds kMaxBackoff(500);
-// A token that is not there, a wrong certificate: nothing that another try in a moment would mend.
-// A start that finds it out before the login is a cheap look, which costs no try of the PIN.
-constexpr std::chrono::milliseconds kLookBackoff(300);
-constexpr std::chrono::milliseconds kOperatorBackoff(5000);
-constexpr std::chrono::seconds kTellAgain(60);  // what a look finds again and again
 // How long one that starts alone may be without a sign of life before the next one starts. A start
 // that fails is over before, so that an HSM that is away is asked by one signer, not by all.
 constexpr std::chrono::milliseconds kStagger(1000);
 // A login that takes longer may wait for the lock.
 constexpr std::chrono::milliseconds kLockPatience(500);
 constexpr std::chrono::milliseconds kWatchdogPeriod(100);
+
+const char* state_of(const SignerProcess& process) {
+  if (process.phase() == SignerPhase::PinRefused) return "waiting";
+  return process.is_ready() ? "ready" : "starting";
+}
 
 }  // namespace
 
@@ -91,7 +91,7 @@ std::vector<SignerInfo> SignerPool::signers() const {
     info.state = stopped_ ? "stopped" : "waiting";
     if (slot.process != nullptr) {
       info.pid = slot.process->pid();
-      if (!stopped_) info.state = slot.process->is_ready() ? "ready" : "starting";
+      if (!stopped_) info.state = state_of(*slot.process);
       info.signatures += slot.process->signatures();
     }
     if (info.quarantined_since) info.state = "quarantined";
@@ -204,14 +204,16 @@ void SignerPool::on_phase(size_t index) {
 }
 
 void SignerPool::on_pin_refused(size_t index, Error reason) {
-  last_error_ = reason;
-  stop_all(slots_[index].process.get());
+  // A pause between logins that the token does not answer: those that are logged in go on.
+  const bool is_pause = reason.code() == ErrorCode::SignerTimeout;
+  if (!is_pause || ready_ == 0) last_error_ = reason;
+  if (!is_pause) stop_all(slots_[index].process.get());
   events_.on_trouble(reason);
 }
 
 void SignerPool::on_new_pin(size_t index) {
   stopped_ = false;
-  last_error_ = Error(ErrorCode::HsmUnavailable, "the signers are starting with another PIN");
+  last_error_ = Error(ErrorCode::HsmUnavailable, "the signers are starting: the PIN may be tried");
   retire(index, false);
   start_next();
 }
@@ -240,40 +242,6 @@ void SignerPool::on_ready(size_t index, const signer::v1::Ready& ready) {
     events_.on_change();
   }
   dispatch();
-}
-
-void SignerPool::on_ended(size_t index, Error reason) {
-  // Only a crash may be a job's fault. A signer that says why it stops was not killed by a job.
-  const bool crashed = reason.code() == ErrorCode::HsmUnavailable;
-  const bool is_out = is_out_of_service(index, reason);
-  const SignerPhase phase = slots_[index].process->phase();
-  const bool needs_operator = reason.kind() == ErrorKind::Operator;
-  const bool is_look = needs_operator && phase == SignerPhase::Starting;
-  if (phase == SignerPhase::PinRefused)
-    reason = Error(ErrorCode::HsmPinRefused,
-                   "nobody watches the PIN file any more; restart linesignd when the PIN is right");
-  if (is_out || ready_ <= 1 || needs_operator) last_error_ = reason;
-  retire(index, crashed);
-  if (is_out) stop_all();
-  schedule_restart(
-      index,
-      needs_operator ? std::optional(is_look ? kLookBackoff : kOperatorBackoff) : std::nullopt);
-  tell(reason, is_look);
-  start_next();
-  allow_logins();
-  dispatch();
-}
-
-void SignerPool::tell(const Error& error, bool is_look) {
-  const SteadyTime now = clock_.steady();
-  const bool is_known = is_look && told_ && told_->code() == error.code() &&
-                        told_->detail() == error.detail() && now - told_at_ < kTellAgain;
-  if (is_known) return;
-  if (is_look) {
-    told_ = error;
-    told_at_ = now;
-  }
-  events_.on_trouble(error);
 }
 
 // Is this the end of all signers until a person acts? Then the reason says so.

@@ -13,6 +13,18 @@ namespace {
 constexpr std::chrono::seconds kEndPatience(5);
 // More than that, and a machine on which no signer ends would fill with them.
 constexpr size_t kMaxLeavingOfSlot = 8;
+// A token that is not there, a wrong certificate: nothing that another try in a moment would mend.
+// A start that finds it out before the login is a cheap look, which costs no try of the PIN.
+constexpr std::chrono::milliseconds kLookBackoff(300);
+constexpr std::chrono::milliseconds kOperatorBackoff(5000);
+constexpr std::chrono::seconds kTellAgain(60);  // what a look finds again and again
+
+// The PIN file, the login lock and the PIN memory are opened in LoggingIn, before the PIN is tried.
+bool is_before_login(SignerPhase phase, ErrorCode code) {
+  return phase == SignerPhase::Starting ||
+         (phase == SignerPhase::LoggingIn &&
+          (code == ErrorCode::Io || code == ErrorCode::HsmPinFile));
+}
 
 }  // namespace
 
@@ -90,6 +102,40 @@ bool SignerPool::waits_for_ends() {
                     "waits for a device or a disk; check the HSM, or restart the machine",
                     leaving_.size()));
   return true;
+}
+
+void SignerPool::on_ended(size_t index, Error reason) {
+  // Only a crash may be a job's fault. A signer that says why it stops was not killed by a job.
+  const bool crashed = reason.code() == ErrorCode::HsmUnavailable;
+  const bool is_out = is_out_of_service(index, reason);
+  const SignerPhase phase = slots_[index].process->phase();
+  const bool needs_operator = reason.kind() == ErrorKind::Operator;
+  const bool is_look = needs_operator && is_before_login(phase, reason.code());
+  if (phase == SignerPhase::PinRefused && stopped_)
+    reason = Error(ErrorCode::HsmPinRefused,
+                   "nobody watches the PIN file any more; restart linesignd when the PIN is right");
+  if (is_out || ready_ <= 1 || needs_operator) last_error_ = reason;
+  retire(index, crashed);
+  if (is_out) stop_all();
+  schedule_restart(
+      index,
+      needs_operator ? std::optional(is_look ? kLookBackoff : kOperatorBackoff) : std::nullopt);
+  tell(reason, is_look);
+  start_next();
+  allow_logins();
+  dispatch();
+}
+
+void SignerPool::tell(const Error& error, bool is_look) {
+  const SteadyTime now = clock_.steady();
+  const bool is_known = is_look && told_ && told_->code() == error.code() &&
+                        told_->detail() == error.detail() && now - told_at_ < kTellAgain;
+  if (is_known) return;
+  if (is_look) {
+    told_ = error;
+    told_at_ = now;
+  }
+  events_.on_trouble(error);
 }
 
 }  // namespace linesign

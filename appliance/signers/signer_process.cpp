@@ -231,7 +231,9 @@ void SignerProcess::handle(const signer::v1::FromSigner& message) {
 void SignerProcess::handle_failure(const signer::v1::Failed& failed) {
   const auto code = find_error_code(failed.code());
   Error reason(code.value_or(ErrorCode::SignerProtocol), failed.detail());
-  if (!failed.waits_for_pin() || phase_ != SignerPhase::LoggingIn) {
+  // After a login that was accepted too: it may try again before it is Ready, and be refused then.
+  const bool may_wait = phase_ == SignerPhase::LoggingIn || phase_ == SignerPhase::LoggedIn;
+  if (!failed.waits_for_pin() || !may_wait) {
     end(std::move(reason));
     return;
   }

@@ -53,7 +53,7 @@ class SignerProcess final {
     // Prepared, LoggedIn or NewPin.
     std::function<void(SignerProcess& self)> on_phase;
     std::function<void(SignerProcess& self, const signer::v1::Ready& ready)> on_ready;
-    // It waits for another PIN.
+    // It waits for another PIN; with SignerTimeout, until the same one is tried again.
     std::function<void(SignerProcess& self, Error reason)> on_pin_refused;
     std::function<void(SignerProcess& self, CheckJob job, const signer::v1::CheckResult& result)>
         on_checked;

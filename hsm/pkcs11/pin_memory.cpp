@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <sstream>
 #include <utility>
 
@@ -34,10 +35,19 @@ constexpr uint64_t kScryptR = 8;
 constexpr uint64_t kScryptP = 1;
 constexpr uint64_t kScryptMemory = 64UL * 1024 * 1024;
 constexpr std::string_view kMustBelong =
-    "pin_memory in [hsm] names this folder, or for another PIN file that in [manifest] or "
-    "state_dir "
-    "in [aws]; it and what is in it must belong to the user who reads the PIN file";
+    "pin_memory in [hsm] names this folder, or for another PIN file pin_memory in [manifest] or "
+    "state_dir in [aws]; it and what is in it must belong to the user who reads the PIN file";
+// Of logins without an answer, beyond kMaxUnknownTries.
+constexpr std::chrono::minutes kFirstPause(1);
+constexpr std::chrono::minutes kPause(10);
+constexpr std::string_view kWhatHelps =
+    "it is not tried again by itself; another PIN in the PIN file is, and `linesign doctor "
+    "--try-pin` tries this one once more";
 constexpr std::array<std::string_view, 3> kWords = {"accepted", "tried", "refused"};
+
+std::chrono::seconds pause_after(int unknown_tries) {
+  return unknown_tries <= kMaxUnknownTries ? kFirstPause : kPause;
+}
 
 Error io_error(const std::filesystem::path& path) {
   return Error(ErrorCode::Io,
@@ -213,10 +223,29 @@ PinMemory::Entry* PinMemory::find(ByteView hash) {
   return found == entries_.end() ? nullptr : &*found;
 }
 
-Result<void> PinMemory::check(const Entry* entry, bool is_count_low) const {
-  constexpr std::string_view kWhatHelps =
-      "it is not tried again by itself; another PIN in the PIN file is, and `linesign doctor "
-      "--try-pin` tries this one once more";
+bool PinMemory::is_due(const Entry& entry, UnixTime now) {
+  const auto since = now - entry.at;
+  return since >= pause_after(entry.unknown) || since <= -pause_after(entry.unknown);
+}
+
+Result<void> PinMemory::check_cut_off(const Entry& entry, bool is_count_low, UnixTime now) {
+  if (entry.word != Word::Accepted || is_count_low)
+    return fail(
+        ErrorCode::HsmPinRefused,
+        fmt::format("a login with this PIN was cut off at {}, and the token may have rejected "
+                    "it; {}",
+                    to_iso8601(entry.at),
+                    kWhatHelps));
+  if (entry.unknown < kMaxUnknownTries || is_due(entry, now)) return {};
+  return fail(ErrorCode::SignerTimeout,
+              fmt::format("the token did not answer the last {} logins with this PIN, which it had "
+                          "accepted before; the next try is at {}, and `linesign doctor --try-pin` "
+                          "tries at once",
+                          entry.unknown,
+                          to_iso8601(entry.at + pause_after(entry.unknown))));
+}
+
+Result<void> PinMemory::check(const Entry* entry, bool is_count_low, UnixTime now) const {
   if (entry == nullptr) {
     if (entries_.size() < kMaxPins) return {};
     return fail(ErrorCode::HsmPinRefused,
@@ -228,14 +257,8 @@ Result<void> PinMemory::check(const Entry* entry, bool is_count_low) const {
     return fail(
         ErrorCode::HsmPinRefused,
         fmt::format("the token rejected this PIN at {}; {}", to_iso8601(entry->at), kWhatHelps));
-  const bool is_known_good = entry->word == Word::Accepted && entry->unknown < kMaxUnknownTries;
-  if (is_known_good && (entry->unknown == 0 || !is_count_low)) return {};
-  return fail(
-      ErrorCode::HsmPinRefused,
-      fmt::format("a login with this PIN was cut off at {}, and the token may have rejected "
-                  "it; {}",
-                  to_iso8601(entry->at),
-                  kWhatHelps));
+  if (entry->word == Word::Accepted && entry->unknown == 0) return {};
+  return check_cut_off(*entry, is_count_low, now);
 }
 
 Result<void> PinMemory::begin(const SecretBytes& pin,
@@ -244,7 +267,7 @@ Result<void> PinMemory::begin(const SecretBytes& pin,
                               UnixTime now) {
   LS_CHECK(load());
   LS_TRY(trying_, hash_of(pin));
-  if (!is_ordered) LS_CHECK(check(find(trying_), is_count_low));
+  if (!is_ordered) LS_CHECK(check(find(trying_), is_count_low, now));
   before_ = entries_;
   if (find(trying_) == nullptr) {
     // Only an order gets here with a full list.
@@ -269,14 +292,18 @@ Result<void> PinMemory::end(LoginOutcome outcome) {
   return save();
 }
 
-Result<bool> PinMemory::allows_again(const SecretBytes& pin) {
+Result<bool> PinMemory::allows_again(const SecretBytes& pin, bool is_count_low, UnixTime now) {
   struct stat status {};
   if (::fstat(file_.get(), &status) == 0 && status.st_nlink == 0) return true;
-  const std::string known = block_;
   LS_CHECK(load());
-  if (block_ == known) return false;
+  if (block_ == watched_) return pausing_ && is_due(*pausing_, now);
   LS_TRY(const Bytes hash, hash_of(pin));
-  return check(find(hash), false).has_value();
+  watched_ = block_;
+  const Entry* entry = find(hash);
+  const auto checked = check(entry, is_count_low, now);
+  pausing_.reset();
+  if (!checked && checked.error().code() == ErrorCode::SignerTimeout) pausing_ = *entry;
+  return checked.has_value();
 }
 
 }  // namespace linesign

@@ -3,22 +3,23 @@
 //
 // A try is on disk before the login. A PIN that was refused, or whose try has no known outcome, is
 // not tried again; one that this token accepted last gets kMaxUnknownTries, because a login that
-// was cut off says nothing against it. A login that is accepted forgets everything else; one that
-// fails for another reason than the PIN was no try.
+// was cut off says nothing against it, and then one after a minute and one every ten. A login that
+// is accepted forgets everything else; one that fails for another reason than the PIN was no try.
 //
 // Shape    FOLDER/pin-<serial number in hex>, mode 0600: one block of 4 KiB, rewritten in place:
 //            linesign PIN memory 1
 //            salt <hex>
 //            accepted|tried|refused <scrypt of the PIN, hex> <unix time> <tries without outcome>
 // Limits   kMaxPins; a block that cannot be read allows nothing
-// Errors   HsmPinRefused: this PIN must not be tried; Io, also for a block that cannot be read
-// Threads  one process at a time between begin() and end(): under the login lock
-// Source   RFC 7914; docs/decisions/0018-pin-tries.md
+// Errors   HsmPinRefused: this PIN must not be tried; SignerTimeout: not yet; Io, also for a block
+// that cannot be read Threads  one process at a time between begin() and end(): under the login
+// lock Source   RFC 7914; docs/decisions/0018-pin-tries.md
 #ifndef LINESIGN_HSM_PKCS11_PIN_MEMORY_H_
 #define LINESIGN_HSM_PKCS11_PIN_MEMORY_H_
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -55,9 +56,9 @@ class PinMemory final {
   // REQUIRES: begin() has succeeded.
   Result<void> end(LoginOutcome outcome);
 
-  // True: the file has changed since this object read or wrote it, and would let `pin` be tried; or
-  // somebody has removed it.
-  Result<bool> allows_again(const SecretBytes& pin);
+  // For who waits, every now and then: may `pin` be tried now, as the file says, or because
+  // somebody has removed it? `is_count_low` as for begin(): what made it refuse.
+  Result<bool> allows_again(const SecretBytes& pin, bool is_count_low, UnixTime now);
 
  private:
   enum class Word : uint8_t { Accepted, Tried, Refused };
@@ -74,7 +75,9 @@ class PinMemory final {
   Result<void> save();
   Result<Bytes> hash_of(const SecretBytes& pin) const;
   Entry* find(ByteView hash);
-  Result<void> check(const Entry* entry, bool is_count_low) const;
+  static bool is_due(const Entry& entry, UnixTime now);
+  static Result<void> check_cut_off(const Entry& entry, bool is_count_low, UnixTime now);
+  Result<void> check(const Entry* entry, bool is_count_low, UnixTime now) const;
 
   std::filesystem::path path_;
   UniqueFd file_;
@@ -83,6 +86,8 @@ class PinMemory final {
   std::vector<Entry> before_;  // begin()
   Bytes trying_;               // the hash
   std::string block_;          // as it was read or written last
+  std::string watched_;        // as allows_again() saw it, and whose pause it waits for
+  std::optional<Entry> pausing_;
 };
 
 }  // namespace linesign

@@ -6,6 +6,7 @@
 // as soon as something is wrong that a new process would not have: threads may be inside the
 // PKCS#11 module.
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,6 +40,7 @@
 #include "hsm/signer/signer_channel.h"
 #include "hsm/signer/softhsm_folder.h"
 #include "hsm/signer/startup.h"
+#include "protocol/base/clock.h"
 #include "protocol/base/core_dumps.h"
 #include "protocol/base/version.h"
 
@@ -90,26 +92,63 @@ Result<void> wait_for_login(const SignerChannel& channel) {
   return {};
 }
 
+// Which folder a path names; absent: none.
+struct FolderId {
+  dev_t device = 0;
+  ino_t number = 0;
+  bool operator==(const FolderId&) const = default;
+};
+
+std::optional<FolderId> find_folder(const std::filesystem::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return FolderId{status.st_dev, status.st_ino};
+}
+
 // The refused PIN is compared here and forgotten, so that it is never tried again by itself and
 // linesignd never learns it. An operator may have it tried by another program: then the memory says
-// that the token accepted it.
+// that the token accepted it. `folder` is what this process may read: whoever puts another one in
+// its place has it read by the next process, which finds in the memory what was tried.
 Result<void> wait_for_new_pin(const SignerChannel& channel,
                               const std::filesystem::path& file,
+                              const std::optional<FolderId>& folder,
                               const RefusedPin& refused,
                               Result<PinMemory>& memory) {
-  spdlog::warn("PIN refused code={} file={} waiting for another PIN in it",
-               error_info(ErrorCode::HsmPinRefused).name,
-               file.string());
+  const SystemClock clock;
   SecretBytes seen;  // a file that somebody is writing is not yet what he means
+  auto seen_folder = folder;
   while (!channel.wait_for_end(kPinLookPeriod)) {
+    const auto now_folder = find_folder(file.parent_path());
+    const bool is_moved = now_folder && now_folder != folder && now_folder == seen_folder;
+    seen_folder = now_folder;
     auto pin = read_pin_file(file);
     const bool is_new = pin && !equal(pin->reveal(), refused.pin.reveal());
-    const bool is_allowed = pin && memory && memory->allows_again(*pin).value_or(false);
-    if (is_allowed || (is_new && equal(pin->reveal(), seen.reveal())))
+    const bool is_allowed =
+        pin && memory && memory->allows_again(*pin, !refused.is_pause, clock.now()).value_or(false);
+    if (is_moved || is_allowed || (is_new && equal(pin->reveal(), seen.reveal())))
       return send_phase(channel, signer::v1::PHASE_NEW_PIN);
     seen = is_new ? std::move(*pin) : SecretBytes();
   }
   return {};
+}
+
+// Says why, and ends when another try makes sense.
+Result<void> wait_with_refused_pin(const SignerChannel& channel,
+                                   const SignerSettings& settings,
+                                   const RefusedPin& refused,
+                                   const Error& error) {
+  signer::v1::FromSigner message = failed(error);
+  message.mutable_failed()->set_waits_for_pin(true);
+  LS_CHECK(channel.send(message));
+  const auto& file = settings.token.pin_file;
+  spdlog::warn("PIN {} code={} file={}",
+               refused.is_pause ? "not tried yet" : "refused, waiting for another one",
+               error_info(error.code()).name,
+               file.string());
+  auto memory = PinMemory::open(settings.pin_memory, refused.token_serial);
+  const auto folder = find_folder(file.parent_path());
+  confine({.readable = {file.parent_path()}, .writable = {}});
+  return wait_for_new_pin(channel, file, folder, refused, memory);
 }
 
 Result<void> send_ready(const SignerChannel& channel,
@@ -201,14 +240,8 @@ Result<void> serve(const std::filesystem::path& config,
     return send_phase(channel, signer::v1::PHASE_LOGGED_IN);
   };
   auto signer = start_signer(settings, steps);
-  if (!signer && steps.refused_pin) {
-    signer::v1::FromSigner message = failed(signer.error());
-    message.mutable_failed()->set_waits_for_pin(true);
-    LS_CHECK(channel.send(message));
-    auto memory = PinMemory::open(settings.pin_memory, steps.refused_pin->token_serial);
-    confine({.readable = {settings.token.pin_file.parent_path()}, .writable = {}});
-    return wait_for_new_pin(channel, settings.token.pin_file, *steps.refused_pin, memory);
-  }
+  if (!signer && steps.refused_pin)
+    return wait_with_refused_pin(channel, settings, *steps.refused_pin, signer.error());
   if (!signer) return fail(signer.error());
   for (std::string& each : confine(confinement_of(settings, signer->token.token())))
     missing.push_back(std::move(each));

@@ -30,8 +30,10 @@ Result<void> log_in(const SignerSettings& settings, SigningToken& token, StartSt
   LS_TRY(SecretBytes pin, read_pin_file(settings.token.pin_file));
   LS_TRY(const LoginLock lock, LoginLock::take(settings.login_lock));
   auto done = token.login(pin, {.memory = settings.pin_memory});
-  if (!done && done.error().code() == ErrorCode::HsmPinRefused)
-    steps.refused_pin = RefusedPin{std::move(pin), token.token().serial};
+  if (done) return done;
+  const bool is_pause = done.error().code() == ErrorCode::SignerTimeout;
+  if (is_pause || done.error().code() == ErrorCode::HsmPinRefused)
+    steps.refused_pin = RefusedPin{std::move(pin), token.token().serial, is_pause};
   return done;
 }
 

@@ -35,13 +35,14 @@ struct StartedSigner {
 struct RefusedPin {
   SecretBytes pin;
   std::string token_serial;
+  bool is_pause = false;  // the token did not answer several times: it is tried again later
 };
 
 // Who waits for a start takes part in it. Empty functions: nobody does.
 struct StartSteps {
   std::function<Result<void>()> before_login;  // once; returns when this process may try the PIN
   std::function<Result<void>()> after_login;   // the PIN is right
-  std::optional<RefusedPin> refused_pin;       // after HsmPinRefused
+  std::optional<RefusedPin> refused_pin;       // after HsmPinRefused, or in the pause
 };
 
 // [hsm], [ca] and [profile] of linesign.toml; the tables of others are left alone.

@@ -4,11 +4,14 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
+#include <iterator>
 #include <optional>
 
 #include <gmock/gmock.h>
@@ -16,6 +19,7 @@
 #include <sysexits.h>
 
 #include "hsm/ceremony/doctor.h"
+#include "hsm/pkcs11/pin_memory.h"
 #include "hsm/signer/signer_channel.h"
 #include "protocol/base/process.h"
 #include "protocol/base/spawn.h"
@@ -146,6 +150,11 @@ class LinesignSigner : public test::CeremonyFixture {
                              "LINESIGN_SIMULATED_PIN_TRIES",
                              "LINESIGN_SIMULATED_PIN_FILE"})
       ::unsetenv(name);
+  }
+
+  static std::string read_text(const std::filesystem::path& file) {
+    std::ifstream in(file);
+    return {std::istreambuf_iterator<char>(in), {}};
   }
 
   std::filesystem::path pin_memory() const { return folder() / "station-ca" / "pin-memory"; }
@@ -363,6 +372,31 @@ TEST_F(LinesignSigner, TriesAWrongPinOnceAndWaitsForAnotherOne) {
   EXPECT_EQ(count_calls("C_Login"), 1) << "the new PIN is for a new process";
 }
 
+// After its login attempt it may open what is in the PIN's folder, and nothing in another one.
+TEST_F(LinesignSigner, HasANewProcessReadThePinWhenItsFolderIsReplaced) {
+  const auto config = write_config();
+  std::string text = read_text(config);
+  text.replace(text.find("\"pin\""), 5, "\"pins/pin\"");
+  std::ofstream(config) << text;
+  const auto put = [&](const char* name, std::string_view pin) {
+    std::filesystem::create_directory(folder() / name);
+    std::ofstream(folder() / name / "pin") << pin << "\n";
+    ASSERT_EQ(::chmod((folder() / name / "pin").c_str(), 0400), 0);
+  };
+  put("pins", "999999");
+  put("new", test::kUserPin);
+  SignerProcess signer(config);
+  const auto message = signer.receive();
+  ASSERT_TRUE(message && message->has_failed());
+  EXPECT_TRUE(message->failed().waits_for_pin());
+  std::filesystem::rename(folder() / "pins", folder() / "old");
+  EXPECT_TRUE(signer.is_silent_for(800)) << "no folder is no new folder";
+  std::filesystem::rename(folder() / "new", folder() / "pins");
+  signer.expect_phase(signer::v1::PHASE_NEW_PIN);
+  SignerProcess next(config);
+  expect_ready(next);
+}
+
 // libp11 waits for ten seconds where C_OpenSession fails; no session is its own.
 TEST_F(LinesignSigner, OpensItsSessionsItselfAndTriesAgain) {
   for (const std::string call : {"1", "2", "3", "4", "5"}) {
@@ -479,6 +513,17 @@ class PinTries : public LinesignSigner {
     static_cast<void>(write_config(LINESIGN_HSM_SIMULATOR));
   }
 
+  // The time of the last try in the memory becomes an earlier one.
+  void let_the_pause_pass() const {
+    const auto file = std::filesystem::directory_iterator(pin_memory())->path();
+    std::string text = read_text(file);
+    const size_t hash = text.find(' ', text.find("accepted ")) + 1;
+    const size_t time = text.find(' ', hash) + 1;
+    const auto earlier = std::stoll(text.substr(time)) - 60;
+    text.replace(time, text.find(' ', time) - time, std::to_string(earlier));
+    std::fstream(file, std::ios::in | std::ios::out) << text;
+  }
+
   DoctorRequest doctor_request(bool is_try_ordered) const {
     DoctorRequest request;
     request.module = LINESIGN_HSM_SIMULATOR;
@@ -526,6 +571,22 @@ TEST_F(PinTries, DoNotEndForAPinThatTheTokenAcceptedLast) {
   expect_ready_after_start();
   kill_in_login();
   kill_in_login();
+  expect_ready_after_start();
+  EXPECT_EQ(count_logins(), 2);
+}
+
+TEST_F(PinTries, AreSpreadWhileTheTokenDoesNotAnswerForAPinThatItAcceptedLast) {
+  expect_ready_after_start();
+  for (int i = 0; i < kMaxUnknownTries; ++i) kill_in_login();
+  SignerProcess signer(config_);
+  const auto message = signer.receive();
+  ASSERT_TRUE(message && message->has_failed());
+  EXPECT_EQ(message->failed().code(), static_cast<uint32_t>(ErrorCode::SignerTimeout));
+  EXPECT_TRUE(message->failed().waits_for_pin());
+  EXPECT_THAT(message->failed().detail(), testing::HasSubstr("the next try is at "));
+  EXPECT_TRUE(signer.is_silent_for(800)) << "the pause is a minute";
+  let_the_pause_pass();
+  signer.expect_phase(signer::v1::PHASE_NEW_PIN);
   expect_ready_after_start();
   EXPECT_EQ(count_logins(), 2);
 }

@@ -15,6 +15,8 @@
 //   fail-early <code>   Failed before the login
 //   hang-in <phase>     says nothing more from there on: starting, login, proof
 //   refuse-pin <file>   the PIN is refused until the file exists
+//   refuse-late <file>  the same, after the login was accepted
+//   pause <file>        the PIN is not tried until the file exists: the token did not answer
 //   slow <ms>           each signature takes so long
 //   login-log <file>    writes a line into it for each login
 //   lock <file>         holds the flock(2) lock of it
@@ -105,6 +107,19 @@ void send_phase(int fd, linesign::signer::v1::Phase phase) {
   send_message(fd, message);
 }
 
+// Says so while the file that `word` names is not there, then that it is leaving.
+void wait_for_pin(int fd, const Orders& orders, const std::string& word, uint32_t code) {
+  const auto file = orders.words.find(word);
+  if (file == orders.words.end() || std::ifstream(file->second).good()) return;
+  FromSigner message;
+  message.mutable_failed()->set_code(code);
+  message.mutable_failed()->set_waits_for_pin(true);
+  send_message(fd, message);
+  while (!std::ifstream(file->second).good()) ::poll(nullptr, 0, 10);
+  send_phase(fd, linesign::signer::v1::PHASE_NEW_PIN);
+  ::_exit(0);
+}
+
 void log_in(int fd, const Orders& orders) {
   hang_in(orders, "starting");
   if (orders.has("fail-early")) fail(fd, orders, orders.words.at("fail-early"));
@@ -117,16 +132,8 @@ void log_in(int fd, const Orders& orders) {
   if (orders.has("login-log"))
     std::ofstream(orders.words.at("login-log"), std::ios::app) << "login\n";
   hang_in(orders, "login");
-  const auto refused = orders.words.find("refuse-pin");
-  if (refused != orders.words.end() && !std::ifstream(refused->second).good()) {
-    FromSigner message;
-    message.mutable_failed()->set_code(501);
-    message.mutable_failed()->set_waits_for_pin(true);
-    send_message(fd, message);
-    while (!std::ifstream(refused->second).good()) ::poll(nullptr, 0, 10);
-    send_phase(fd, linesign::signer::v1::PHASE_NEW_PIN);
-    ::_exit(0);
-  }
+  wait_for_pin(fd, orders, "refuse-pin", 501);
+  wait_for_pin(fd, orders, "pause", 512);
 }
 
 void greet(int fd, const Orders& orders) {
@@ -134,6 +141,7 @@ void greet(int fd, const Orders& orders) {
   FromSigner message;
   if (orders.has("fail")) fail(fd, orders, orders.words.at("fail"));
   send_phase(fd, linesign::signer::v1::PHASE_LOGGED_IN);
+  wait_for_pin(fd, orders, "refuse-late", 501);
   hang_in(orders, "proof");
   const auto hash = linesign::from_hex(orders.words.at("profile"));
   message.mutable_ready()->set_profile_sha256(hash->data(), hash->size());

@@ -328,6 +328,41 @@ def test_a_signer_that_waits_for_a_pin_sees_that_its_memory_is_another_file(coun
     appliance.wait_producing()
 
 
+def let_the_pause_pass(memory):
+    """The time of the last try becomes an earlier one."""
+    text = memory.read_text()
+    word, pin_hash, at, unknown = next(
+        line for line in text.splitlines() if line.startswith("accepted ")).split()
+    earlier = f"{word} {pin_hash} {int(at) - 600} {unknown}"
+    with memory.open("r+") as file:
+        file.write(text.replace(f"{word} {pin_hash} {at} {unknown}", earlier))
+
+
+def test_logins_that_hang_are_tried_again_by_themselves(make_appliance, monkeypatch, check_ledger):
+    appliance = make_appliance(config={"hsm": {"module": str(FAULTY), "signers": 1,
+                                               "start_timeout": "2s"}}).start()
+    appliance.request("--generate", "2")
+    appliance.stop()
+    used = appliance.folder / "used"
+    monkeypatch.setenv("LINESIGN_FAULTS", " ".join(f"C_Login:1=hang@{used}-{i}" for i in range(4)))
+    appliance.start(wait=False)
+    status = appliance.wait_status(
+        lambda each: any("the next try is at " in one["error"]["detail"] for one in each["obstacles"]),
+        "the pause", timeout=60)
+    assert "HsmPinRefused" not in names(status), "the token has not answered"
+    text = appliance.cli("status", check=False).stdout
+    assert "512 SignerTimeout" in text and "the token did not answer the last 3 logins" in text
+    memory = next((appliance.folder / "station-ca" / "pin-memory").iterdir())
+    let_the_pause_pass(memory)
+    wait_until(lambda: "the last 4 logins" in str(appliance.status()["obstacles"]), "one more hangs",
+               60)
+    let_the_pause_pass(memory)
+    appliance.wait_producing()
+    appliance.request("--generate", "2")
+    appliance.stop()
+    check_ledger(appliance)
+
+
 def test_the_last_try_is_left_to_an_operator(counted):
     appliance, tries = counted
     (appliance.folder / "tries").write_text("2 0\n")

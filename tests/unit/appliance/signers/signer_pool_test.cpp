@@ -353,6 +353,44 @@ TEST_F(SignerPoolTest, TriesARefusedPinOnceAndANewOneAtOnce) {
   EXPECT_TRUE(run_until([&] { return count_logins() == 5; })) << "all four are back";
 }
 
+TEST_F(SignerPoolTest, WaitsForAnotherPinAlsoWhenASecondLoginOfOneStartIsRefused) {
+  order("refuse-late " + once().string() + " login-log " + log().string());
+  start(2, kNever, kNever);
+  pool_->sign(intents_.make("device"), {}, 1);
+  EXPECT_TRUE(run_until([&] { return troubled_by(ErrorCode::HsmPinRefused); }));
+  EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmPinRefused);
+  std::ofstream(once()) << "another";
+  EXPECT_TRUE(run_until_outcomes(1)) << "somebody watches the PIN file";
+}
+
+TEST_F(SignerPoolTest, LetsOthersSignWhileOneWaitsForTheNextTryOfItsLogin) {
+  order("");
+  start(2, kNever, kNever);
+  const auto all_ready = [&] {
+    const auto signers = pool_->signers();
+    return signers[0].state == "ready" && signers[1].state == "ready";
+  };
+  EXPECT_TRUE(run_until(all_ready));
+  order("pause " + once().string());
+  ::kill(pool_->signers().front().pid, SIGKILL);
+  EXPECT_TRUE(run_until([&] { return troubled_by(ErrorCode::SignerTimeout); }));
+  EXPECT_EQ(pool_->signers().front().state, "waiting");
+  pool_->sign(intents_.make("device"), {}, 1);
+  EXPECT_TRUE(run_until_outcomes(1));
+  std::ofstream(once()) << "the token may answer again";
+  EXPECT_TRUE(run_until(all_ready));
+}
+
+TEST_F(SignerPoolTest, TriesByItselfWhenNoSignerIsLoggedInAndTheTokenDoesNotAnswer) {
+  order("pause " + once().string());
+  start(2, kNever, kNever);
+  EXPECT_TRUE(run_until([&] { return troubled_by(ErrorCode::SignerTimeout); }));
+  EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::SignerTimeout) << "not a rejected PIN";
+  pool_->sign(intents_.make("device"), {}, 1);
+  std::ofstream(once()) << "the token may answer again";
+  EXPECT_TRUE(run_until_outcomes(1));
+}
+
 TEST_F(SignerPoolTest, StaysStoppedWhenNobodyWatchesThePinAnyMore) {
   order("refuse-pin " + once().string() + " login-log " + log().string());
   start(2, kNever, kNever);
@@ -375,6 +413,19 @@ TEST_F(SignerPoolTest, TellsWhatALookFindsAgainAndAgainOnce) {
   EXPECT_EQ(troubles_.size(), 1U);
   EXPECT_EQ(count_logins(), 0);
   EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmTokenNotFound);
+}
+
+// The login lock, the PIN memory and the PIN file are opened before the PIN is tried: they are
+// looked at as often as what is found missing before the login.
+TEST_F(SignerPoolTest, LooksOftenAtTheFilesOfALogin) {
+  for (const ErrorCode code : {ErrorCode::Io, ErrorCode::HsmPinFile}) {
+    troubles_.clear();
+    order("fail " + std::to_string(static_cast<int>(code)));
+    start(1, kNever, kNever);
+    EXPECT_TRUE(run_until([&] { return pool_->signers().front().restarts >= 3; }));
+    EXPECT_EQ(troubles_, std::vector{code}) << "what a look finds again is told once";
+    EXPECT_EQ(pool_->obstacle()->code(), code);
+  }
 }
 
 TEST_F(SignerPoolTest, SparesASlowHsmThatIsAlive) {

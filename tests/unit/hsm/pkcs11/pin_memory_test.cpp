@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -20,6 +21,8 @@
 namespace linesign {
 namespace {
 
+using std::chrono::hours;
+using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr UnixTime kNow{seconds(1'800'000'000)};
@@ -53,6 +56,18 @@ class PinMemoryTest : public ::testing::Test {
                      UnixTime now = kNow) const {
     PinMemory memory = open();
     return memory.begin(pin(text), is_ordered, is_low, now);
+  }
+
+  // A login that is killed at `now`, or why there is none.
+  std::optional<ErrorCode> cut_off(std::chrono::seconds after, bool is_low = false) const {
+    const auto begun = begin("1111", false, is_low, kNow + after);
+    return begun ? std::nullopt : std::optional(begun.error().code());
+  }
+
+  // The token has accepted it, and then did not answer kMaxUnknownTries times.
+  void stop_answering() const {
+    try_pin("1111", LoginOutcome::Accepted);
+    for (int i = 0; i < kMaxUnknownTries; ++i) EXPECT_TRUE(begin("1111").has_value()) << i;
   }
 
   void try_pin(std::string_view text, LoginOutcome outcome, bool is_ordered = false) const {
@@ -94,9 +109,49 @@ TEST_F(PinMemoryTest, ForgetsEverythingElseAfterALogin) {
 TEST_F(PinMemoryTest, GivesAPinThatWasAcceptedSomeMoreTriesWhenLoginsAreCutOff) {
   try_pin("1111", LoginOutcome::Accepted);
   for (int i = 0; i < kMaxUnknownTries; ++i) EXPECT_TRUE(begin("1111").has_value()) << i;
-  expect_refused("1111");
+  EXPECT_FALSE(begin("1111").has_value());
   try_pin("1111", LoginOutcome::Accepted, true);
   EXPECT_TRUE(begin("1111").has_value());
+}
+
+TEST_F(PinMemoryTest, SpreadsTheTriesOfAPinThatWasAcceptedWhileTheTokenDoesNotAnswer) {
+  stop_answering();
+  const auto begun = begin("1111");
+  ASSERT_FALSE(begun.has_value());
+  EXPECT_EQ(begun.error().code(), ErrorCode::SignerTimeout) << "nobody has rejected the PIN";
+  EXPECT_NE(begun.error().detail().find(to_iso8601(kNow + minutes(1))), std::string::npos)
+      << begun.error().detail();
+  EXPECT_EQ(cut_off(seconds(59)), ErrorCode::SignerTimeout);
+  EXPECT_EQ(cut_off(seconds(60)), std::nullopt);
+  EXPECT_EQ(cut_off(seconds(60 + 599)), ErrorCode::SignerTimeout);
+  EXPECT_EQ(cut_off(seconds(60 + 600)), std::nullopt);
+  EXPECT_EQ(cut_off(seconds(60 + 1199)), ErrorCode::SignerTimeout);
+  EXPECT_EQ(cut_off(seconds(60 + 1200)), std::nullopt);
+  EXPECT_EQ(cut_off(-hours(24)), std::nullopt) << "a clock that was set back";
+}
+
+TEST_F(PinMemoryTest, HasNoFurtherTriesForWhatTheTokenMayHaveRejected) {
+  stop_answering();
+  EXPECT_EQ(cut_off(hours(1000), true), ErrorCode::HsmPinRefused) << "it knows of a wrong PIN";
+  std::filesystem::remove(file());
+  EXPECT_EQ(cut_off(seconds(0)), std::nullopt);
+  EXPECT_EQ(cut_off(hours(1000)), ErrorCode::HsmPinRefused) << "it was never accepted";
+  std::filesystem::remove(file());
+  try_pin("1111", LoginOutcome::Refused);
+  EXPECT_EQ(cut_off(hours(1000)), ErrorCode::HsmPinRefused);
+}
+
+TEST_F(PinMemoryTest, TellsWhoWaitsWhenThePauseIsOver) {
+  stop_answering();
+  PinMemory watching = open();
+  PinMemory low = open();
+  for (const auto after : {0, 59, 60, 61}) {
+    EXPECT_EQ(*watching.allows_again(pin("1111"), false, kNow + seconds(after)), after >= 60);
+    EXPECT_FALSE(*low.allows_again(pin("1111"), true, kNow + seconds(after)));
+  }
+  EXPECT_EQ(cut_off(seconds(60)), std::nullopt);
+  EXPECT_FALSE(*watching.allows_again(pin("1111"), false, kNow + seconds(600)));
+  EXPECT_TRUE(*watching.allows_again(pin("1111"), false, kNow + seconds(660)));
 }
 
 TEST_F(PinMemoryTest, BelievesATokenThatKnowsOfAWrongPinSinceALoginWasCutOff) {
@@ -286,18 +341,18 @@ TEST_F(PinMemoryTest, LetsThePinBeTriedAgainWhenSomebodyRemovesIt) {
   try_pin("1111", LoginOutcome::Refused);
   PinMemory watching = open();
   std::filesystem::remove(file());
-  EXPECT_TRUE(*watching.allows_again(pin("1111")));
+  EXPECT_TRUE(*watching.allows_again(pin("1111"), true, kNow));
   EXPECT_TRUE(begin("1111").has_value());
 }
 
 TEST_F(PinMemoryTest, SeesThatAnotherProgramLoggedInWithThePin) {
   try_pin("1111", LoginOutcome::Refused);
   PinMemory watching = open();
-  EXPECT_FALSE(*watching.allows_again(pin("1111")));
+  EXPECT_FALSE(*watching.allows_again(pin("1111"), true, kNow));
   try_pin("1111", LoginOutcome::Refused, true);
-  EXPECT_FALSE(*watching.allows_again(pin("1111")));
+  EXPECT_FALSE(*watching.allows_again(pin("1111"), true, kNow));
   try_pin("1111", LoginOutcome::Accepted, true);
-  EXPECT_TRUE(*watching.allows_again(pin("1111")));
+  EXPECT_TRUE(*watching.allows_again(pin("1111"), true, kNow));
 }
 
 }  // namespace
