@@ -134,7 +134,7 @@
   LS_ERROR(AdminNotPermitted,     910, Operator, 77, "This user may not use the admin socket of linesignd.")             \
   LS_ERROR(ListenFailed,          911, Operator, 69, "The program cannot listen on a configured address.")               \
   LS_ERROR(ClockUnconfirmed,      912, Operator, 69, "The system clock is far ahead of the ledger; an operator must confirm it.")\
-  LS_ERROR(AdminBusy,             913, Retry,    75, "This user has as many open connections to the admin socket as allowed.")\
+  LS_ERROR(AdminBusy,             913, Retry,    75, "This user has too many connections or calls open at the admin socket.")\
   LS_ERROR(DescriptorLimit,       914, Operator, 78, "The limit of open files is too low for the configuration.")        \
   /* 10xx: AWS */                                                                                                        \
   LS_ERROR(AwsUnreachable,        1000, Retry,    69, "AWS cannot be reached.")                                          \
