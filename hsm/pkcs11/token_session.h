@@ -2,9 +2,8 @@
 //
 // The login belongs to the process, not to the session: it ends with the last session of the token.
 //
-// Errors   HsmPinRefused after one try, HsmPinFinalTry and SignerTimeout (the pause after logins
-// that
-//          the token did not answer) without any; others from ckr_error()
+// Errors   HsmPinRefused after one try; HsmPinFinalTry and SignerTimeout (the pause after logins
+//          that the token did not answer) without any; others from ckr_error()
 // Threads  one thread at a time
 // Source   PKCS#11 2.40 sections 5.6, 5.7, 5.14
 #ifndef LINESIGN_HSM_PKCS11_TOKEN_SESSION_H_
