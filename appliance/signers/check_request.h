@@ -1,6 +1,6 @@
 // CheckRequest: what a signer checks, builds and remembers before anything is recorded.
 //
-// Threads  plain values
+// Threads  plain values; is_unwanted is the event loop's
 // Source   protocol/signer.proto
 #ifndef LINESIGN_APPLIANCE_SIGNERS_CHECK_REQUEST_H_
 #define LINESIGN_APPLIANCE_SIGNERS_CHECK_REQUEST_H_
@@ -22,6 +22,7 @@ struct CheckRequest {
   UnixTime issued_at{};
   Sha256 tbs_hash{};
   Bytes csr;
+  bool is_unwanted = false;  // set by whoever asked: nobody waits for it any more
 };
 
 // Which signer remembers what it checked. Empty: none does.

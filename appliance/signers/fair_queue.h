@@ -62,6 +62,16 @@ class FairQueue final {
     return item;
   }
 
+  // What is left keeps its order and its turns.
+  template <typename Predicate>
+  void remove_if(Predicate predicate) {
+    const auto prune = [&](std::deque<T>& queue) { size_ -= std::erase_if(queue, predicate); };
+    prune(returned_);
+    for (auto& [flow, queue] : flows_) prune(queue);
+    std::erase_if(flows_, [](const auto& each) { return each.second.empty(); });
+    std::erase_if(turns_, [this](Flow flow) { return flows_.count(flow) == 0; });
+  }
+
   void clear() {
     flows_.clear();
     turns_.clear();

@@ -115,16 +115,22 @@ std::optional<Error> SignatureWatch::verdict() const {
                  fmt::format("{}; nobody knows which signers are in quarantine; {}",
                              unreadable_->detail(),
                              kWhatHelps));
-  const auto quarantined =
-      static_cast<size_t>(std::count_if(records_.begin(), records_.end(), [](const auto& each) {
-        return each.second.quarantined_since.has_value();
-      }));
-  if (quarantined < std::min(kSignersForDistrust, signers_)) return std::nullopt;
+  // Of those that the configuration has no more, one is no word against the others.
+  size_t quarantined = 0;
+  size_t of_ours = 0;
+  size_t known = signers_;
+  for (const auto& [signer, record] : records_) {
+    if (!record.quarantined_since) continue;
+    ++quarantined;
+    if (signer < signers_) ++of_ours;
+    known = std::max(known, signer + 1);
+  }
+  if (quarantined < kSignersForDistrust && of_ours < signers_) return std::nullopt;
   return Error(ErrorCode::HsmNotTrusted,
                fmt::format("{} of {} signers had two wrong signatures within an hour; {} wrong "
                            "signatures in all; {}",
                            quarantined,
-                           signers_,
+                           known,
                            total(),
                            kWhatHelps));
 }

@@ -1,8 +1,8 @@
 // SignatureWatch: which signers returned wrong signatures, and what follows from it.
 //
 // Two within an hour: the signer is quarantined and not started again. Two signers in quarantine,
-// or all there are: the HSM is not trusted, until an operator says so. Nothing of it is forgotten
-// by a restart.
+// or all that the configuration has: the HSM is not trusted, until an operator says so. Nothing of
+// it is forgotten by a restart, or by a configuration with fewer signers.
 //
 // Shape    one line for each signer that was ever wrong: its number, how often, the last time,
 // since

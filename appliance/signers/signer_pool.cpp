@@ -261,31 +261,14 @@ bool SignerPool::is_out_of_service(size_t index, Error& reason) {
   return true;
 }
 
-// `spare` stays: it watches the PIN file.
-void SignerPool::stop_all(const SignerProcess* spare) {
-  stopped_ = true;
-  for (size_t i = 0; i < slots_.size(); ++i) {
-    slots_[i].restart->stop();
-    slots_[i].waiting = false;
-    if (slots_[i].process.get() != spare) retire(i, false);
-  }
-}
-
 // Takes the process out of its slot and its jobs back to the front of the queue.
 void SignerPool::retire(size_t index, bool blame) {
   Slot& slot = slots_[index];
   if (slot.process == nullptr) return;
-  if (!slot.process->exit_status())
-    leaving_[slot.process->id()] = {.pid = slot.process->pid(),
-                                    .has_stopped = slot.process->has_stopped(),
-                                    .since = clock_.steady()};
   const std::vector<CheckJob> given_up =
       work_.take_back(index, slot.process->take_unfinished(blame));
   slot.signatures += slot.process->signatures();
-  slot.process->kill_now();
-  // We may be inside one of its callbacks: it goes at the end of this turn.
-  ended_.push_back(std::move(slot.process));
-  loop_.post([this] { ended_.clear(); });
+  end(std::move(slot.process));
   const auto ready =
       static_cast<size_t>(std::count_if(slots_.begin(), slots_.end(), [](const Slot& each) {
         return each.process != nullptr && each.process->is_ready();
@@ -324,6 +307,7 @@ bool SignerPool::is_late(const SignerProcess& process, SteadyTime now) const {
 void SignerPool::watch_over() {
   const SteadyTime now = clock_.steady();
   take_reports();
+  end_departing(now);
   look_at_lock(now);
   for (size_t i = 0; i < slots_.size(); ++i) {
     const SignerProcess* process = slots_[i].process.get();
@@ -349,6 +333,8 @@ void SignerPool::watch_over() {
 // Does somebody else keep the one from its login that may try?
 void SignerPool::look_at_lock(SteadyTime now) {
   std::vector<int> ours;
+  ours.reserve(departing_.size() + slots_.size());
+  for (const Departing& each : departing_) ours.push_back(each.process->pid());
   bool is_kept = false;
   for (const Slot& slot : slots_) {
     if (slot.process == nullptr) continue;

@@ -7,7 +7,8 @@
 // which checks anew.
 //
 // While none is logged in, one signer at a time may try the PIN, so that a wrong one costs one try;
-// after a refusal none is started until the one that was refused sees another PIN in the file. One
+// after a refusal none is started until the one that was refused sees another PIN in the file; if
+// that one ends, one other takes its place, which remembers the PIN and does not try it. One
 // that hangs before its login does not keep the next from starting, one that hangs after it keeps
 // nobody. One that signs wrongly is quarantined, and in the end nobody signs: SignatureWatch.
 //
@@ -96,7 +97,7 @@ class SignerPool final {
 
   // Stations have their turns. While urgent requests come, batches are short, because what is in a
   // batch waits for all of those before it. Each check is answered once, unless the queue is
-  // forgotten.
+  // forgotten or it is_unwanted.
   void check(std::shared_ptr<const CheckRequest> request, Priority priority = Priority::Normal);
 
   // `station_id` is whose intent it is. REQUIRES: the intent's transaction is committed.
@@ -111,6 +112,9 @@ class SignerPool final {
 
   // Takes what has become of processes; it looks by itself now and then.
   void take_reports();
+
+  // Drops the queued checks that are unwanted, so that they keep nobody waiting.
+  void drop_unwanted() { work_.drop_unwanted(); }
 
   // Drops what is queued; results that still come are for nobody. The ledger has the intents.
   void forget_queue();
@@ -142,6 +146,11 @@ class SignerPool final {
     SteadyTime since;
     bool is_told = false;  // that it does not end
   };
+  // Told to leave while it tries the PIN: a kill there can empty a token.
+  struct Departing {
+    std::unique_ptr<SignerProcess> process;
+    SteadyTime until;
+  };
   SignerHost& host();
   void take_report(const SignerReport& report);
   void on_gone(uint64_t id, int status);
@@ -169,7 +178,11 @@ class SignerPool final {
   bool refuse_untrusted();
   void stop_all(const SignerProcess* spare = nullptr);
   void tell(const Error& error, bool is_look);
+  void on_watcher_ended(size_t index);
   void retire(size_t index, bool blame);
+  void let_go(std::unique_ptr<SignerProcess> process);
+  void end(std::unique_ptr<SignerProcess> process);
+  void end_departing(SteadyTime now);
   void note_urgent(Priority priority);
   void dispatch();
   std::optional<size_t> least_busy(const std::vector<size_t>& full);
@@ -186,6 +199,7 @@ class SignerPool final {
   SignerPoolEvents events_;
   OwnSigners own_;  // without a launcher
   std::map<uint64_t, Leaving> leaving_;
+  std::vector<Departing> departing_;
   std::vector<Slot> slots_;
   std::vector<std::unique_ptr<SignerProcess>> ended_;  // destroyed outside their own callbacks
   WorkQueues work_;

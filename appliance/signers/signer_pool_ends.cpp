@@ -61,9 +61,53 @@ void SignerPool::take_report(const SignerReport& report) {
     case SignerReport::Kind::Ended:
       // Its last words may still be in the socket, which ends by itself.
       if (process != nullptr) process->set_exit_status(report.value);
+      for (Departing& each : departing_) {
+        if (each.process->id() == report.id) each.process->set_exit_status(report.value);
+      }
       on_gone(report.id, report.value);
       return;
   }
+}
+
+// `spare` stays: it watches the PIN file.
+void SignerPool::stop_all(const SignerProcess* spare) {
+  stopped_ = true;
+  for (size_t i = 0; i < slots_.size(); ++i) {
+    slots_[i].restart->stop();
+    slots_[i].waiting = false;
+    SignerProcess* process = slots_[i].process.get();
+    if (process == nullptr || process == spare) continue;
+    if (process->phase() == SignerPhase::LoggingIn) {
+      let_go(std::move(slots_[i].process));
+    } else {
+      retire(i, false);
+    }
+  }
+}
+
+// Kills it, if it has not ended.
+void SignerPool::end(std::unique_ptr<SignerProcess> process) {
+  if (!process->exit_status())
+    leaving_[process->id()] = {
+        .pid = process->pid(), .has_stopped = process->has_stopped(), .since = clock_.steady()};
+  process->kill_now();
+  // We may be inside one of its callbacks: it goes at the end of this turn.
+  ended_.push_back(std::move(process));
+  loop_.post([this] { ended_.clear(); });
+}
+
+void SignerPool::let_go(std::unique_ptr<SignerProcess> process) {
+  process->tell_to_leave();
+  departing_.push_back({std::move(process), clock_.steady() + settings_.start_timeout});
+}
+
+void SignerPool::end_departing(SteadyTime now) {
+  const auto over =
+      std::stable_partition(departing_.begin(), departing_.end(), [&](const Departing& each) {
+        return !each.process->exit_status() && now < each.until;
+      });
+  for (auto each = over; each != departing_.end(); ++each) end(std::move(each->process));
+  departing_.erase(over, departing_.end());
 }
 
 void SignerPool::on_gone(uint64_t id, int status) {
@@ -105,15 +149,16 @@ bool SignerPool::waits_for_ends() {
 }
 
 void SignerPool::on_ended(size_t index, Error reason) {
+  if (stopped_ && slots_[index].process->phase() == SignerPhase::PinRefused) {
+    on_watcher_ended(index);
+    return;
+  }
   // Only a crash may be a job's fault. A signer that says why it stops was not killed by a job.
-  const bool crashed = reason.code() == ErrorCode::HsmUnavailable;
+  const bool crashed = slots_[index].process->has_stopped();
   const bool is_out = is_out_of_service(index, reason);
   const SignerPhase phase = slots_[index].process->phase();
   const bool needs_operator = reason.kind() == ErrorKind::Operator;
   const bool is_look = needs_operator && is_before_login(phase, reason.code());
-  if (phase == SignerPhase::PinRefused && stopped_)
-    reason = Error(ErrorCode::HsmPinRefused,
-                   "nobody watches the PIN file any more; restart linesignd when the PIN is right");
   if (is_out || ready_ <= 1 || needs_operator) last_error_ = reason;
   retire(index, crashed);
   if (is_out) stop_all();
@@ -124,6 +169,17 @@ void SignerPool::on_ended(size_t index, Error reason) {
   start_next();
   allow_logins();
   dispatch();
+}
+
+// Another one takes its place, alone: start_next() waits for this slot. It remembers the refused
+// PIN and does not try it again. What nobody signs for stays what it is.
+void SignerPool::on_watcher_ended(size_t index) {
+  retire(index, false);
+  stopped_ = false;
+  schedule_restart(index, kLookBackoff);
+  tell(Error(ErrorCode::HsmPinRefused,
+             "the signer that watched the PIN file ended; another one takes its place"),
+       true);
 }
 
 void SignerPool::tell(const Error& error, bool is_look) {

@@ -85,13 +85,17 @@ SignerProcess::SignerProcess(
       buffer_(kMaxSignerMessageBytes) {}
 
 SignerProcess::~SignerProcess() {
-  watch_.reset();
-  socket_.reset();  // end of file: the signer's order to leave
+  tell_to_leave();
   if (exit_status_) return;
   // Killing a SoftHSM user inside C_Login can empty its token, so a starting signer gets time.
   const bool may_log_in = phase_ == SignerPhase::Starting || phase_ == SignerPhase::LoggingIn;
   if (!ended_) wait_for_exit(pid_, may_log_in ? kStartingGrace : kReadyGrace);
   host_.end(id_);
+}
+
+void SignerProcess::tell_to_leave() {
+  watch_.reset();
+  socket_.reset();  // end of file: the signer's order to leave
 }
 
 void SignerProcess::kill_now() { ended_ = true; }

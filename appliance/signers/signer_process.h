@@ -95,6 +95,9 @@ class SignerProcess final {
   // or broken and the batch stays the caller's.
   bool send(SignerBatch& batch);
 
+  // Closes its socket; no event comes any more. The destructor will wait for its end as ever.
+  void tell_to_leave();
+
   // The destructor will kill without waiting: for a child that does not answer.
   void kill_now();
 

@@ -20,6 +20,8 @@ size_t share_of(size_t waiting, size_t takers, size_t limit) {
   return std::min((waiting + takers - 1) / std::max<size_t>(takers, 1), limit);
 }
 
+bool is_unwanted(const CheckJob& job) { return job.request->is_unwanted; }
+
 template <typename Job>
 bool is_suspect(const FairQueue<Job>& queue) {
   return !queue.empty() && queue.next().failures > 0;
@@ -100,6 +102,7 @@ std::vector<CheckJob> WorkQueues::take_back(size_t signer, SignerBatch unfinishe
   std::for_each(unfinished.signs.rbegin(), unfinished.signs.rend(), [this](SignJob& job) {
     retry(std::move(job));
   });
+  std::erase_if(unfinished.checks, is_unwanted);
   const auto kept = std::stable_partition(
       unfinished.checks.begin(), unfinished.checks.end(), [](const CheckJob& job) {
         return job.failures >= kFailuresBeforeDelay;
@@ -128,6 +131,8 @@ void WorkQueues::release_delayed() {
   for (auto each = due; each != delayed_.end(); ++each) add(std::move(each->job));
   delayed_.erase(due, delayed_.end());
 }
+
+void WorkQueues::drop_unwanted() { checks_.remove_if(is_unwanted); }
 
 void WorkQueues::clear() {
   checks_.clear();

@@ -2,7 +2,8 @@
 // the intents that it has checked and remembers.
 //
 // Stations have their turns in each queue. A piece of work over which signers died travels alone,
-// and later and later; a check is given up after three of them, an intent never.
+// and later and later; a check is given up after three of them, an intent never. A check that
+// nobody wants any more takes nobody's turn.
 //
 // Threads  one at a time
 #ifndef LINESIGN_APPLIANCE_SIGNERS_WORK_QUEUES_H_
@@ -76,6 +77,8 @@ class WorkQueues final {
   // Again, by any signer: at once, or later if it has failed several times.
   void retry(SignJob job);
   void release_delayed();
+  // Checks that are unwanted go.
+  void drop_unwanted();
   void clear();
 
  private:

@@ -17,6 +17,12 @@
 //   refuse-pin <file>   the PIN is refused until the file exists
 //   refuse-late <file>  the same, after the login was accepted
 //   pause <file>        the PIN is not tried until the file exists: the token did not answer
+//   pin-memory <file>   a PIN that was refused is not tried again (no line in the login-log)
+//   slow-login <file>   the login lasts until the file exists; then it is noted in the login-log,
+//                       and it leaves
+//   fail-in-check <n>   the first n signers, by the lines in the login-log, end with HsmUnavailable
+//                       when they shall check
+//   fail-in-sign <n>    as fail-in-check, when they shall sign
 //   slow <ms>           each signature takes so long
 //   login-log <file>    writes a line into it for each login
 //   lock <file>         holds the flock(2) lock of it
@@ -31,8 +37,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 #include <vector>
@@ -120,6 +128,19 @@ void wait_for_pin(int fd, const Orders& orders, const std::string& word, uint32_
   ::_exit(0);
 }
 
+void note_login(const Orders& orders, const char* what) {
+  if (!orders.has("login-log")) return;
+  std::ofstream(orders.words.at("login-log"), std::ios::app) << std::string(what) + "\n";
+}
+
+// Ends as one that cannot reach its HSM, and says so.
+void fail_when_ordered(int fd, const Orders& orders, const std::string& word) {
+  if (!orders.has(word)) return;
+  std::ifstream lines(orders.words.at("login-log"));
+  const auto logins = std::count(std::istreambuf_iterator<char>(lines), {}, '\n');
+  if (logins <= std::stoi(orders.words.at(word))) fail(fd, orders, "500");
+}
+
 void log_in(int fd, const Orders& orders) {
   hang_in(orders, "starting");
   if (orders.has("fail-early")) fail(fd, orders, orders.words.at("fail-early"));
@@ -129,8 +150,17 @@ void log_in(int fd, const Orders& orders) {
   ToSigner allowed;
   if (got <= 0 || !allowed.ParseFromArray(order, static_cast<int>(got)) || !allowed.log_in())
     ::_exit(0);
-  if (orders.has("login-log"))
-    std::ofstream(orders.words.at("login-log"), std::ios::app) << "login\n";
+  const auto refused = orders.words.find("refuse-pin");
+  const bool is_refused = refused != orders.words.end() && !std::ifstream(refused->second).good();
+  const auto memory = orders.words.find("pin-memory");
+  const bool has_memory = is_refused && memory != orders.words.end();
+  if (!has_memory || !std::ifstream(memory->second).good()) note_login(orders, "login");
+  if (has_memory) std::ofstream(memory->second) << "refused\n";
+  if (orders.has("slow-login")) {
+    while (!std::ifstream(orders.words.at("slow-login")).good()) ::poll(nullptr, 0, 10);
+    note_login(orders, "left");
+    ::_exit(0);
+  }
   hang_in(orders, "login");
   wait_for_pin(fd, orders, "refuse-pin", 501);
   wait_for_pin(fd, orders, "pause", 512);
@@ -158,6 +188,7 @@ using Remembered = std::map<uint64_t, SignItem>;
 
 void check(int fd, const Orders& orders, const SignItem& item, Remembered& remembered) {
   log_work(orders, "check");
+  fail_when_ordered(fd, orders, "fail-in-check");
   if (orders.is("crash-in-check", item.device_id())) {
     mark_once(orders);
     ::raise(SIGKILL);
@@ -178,6 +209,7 @@ void check(int fd, const Orders& orders, const SignItem& item, Remembered& remem
 }
 
 void answer(int fd, const Orders& orders, const SignItem& item) {
+  fail_when_ordered(fd, orders, "fail-in-sign");
   if (orders.is("crash-on", item.device_id())) {
     mark_once(orders);
     ::raise(SIGKILL);

@@ -53,6 +53,19 @@ TEST(FairQueueTest, WhatIsPutBackComesFirstAndInOrder) {
   EXPECT_EQ(pop_all(queue), "a b c x ");
 }
 
+TEST(FairQueueTest, KeepsTurnsAndOrderOfWhatIsNotRemoved) {
+  FairQueue<std::string> queue;
+  for (const char* item : {"-1", "a1", "-2", "a2"}) queue.push(1, item);
+  for (const char* item : {"-3", "-4"}) queue.push(2, item);
+  for (const char* item : {"c1", "-5", "c2"}) queue.push(3, item);
+  queue.put_back("-6");
+  queue.put_back("r");
+  queue.remove_if([](const std::string& item) { return item.front() == '-'; });
+  EXPECT_EQ(queue.size(), 5U);
+  queue.push(2, "b");
+  EXPECT_EQ(pop_all(queue), "r a1 c1 b a2 c2 ");
+}
+
 TEST(FairQueueTest, IsEmptyAfterClear) {
   FairQueue<std::string> queue;
   queue.push(1, "a");

@@ -102,6 +102,29 @@ TEST_F(SignatureWatchTest, ForgetsNothingInARestart) {
   EXPECT_EQ(open(1).verdict().has_value(), true) << "fewer signers in the configuration";
 }
 
+TEST_F(SignatureWatchTest, TrustsAnHsmWhoseBadSignerIsNotInTheConfigurationAnyMore) {
+  {
+    SignatureWatch watch = open();
+    for (int i = 0; i < 2; ++i) record(watch, 2);
+    EXPECT_EQ(watch.verdict(), std::nullopt);
+  }
+  SignatureWatch fewer = open(1);
+  EXPECT_EQ(fewer.verdict(), std::nullopt) << "the only signer has signed nothing wrongly";
+  EXPECT_FALSE(fewer.is_quarantined(0));
+  for (int i = 0; i < 2; ++i) record(fewer, 0);
+  EXPECT_TRUE(fewer.verdict());
+}
+
+TEST_F(SignatureWatchTest, DistrustIsNotForgottenByFewerSigners) {
+  {
+    SignatureWatch watch = open();
+    for (const size_t signer : {1U, 2U, 1U, 2U}) record(watch, signer);
+    EXPECT_TRUE(watch.verdict());
+  }
+  ASSERT_TRUE(open(1).verdict());
+  EXPECT_NE(open(1).verdict()->detail().find("2 of 3 signers"), std::string::npos);
+}
+
 TEST_F(SignatureWatchTest, TrustsAgainWhenAnOperatorSaysSo) {
   SignatureWatch watch = open();
   for (const size_t signer : {0U, 2U, 0U, 2U}) record(watch, signer);

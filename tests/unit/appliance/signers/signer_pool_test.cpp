@@ -14,6 +14,8 @@
 #include <gtest/gtest.h>
 
 #include "hsm/x509/csr.h"
+#include "protocol/base/process.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/recorded_intents.h"
 #include "tests/support/run_loop.h"
 
@@ -55,7 +57,7 @@ class SignerPoolTest : public testing::Test {
              milliseconds start_timeout = milliseconds(800)) {
     pool_ = std::make_unique<SignerPool>(
         *loop_,
-        clock_,
+        *pool_clock_,
         SignerPoolSettings{.executable = LINESIGN_FAKE_SIGNER,
                            .config = config(),
                            .signers = signers,
@@ -144,6 +146,8 @@ class SignerPoolTest : public testing::Test {
   TempDir folder_;
   RecordedIntents intents_;
   SystemClock clock_;
+  FakeClock stopped_clock_;
+  const Clock* pool_clock_ = &clock_;
   std::unique_ptr<EventLoop> loop_;
   std::map<std::string, int> outcomes_;
   std::map<std::string, ErrorCode> refused_;
@@ -391,17 +395,92 @@ TEST_F(SignerPoolTest, TriesByItselfWhenNoSignerIsLoggedInAndTheTokenDoesNotAnsw
   EXPECT_TRUE(run_until_outcomes(1));
 }
 
-TEST_F(SignerPoolTest, StaysStoppedWhenNobodyWatchesThePinAnyMore) {
-  order("refuse-pin " + once().string() + " login-log " + log().string());
-  start(2, kNever, kNever);
-  EXPECT_TRUE(run_until([&] { return troubled_by(ErrorCode::HsmPinRefused); }));
-  const auto watcher = pool_->signers().front().pid;
-  ::kill(watcher, SIGKILL);
-  EXPECT_TRUE(run_until([&] { return troubles_.size() == 2; }));
+TEST_F(SignerPoolTest, ReplacesWhoWatchesThePinWithoutATryAndStartsNoOther) {
+  const auto memory = folder_.path() / "memory";
+  order("refuse-pin " + once().string() + " pin-memory " + memory.string() + " login-log " +
+        log().string());
+  start(3, kNever, kNever);
+  pool_->sign(intents_.make("device"), {}, 1);
+  const auto watcher = [&] {
+    for (const SignerInfo& signer : pool_->signers()) {
+      if (signer.state == "stopped" && signer.pid != 0) return signer.pid;
+    }
+    return 0;
+  };
+  for (int kills = 0; kills < 3; ++kills) {
+    ASSERT_TRUE(run_until([&] { return watcher() != 0; }));
+    const int former = watcher();
+    ::kill(former, SIGKILL);
+    ASSERT_TRUE(run_until([&] { return watcher() != 0 && watcher() != former; }));
+    EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmPinRefused);
+    const auto signers = pool_->signers();
+    EXPECT_EQ(std::count_if(signers.begin(),
+                            signers.end(),
+                            [](const SignerInfo& signer) { return signer.pid != 0; }),
+              1);
+  }
+  EXPECT_EQ(count_logins(), 1) << "the refused PIN is tried once";
   std::ofstream(once()) << "another";
-  run_until([rounds = 0]() mutable { return ++rounds > 50; });
-  EXPECT_EQ(count_logins(), 1);
-  EXPECT_EQ(pool_->obstacle()->code(), ErrorCode::HsmPinRefused);
+  EXPECT_TRUE(run_until_outcomes(1));
+}
+
+TEST_F(SignerPoolTest, BlamesNoCheckWhenASignerSaysThatItsHsmIsAway) {
+  order("fail-in-check 5 login-log " + log().string());
+  start(1, kNever, kNever);
+  check("device");
+  EXPECT_TRUE(run_until([&] { return !checked_.empty(); }));
+  EXPECT_TRUE(checked_.front().by) << "five signers ended, and none because of it";
+  EXPECT_EQ(count_logins(), 6);
+}
+
+TEST_F(SignerPoolTest, DelaysNoIntentWhenASignerSaysThatItsHsmIsAway) {
+  pool_clock_ = &stopped_clock_;  // what is delayed would never come
+  order("fail-in-sign 5 login-log " + log().string());
+  start(1, kNever, kNever);
+  pool_->sign(intents_.make("device"), {}, 1);
+  EXPECT_TRUE(run_until_outcomes(1));
+  EXPECT_EQ(count_logins(), 6);
+}
+
+// Two signers of three are ready, and one of these is trying the PIN again: now the HSM is not
+// trusted any more.
+class SignerPoolLoginTest : public SignerPoolTest {
+ protected:
+  void distrust_during_a_login() {
+    pool_clock_ = &stopped_clock_;  // no login takes too long before the test says so
+    const int64_t now = stopped_clock_.now().time_since_epoch().count();
+    std::ofstream(folder_.path() / "wrong-signatures")
+        << "0 1 " << now << " 0\n2 2 " << now << " " << now << "\n";
+    order("sign-wrong bad login-log " + log().string());
+    start(3, kNever, std::chrono::seconds(10));
+    ASSERT_TRUE(run_until([&] {
+      return pool_->signers()[0].state == "ready" && pool_->signers()[1].state == "ready";
+    }));
+    order("slow-login " + go().string() + " login-log " + log().string());
+    ::kill(pool_->signers()[1].pid, SIGKILL);
+    ASSERT_TRUE(run_until([&] { return count_logins() == 3; }));
+    pid_ = pool_->signers()[1].pid;
+    pool_->sign(intents_.make("bad"), {}, 1);
+    ASSERT_TRUE(run_until([&] { return troubled_by(ErrorCode::HsmNotTrusted); }));
+    EXPECT_EQ(pool_->signers()[1].pid, 0);
+  }
+  std::filesystem::path go() const { return folder_.path() / "go"; }
+
+  int pid_ = 0;
+};
+
+TEST_F(SignerPoolLoginTest, LetsOneFinishThatTriesThePinWhenAllAreStopped) {
+  distrust_during_a_login();
+  std::ofstream(go()) << "go";
+  EXPECT_TRUE(run_until([&] { return count_logins() == 4; })) << "it was not killed";
+  EXPECT_TRUE(run_until([&] { return !is_running(pid_); }));
+}
+
+TEST_F(SignerPoolLoginTest, KillsOneInTheEndThatDoesNotFinishItsLogin) {
+  distrust_during_a_login();
+  stopped_clock_.advance(std::chrono::seconds(11));
+  EXPECT_TRUE(run_until([&] { return !is_running(pid_); }));
+  EXPECT_EQ(count_logins(), 3);
 }
 
 TEST_F(SignerPoolTest, TellsWhatALookFindsAgainAndAgainOnce) {
