@@ -205,7 +205,8 @@ class Daemon::Implementation final {
                         int64_t station_id,
                         Priority priority) {
                    signers_.sign(std::move(intent), checked_by, station_id, priority);
-                 }}),
+                 },
+             .drop_unwanted = [this] { signers_.drop_unwanted(); }}),
         environment_(*loop_, clock_guard_, health_, config_.issuance, config_.ledger.directory),
         expiry_(*loop_,
                 {.clock = clock_,

@@ -63,26 +63,27 @@ Result<UnixTime> ClockGuard::now() {
 }
 
 std::optional<Error> ClockGuard::doubt(UnixTime now) const {
-  const std::string says = "it says " + to_iso8601(now);
+  // On the way of each certificate: a sentence is made only for a doubt.
+  const auto says = [now] { return "it says " + to_iso8601(now); };
   if (now < built_on_)
     return Error(
         ErrorCode::ClockInDoubt,
-        fmt::format("{}, before {}, when linesign was built", says, to_iso8601(built_on_)));
+        fmt::format("{}, before {}, when linesign was built", says(), to_iso8601(built_on_)));
   if (now < ca_.not_before())
     return Error(ErrorCode::ClockInDoubt,
                  fmt::format("{}, before {}, from when the CA certificate is valid",
-                             says,
+                             says(),
                              to_iso8601(ca_.not_before())));
   if (is_behind(now))
     return Error(
         ErrorCode::ClockInDoubt,
-        fmt::format("{}, before {}, the newest time known here", says, to_iso8601(newest_)));
+        fmt::format("{}, before {}, the newest time known here", says(), to_iso8601(newest_)));
   const UnixTime known = std::max({newest_, built_on_, ca_.not_before()});
   if (now > known + limits_.max_ahead)
     return Error(ErrorCode::ClockUnconfirmed,
                  fmt::format("{}; the newest time known here is {}, and max_clock_ahead in "
                              "[issuance] is {} days",
-                             says,
+                             says(),
                              to_iso8601(known),
                              std::chrono::floor<std::chrono::days>(limits_.max_ahead).count()));
   return doubt_about_step(now);

@@ -1,61 +1,24 @@
 #include "appliance/issuance/issuance.h"
 
-#include <algorithm>
+#include <functional>
 #include <string>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include "appliance/issuance/submission.h"
+
 namespace linesign {
 namespace {
 
-// A station is not left waiting longer than this, whatever happens to its intent.
-constexpr std::chrono::seconds kReplyDeadline(10);
-constexpr std::chrono::milliseconds kSweepPeriod(500);
-constexpr std::chrono::milliseconds kUnavailableRetry(500);
 // Another request for the same identity has its end within about that time.
 constexpr std::chrono::milliseconds kInProgressRetry(100);
-// What a person has mended is found out within a second.
-constexpr std::chrono::milliseconds kOperatorRetry(1000);
-constexpr size_t kMaxWaitersPerItem = 8;
 // Of the time that requests take at present, gathering them for a commit may add such a part, and
 // there are two commits. More than that would leave the signers without work.
 constexpr int kGatheringPart = 12;
 constexpr int kLatencyMemory = 64;  // requests
 
 }  // namespace
-
-// Everything that the signers need to check a request and the ledger's thread to record its intent,
-// in one allocation.
-struct Issuance::Submission {
-  CheckRequest request;
-  std::string order_id;
-  RequestId request_id{};
-  Sha256 csr_hash{};
-  Sha256 key_hash{};
-  Sha256 profile_hash{};
-  Bytes tbs;
-  CheckedBy checked_by;
-  Waiter waiter;  // no reply: it was answered, and nobody waits for it any more
-  SteadyTime received_at;
-  uint64_t generation = 0;
-  std::optional<Error> objection;
-
-  NewIntent intent() const {
-    return {.station_id = request.station_id,
-            .order_id = order_id,
-            .device_id = request.device_id,
-            .request_id = request_id,
-            .serial = request.serial,
-            .csr_hash = csr_hash,
-            .key_hash = key_hash,
-            .profile_hash = profile_hash,
-            .issued_at = request.issued_at,
-            .tbs = tbs,
-            .csr = request.csr,
-            .objection = objection ? &*objection : nullptr};
-  }
-};
 
 Issuance::Issuance(EventLoop& loop,
                    ClockGuard& clock,
@@ -74,10 +37,15 @@ Issuance::Issuance(EventLoop& loop,
       conduct_(clock_),
       signers_(std::move(signers)),
       sweeper_(loop.make_timer([this] { sweep(); })) {
+  ledger_moved_at_ = clock_.steady();
   sweeper_->start(kSweepPeriod);
 }
 
 Issuance::~Issuance() = default;
+
+size_t Issuance::HashOfHash::operator()(const Sha256& hash) const {
+  return std::hash<std::string_view>{}(as_text(hash));
+}
 
 void Issuance::issue(const StationIdentity& station,
                      const IssueCall& call,
@@ -97,38 +65,37 @@ void Issuance::issue(const StationIdentity& station,
   auto prepared = prepare(station, call);
   if (!prepared) {
     admission_.leave(station.id, false);
-    refuse({std::move(reply), station}, prepared.error());
+    refuse({std::move(reply), station, {}}, prepared.error());
     return;
   }
   std::shared_ptr<Submission> submission = std::move(*prepared);
-  submission->waiter = {std::move(reply), station};
+  submission->waiter = {std::move(reply), station, clock_.steady()};
+  if (join_open(*submission)) return;
+  submission->request.id = ++last_check_id_;
   if (submission->objection) {  // only what was promised before is still given
     record(std::move(submission));
     return;
   }
-  submission->request.id = ++last_check_id_;
   checking_.emplace(submission->request.id, submission);
   signers_.check({submission, &submission->request}, priority_of(station.id));
 }
 
 void Issuance::on_checked(const CheckRequest& request, const Result<CheckedBy>& checked) {
   auto found = checking_.extract(request.id);
-  if (found.empty()) return;  // abandon() forgot it
+  if (found.empty()) return;  // abandoned, or unwanted
   std::shared_ptr<Submission> submission = std::move(found.mapped());
   const int64_t station_id = submission->request.station_id;
-  if (checked) conduct_.note_checked(station_id);
   // A key that was judged otherwise before may have its certificate: the ledger knows.
   const bool is_asked = checked || checked.error().code() == ErrorCode::CsrKeyWeak;
   const auto still = still_in_order(*submission);
-  if (is_asked && still && submission->waiter.reply) {
+  if (is_asked && still) {
     if (checked) submission->checked_by = *checked;
     if (!checked) submission->objection = checked.error();
     record(std::move(submission));
     return;
   }
   admission_.leave(station_id, false);
-  if (submission->waiter.reply)
-    refuse(submission->waiter, is_asked ? still.error() : checked.error());
+  refuse(submission->waiter, is_asked ? still.error() : checked.error());
 }
 
 // Time has passed since the request came, and its date was drawn then.
@@ -143,16 +110,15 @@ Result<void> Issuance::still_in_order(const Submission& submission) const {
 }
 
 void Issuance::record(std::shared_ptr<Submission> submission) {
-  submission->generation = generation_;
   const Priority priority = priority_of(submission->request.station_id);
-  ++recording_;
-  ledger_.write<IntentOutcome>(
+  recording_.emplace(submission->request.id, submission);
+  write<IntentOutcome>(
       [submission, deliveries = take_deliveries()](Ledger& ledger) -> Result<IntentOutcome> {
         LS_CHECK(record_deliveries(ledger, deliveries));
         return ledger.record_intent(submission->intent());
       },
       [this, submission](Result<IntentOutcome> outcome) {
-        on_recorded(submission, std::move(outcome));
+        on_recorded(*submission, std::move(outcome));
       },
       priority);
 }
@@ -183,7 +149,6 @@ Result<std::shared_ptr<Issuance::Submission>> Issuance::prepare(const StationIde
   submission->csr_hash = sha256(call.csr_der);
   submission->key_hash = public_key_hash(csr);
   submission->profile_hash = builder_.profile_hash();
-  submission->received_at = clock_.steady();
   if (const auto allowed = judge(call, submission->key_hash); !allowed.has_value())
     submission->objection = allowed.error();
   return submission;
@@ -195,13 +160,17 @@ Result<void> Issuance::judge(const IssueCall& call, const Sha256& key_hash) cons
   return {};
 }
 
-void Issuance::on_recorded(std::shared_ptr<Submission> submission, Result<IntentOutcome> outcome) {
+void Issuance::on_recorded(Submission& submission, Result<IntentOutcome> outcome) {
   // After abandon() nothing here is known any more; recover() brings back what was recorded.
-  const bool is_current = submission->generation == generation_;
-  if (is_current) --recording_;
-  const bool is_new = is_current && outcome && std::holds_alternative<RecordedIntent>(*outcome);
-  Waiter& waiter = submission->waiter;
-  if (is_current && !is_new) admission_.leave(waiter.station.id, false);
+  const bool is_current = recording_.erase(submission.request.id) > 0;
+  auto* recorded = outcome ? std::get_if<RecordedIntent>(&*outcome) : nullptr;
+  if (is_current && recorded != nullptr) {
+    begin(submission, std::move(*recorded));
+    return;
+  }
+  if (is_current) admission_.leave(submission.request.station_id, false);
+  Waiter& waiter = submission.waiter;
+  if (!waiter.reply) return;
   if (!outcome) {
     refuse(waiter, outcome.error());
     return;
@@ -218,24 +187,29 @@ void Issuance::on_recorded(std::shared_ptr<Submission> submission, Result<Intent
     waiter.reply(tl::unexpected(Refusal{Error(other->answer), kInProgressRetry}));
     return;
   }
-  if (const auto* open = std::get_if<IntentOpen>(&*outcome)) {
-    const auto item = items_.find(open->issuance_id);
-    if (item == items_.end() || item->second.waiters.size() >= kMaxWaitersPerItem) {
-      waiter.reply(tl::unexpected(Refusal{Error(ErrorCode::Busy), kUnavailableRetry}));
-      return;
-    }
-    item->second.waiters.push_back(std::move(waiter));
+  const auto item = items_.find(std::get<IntentOpen>(*outcome).issuance_id);
+  if (item == items_.end()) {
+    waiter.reply(tl::unexpected(Refusal{Error(ErrorCode::Busy), kUnavailableRetry}));
     return;
   }
-  auto intent =
-      std::make_shared<const RecordedIntent>(std::move(std::get<RecordedIntent>(*outcome)));
+  join(item->second, std::move(waiter));
+}
+
+// A new intent is durable: it is signed, also when nobody waits for it any more.
+void Issuance::begin(Submission& submission, RecordedIntent recorded) {
+  conduct_.note_new_intent(submission.request.station_id);
+  auto intent = std::make_shared<const RecordedIntent>(std::move(recorded));
   Item& item = items_[intent->issuance_id()];
-  item.station_id = waiter.station.id;
+  item.station_id = submission.request.station_id;
+  item.order_id = submission.order_id;
+  item.request_id = submission.request_id;
+  item.csr_hash = submission.csr_hash;
   item.intent = intent;
-  item.received_at = submission->received_at;
-  item.waiters.push_back(std::move(waiter));
+  item.received_at = submission.waiter.since;
+  if (submission.waiter.reply) item.waiters.push_back(std::move(submission.waiter));
+  items_by_csr_[item.csr_hash] = intent->issuance_id();
   signers_.sign(
-      std::move(intent), submission->checked_by, item.station_id, priority_of(item.station_id));
+      std::move(intent), submission.checked_by, item.station_id, priority_of(item.station_id));
 }
 
 void Issuance::on_signed(const RecordedIntent& intent, Result<ByteView> signature) {
@@ -255,36 +229,34 @@ void Issuance::on_signed(const RecordedIntent& intent, Result<ByteView> signatur
 void Issuance::commit(uint64_t issuance_id, ByteView signature, Priority priority) {
   auto kept = std::make_shared<const Bytes>(to_bytes(signature));
   const UnixTime now = clock_.now();
-  ledger_.write<void>(
-      [issuance_id, kept, now](Ledger& ledger) {
-        return ledger.record_certificate(issuance_id, *kept, now);
-      },
-      [this, issuance_id, kept](const Result<void>& result) {
-        if (!result) return;  // in doubt: abandon() answers
-        const auto item = items_.find(issuance_id);
-        if (item == items_.end()) return;
-        ++issued_;
-        const auto certificate = assemble_certificate(item->second.intent->tbs(), *kept);
-        const Refusal broken = unavailable(Error(ErrorCode::Internal));
-        finish(issuance_id,
-               certificate ? nullptr : &broken,
-               certificate ? ByteView(*certificate) : ByteView());
-      },
-      priority);
+  write<void>([issuance_id, kept, now](
+                  Ledger& ledger) { return ledger.record_certificate(issuance_id, *kept, now); },
+              [this, issuance_id, kept](const Result<void>& result) {
+                if (!result) return;  // in doubt: abandon() answers
+                const auto item = items_.find(issuance_id);
+                if (item == items_.end()) return;
+                ++issued_;
+                const auto certificate = assemble_certificate(item->second.intent->tbs(), *kept);
+                const Refusal broken = unavailable(Error(ErrorCode::Internal));
+                finish(issuance_id,
+                       certificate ? nullptr : &broken,
+                       certificate ? ByteView(*certificate) : ByteView());
+              },
+              priority);
 }
 
 void Issuance::void_intent(uint64_t issuance_id, const Error& reason) {
   const UnixTime now = clock_.now();
-  ledger_.write<void>([issuance_id, code = reason.code(), now](
-                          Ledger& ledger) { return ledger.record_void(issuance_id, code, now); },
-                      [this, issuance_id, reason](const Result<void>& result) {
-                        if (!result) return;
-                        const auto item = items_.find(issuance_id);
-                        if (item != items_.end() && !item->second.waiters.empty())
-                          note_refusal(item->second.waiters.front().station, reason);
-                        const Refusal refusal{reason, std::chrono::milliseconds(0)};
-                        finish(issuance_id, &refusal, {});
-                      });
+  write<void>([issuance_id, code = reason.code(), now](
+                  Ledger& ledger) { return ledger.record_void(issuance_id, code, now); },
+              [this, issuance_id, reason](const Result<void>& result) {
+                if (!result) return;
+                const auto item = items_.find(issuance_id);
+                if (item != items_.end() && !item->second.waiters.empty())
+                  note_refusal(item->second.waiters.front().station, reason);
+                const Refusal refusal{reason, std::chrono::milliseconds(0)};
+                finish(issuance_id, &refusal, {});
+              });
 }
 
 // The intent has its end in the ledger: everybody who waits for it is answered.
@@ -293,6 +265,7 @@ void Issuance::finish(uint64_t issuance_id, const Refusal* refusal, ByteView cer
   if (found == items_.end()) return;
   const Item item = std::move(found->second);
   items_.erase(found);
+  if (!item.recovered) items_by_csr_.erase(item.csr_hash);
   admission_.leave(item.station_id, refusal == nullptr);
   note_latency(clock_.steady() - item.received_at);
   for (const Waiter& waiter : item.waiters) {
@@ -325,54 +298,18 @@ void Issuance::deliver_stored(const StoredCertificate& stored, const Waiter& wai
   }
 }
 
-void Issuance::fetch(const StationIdentity& station,
-                     const FetchCall& call,
-                     CertificateReply reply) {
-  ledger_.write<std::optional<StoredCertificate>>(
-      [order = std::string(call.order_id), device = std::string(call.device_id)](Ledger& ledger) {
-        return ledger.find_certificate(order, device);
-      },
-      [this,
-       waiter = Waiter{std::move(reply), station}](Result<std::optional<StoredCertificate>> found) {
-        if (!found) {
-          refuse(waiter, found.error());
-        } else if (!found->has_value()) {
-          refuse(waiter, Error(ErrorCode::DeviceUnknown));
-        } else {
-          deliver_stored(**found, waiter);
-        }
-      });
-}
-
-void Issuance::confirm(const ConfirmCall& call, ConfirmReply reply) {
-  ledger_.write<void>(
-      [order = std::string(call.order_id),
-       device = std::string(call.device_id),
-       hash = call.certificate_hash,
-       now = clock_.now()](Ledger& ledger) {
-        return ledger.record_confirmation(order, device, hash, now);
-      },
-      [this, reply = std::move(reply)](const Result<void>& result) {
-        if (result) {
-          reply({});
-        } else if (result.error().kind() == ErrorKind::Refuse) {
-          reply(tl::unexpected(Refusal{result.error(), std::chrono::milliseconds(0)}));
-        } else {
-          reply(tl::unexpected(unavailable(result.error())));
-        }
-      });
-}
-
 void Issuance::abandon(const Error& error) {
-  ++generation_;
-  recording_ = 0;
+  is_ledger_lost_ = true;
+  is_ledger_stuck_ = false;
+  recording_.clear();
   recovering_ = 0;
   deliveries_.clear();
   admission_.leave_all();
   const auto checking = std::exchange(checking_, {});
   for (const auto& [id, submission] : checking) {
-    if (submission->waiter.reply) submission->waiter.reply(tl::unexpected(unavailable(error)));
+    submission->waiter.reply(tl::unexpected(unavailable(error)));
   }
+  items_by_csr_.clear();
   const auto items = std::exchange(items_, {});
   for (const auto& [id, item] : items) {
     for (const Waiter& waiter : item.waiters) waiter.reply(tl::unexpected(unavailable(error)));
@@ -380,6 +317,7 @@ void Issuance::abandon(const Error& error) {
 }
 
 void Issuance::recover(std::vector<RecordedIntent> intents) {
+  is_ledger_lost_ = false;
   for (const RecordedIntent& each : intents) {
     if (each.profile_hash() == builder_.profile_hash()) continue;
     health_.set(
@@ -444,30 +382,11 @@ std::vector<Issuance::Delivery> Issuance::take_deliveries() {
   return std::exchange(deliveries_, {});
 }
 
-void Issuance::sweep() {
-  const SteadyTime now = clock_.steady();
-  std::vector<Waiter> late;
-  for (auto& [id, submission] : checking_) {
-    if (!submission->waiter.reply || now - submission->received_at < kReplyDeadline) continue;
-    late.push_back(std::exchange(submission->waiter, {}));
-  }
-  for (auto& [id, item] : items_) {
-    if (now - item.received_at < kReplyDeadline) continue;
-    std::move(item.waiters.begin(), item.waiters.end(), std::back_inserter(late));
-    item.waiters.clear();
-  }
-  // When all are collected: an answer can bring the next request at once.
-  for (const Waiter& waiter : late)
-    waiter.reply(tl::unexpected(unavailable(Error(ErrorCode::HsmUnavailable))));
-  if (recording_ == 0) write_deliveries();
-  sweeper_->start(kSweepPeriod);
-}
-
 void Issuance::write_deliveries() {
   if (deliveries_.empty()) return;
-  ledger_.write<void>([deliveries = take_deliveries()](
-                          Ledger& ledger) { return record_deliveries(ledger, deliveries); },
-                      [](const Result<void>& /*result*/) {});
+  write<void>([deliveries = take_deliveries()](
+                  Ledger& ledger) { return record_deliveries(ledger, deliveries); },
+              [](const Result<void>& /*result*/) {});
 }
 
 }  // namespace linesign

@@ -8,7 +8,11 @@
 // lost at any moment: the ledger's open intents are the truth, and recover() takes them up again
 // with the same bytes before any new work.
 //
+// A retry of an open intent joins it without a check. A request that waits long for its check is
+// looked for in the ledger meanwhile: a certificate that is durable needs no signer.
+//
 // A station that sends many CSRs that fail their checks is not heard for a while: StationConduct.
+// While the ledger takes long over what it was given, Cause::Ledger stands.
 //
 // Errors   towards stations: Refuse kinds as they are; everything else becomes Unavailable, Busy or
 //          Draining with a time to come again
@@ -23,7 +27,10 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "appliance/issuance/admission.h"
@@ -53,12 +60,14 @@ struct IssuanceLimits {
 
 // What the signers do for a request.
 struct SignerCalls {
-  // Answered by on_checked(), once, unless the request is abandoned before.
+  // Answered by on_checked(), once, unless the request is abandoned or unwanted before.
   std::function<void(std::shared_ptr<const CheckRequest>, Priority)> check;
   // Signs a recorded intent; best by the signer that has checked it.
   std::function<void(
       std::shared_ptr<const RecordedIntent>, const CheckedBy&, int64_t station_id, Priority)>
       sign;
+  // Some of the requests that wait for their check are marked is_unwanted.
+  std::function<void()> drop_unwanted;
 };
 
 struct IssuanceCounters {
@@ -98,7 +107,7 @@ class Issuance final {
   void write_deliveries();
 
   uint32_t in_flight() const {
-    return static_cast<uint32_t>(items_.size() + checking_.size() + recording_);
+    return static_cast<uint32_t>(items_.size() + checking_.size() + recording_.size());
   }
   bool is_idle() const { return in_flight() == 0; }
   IssuanceCounters counters() const {
@@ -108,12 +117,17 @@ class Issuance final {
 
  private:
   struct Waiter {
-    CertificateReply reply;
+    CertificateReply reply;  // empty: it was answered, and nobody waits for it any more
     StationIdentity station;
+    SteadyTime since;
   };
+  using Late = std::vector<std::pair<Waiter, ErrorCode>>;
   // An intent that is durable and has no end yet.
   struct Item {
     int64_t station_id = 0;  // whose place it has; 0: recovered
+    std::string order_id;    // this and the next two: not of a recovered one
+    RequestId request_id{};
+    Sha256 csr_hash{};
     std::shared_ptr<const RecordedIntent> intent;
     std::vector<Waiter> waiters;
     SteadyTime received_at;
@@ -126,6 +140,22 @@ class Issuance final {
     int64_t station_id;
     UnixTime at;
   };
+  struct HashOfHash {
+    size_t operator()(const Sha256& hash) const;
+  };
+
+  // Everything that goes to the ledger, so that sweep() sees whether it comes back.
+  template <typename T, typename Work, typename Done>
+  void write(Work work, Done done, Priority priority = Priority::Normal) {
+    ++ledger_asked_;
+    ledger_.write<T>(
+        std::move(work),
+        [this, done = std::move(done)](Result<T> result) {
+          ++ledger_answered_;
+          done(std::move(result));
+        },
+        priority);
+  }
 
   Priority priority_of(int64_t station_id) const;
   Result<std::shared_ptr<Submission>> prepare(const StationIdentity& station,
@@ -133,7 +163,12 @@ class Issuance final {
   Result<void> judge(const IssueCall& call, const Sha256& key_hash) const;
   Result<void> still_in_order(const Submission& submission) const;
   void record(std::shared_ptr<Submission> submission);
-  void on_recorded(std::shared_ptr<Submission> submission, Result<IntentOutcome> outcome);
+  void on_recorded(Submission& submission, Result<IntentOutcome> outcome);
+  void begin(Submission& submission, RecordedIntent recorded);
+  bool join_open(Submission& submission);
+  static void join(Item& item, Waiter waiter);
+  void look_up(const std::shared_ptr<const Submission>& submission);
+  void on_looked_up(uint64_t check_id, const Result<IntentOutcome>& outcome);
   void commit(uint64_t issuance_id, ByteView signature, Priority priority);
   void void_intent(uint64_t issuance_id, const Error& reason);
   void finish(uint64_t issuance_id, const Refusal* refusal, ByteView certificate);
@@ -146,7 +181,13 @@ class Issuance final {
   // The deliveries that ride along with the next write.
   static Result<void> record_deliveries(Ledger& ledger, const std::vector<Delivery>& deliveries);
   std::vector<Delivery> take_deliveries();
+  // A fetch or a confirmation that the ledger has not answered yet; absent when sweep() did.
+  uint64_t expect(Waiter waiter);
+  std::optional<Waiter> take_expected(uint64_t question);
   void sweep();
+  void collect_late_checks(SteadyTime now, Late& late);
+  void collect_late(SteadyTime now, Late& late);
+  void watch_ledger(SteadyTime now);
 
   const Clock& clock_;
   ClockGuard& clock_guard_;
@@ -159,9 +200,20 @@ class Issuance final {
   SignerCalls signers_;
   uint64_t last_check_id_ = 0;
   std::unordered_map<uint64_t, std::shared_ptr<Submission>> checking_;  // by check id
-  uint32_t recording_ = 0;                    // intents on their way into the ledger
-  std::unordered_map<uint64_t, Item> items_;  // by issuance id
-  uint64_t generation_ = 0;                   // goes up with abandon()
+  bool has_unwanted_ = false;  // signers still have checks that nobody wants
+  // Intents on their way into the ledger, by check id. abandon() forgets them.
+  std::unordered_map<uint64_t, std::shared_ptr<Submission>> recording_;
+  std::unordered_map<uint64_t, Item> items_;                       // by issuance id
+  std::unordered_map<Sha256, uint64_t, HashOfHash> items_by_csr_;  // but for the recovered ones
+  uint64_t last_question_ = 0;
+  std::unordered_map<uint64_t, Waiter> asking_;  // fetches and confirmations, by question
+  uint64_t ledger_asked_ = 0;
+  uint64_t ledger_answered_ = 0;
+  uint64_t ledger_answered_before_ = 0;  // when sweep() looked last
+  SteadyTime ledger_moved_at_;
+  int ledger_still_ = 0;          // looks since then
+  bool is_ledger_stuck_ = false;  // and Health says so
+  bool is_ledger_lost_ = false;   // abandon() until recover(): Health is told by others
   size_t recovering_ = 0;
   std::vector<Delivery> deliveries_;
   std::unique_ptr<Timer> sweeper_;

@@ -68,7 +68,7 @@ std::optional<milliseconds> StationConduct::note_refusal(const StationIdentity& 
   return station.last_wait;
 }
 
-void StationConduct::note_checked(int64_t station_id) {
+void StationConduct::note_new_intent(int64_t station_id) {
   const auto found = stations_.find(station_id);
   if (found == stations_.end()) return;
   found->second.allowed = std::min(kAllowed, found->second.allowed + 1);

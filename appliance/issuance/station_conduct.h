@@ -1,12 +1,13 @@
 // StationConduct: what each station's requests were refused for, and which station has to wait
 // because of it.
 //
-// A station may have some CSRs that fail their checks; they come back with time and with CSRs that
-// pass. One that has none left is not heard for a while, and longer each time, until it has been
-// quiet or right for long enough to have all of them back.
+// A station may send some CSRs that fail their checks. It may send more with time, and one more for
+// each CSR that becomes a new intent: a good one that comes again and again earns nothing. One that
+// has none left is not heard for a while, and longer each time, until it has been
+// quiet or right for long enough to have all of them again.
 //
-// Limits   an entry for each station that was ever refused or checked since start: stations are
-//          enrolled by operators
+// Limits   an entry for each station that was ever refused since start: stations are enrolled by
+//          operators
 // Threads  the event loop's thread only
 // Source   token bucket, RFC 2697 section 3
 #ifndef LINESIGN_APPLIANCE_ISSUANCE_STATION_CONDUCT_H_
@@ -37,8 +38,8 @@ class StationConduct final {
   // A request was refused for ever. Present: for this long the station is not heard from now on.
   std::optional<std::chrono::milliseconds> note_refusal(const StationIdentity& identity,
                                                         ErrorCode code);
-  // A CSR has passed all checks.
-  void note_checked(int64_t station_id);
+  // A CSR has passed all checks, and a new intent is recorded for it.
+  void note_new_intent(int64_t station_id);
 
   // The names of those that have to wait at present.
   std::vector<std::string> throttled() const;

@@ -148,13 +148,133 @@ TEST_F(IssuanceTest, FinishesWhatIsBeingCheckedWhenItShutsDown) {
 TEST_F(IssuanceTest, AnswersACheckInTimeAndRecordsNothingForItLater) {
   check_at_once_ = false;
   const auto late = ask(1, "device-1", csr_);
+  const auto request = checks_.front();
   clock_.advance(std::chrono::seconds(11));
   ASSERT_TRUE(run_until([&] { return late->has_value(); }));
   EXPECT_EQ((*late)->error, ErrorCode::Unavailable);
-  EXPECT_EQ(issuance_->in_flight(), 1U) << "a signer may still be at it";
-  check(*checks_.front());
+  EXPECT_TRUE(issuance_->is_idle()) << "its place is free";
+  check(*request);
   EXPECT_TRUE(issuance_->is_idle());
   expect_nothing_written();
+}
+
+TEST_F(IssuanceTest, TakesAChecksTurnFromItWhenNobodyWaitsForItAnyMore) {
+  close();
+  limits_.max_in_flight = 1;
+  open();
+  check_at_once_ = false;
+  const auto late = ask(1, "device-1", csr_);
+  const auto request = checks_.front();
+  clock_.advance(std::chrono::seconds(11));
+  ASSERT_TRUE(run_until([&] { return late->has_value(); }));
+  EXPECT_TRUE(request->is_unwanted);
+  EXPECT_TRUE(checks_.empty()) << "the signers were told";
+  const auto next = ask(2, "device-2", test::make_csr(other_key_.get(), "device-2"));
+  ASSERT_EQ(checks_.size(), 1U) << "the only place was given back";
+  EXPECT_FALSE(checks_.front()->is_unwanted);
+  check(*checks_.front());
+  ASSERT_TRUE(run_until([&] { return next->has_value(); }));
+  EXPECT_FALSE((*next)->error);
+}
+
+TEST_F(IssuanceTest, JoinsARetryToItsOpenIntentWithoutACheck) {
+  sign_at_once_ = false;
+  const auto first = ask(1, "device-1", csr_);
+  ASSERT_TRUE(run_until([&] { return waiting_.size() == 1; }));
+  const auto again = ask(1, "device-1", csr_);
+  EXPECT_EQ(checks_.size(), 1U);
+  EXPECT_EQ(issuance_->in_flight(), 1U);
+  EXPECT_EQ(answer_to(2, "device-1", csr_).error, ErrorCode::DeviceInProgress)
+      << "another request id is another request";
+  EXPECT_EQ(checks_.size(), 2U);
+  sign(*waiting_.front());
+  ASSERT_TRUE(run_until([&] { return first->has_value() && again->has_value(); }));
+  EXPECT_FALSE((*first)->error);
+  EXPECT_EQ((*again)->certificate, (*first)->certificate);
+  EXPECT_TRUE(issuance_->is_idle());
+}
+
+TEST_F(IssuanceTest, GivesARetryItsOwnTimeToWait) {
+  sign_at_once_ = false;
+  const auto first = ask(1, "device-1", csr_);
+  ASSERT_TRUE(run_until([&] { return waiting_.size() == 1; }));
+  check_at_once_ = false;
+  clock_.advance(std::chrono::seconds(6));
+  const auto other = ask(2, "device-2", test::make_csr(other_key_.get(), "device-2"));
+  clock_.advance(std::chrono::seconds(5));
+  ASSERT_TRUE(run_until([&] { return first->has_value(); }));
+  const auto again = ask(1, "device-1", csr_);
+  clock_.advance(std::chrono::seconds(6));
+  ASSERT_TRUE(run_until([&] { return other->has_value(); }));
+  EXPECT_FALSE(again->has_value()) << "it has waited for 6 s only";
+  sign(*waiting_.front());
+  ASSERT_TRUE(run_until([&] { return again->has_value(); }));
+  EXPECT_FALSE((*again)->error);
+}
+
+TEST_F(IssuanceTest, AnswersARetryFromTheLedgerWhenItsCheckTakesLong) {
+  const Answer before = answer_to(1, "device-1", csr_);
+  check_at_once_ = false;
+  const auto again = ask(1, "device-1", csr_);
+  const auto other = ask(2, "device-2", test::make_csr(other_key_.get(), "device-2"));
+  const auto conflict = ask(1, "device-3", test::make_csr(key_.get(), "device-3"));
+  ASSERT_EQ(checks_.size(), 4U) << "a fast signer is asked first";
+  const auto request = checks_[1];
+  clock_.advance(std::chrono::seconds(3));
+  ASSERT_TRUE(run_until([&] { return again->has_value(); }));
+  EXPECT_EQ((*again)->certificate, before.certificate);
+  EXPECT_TRUE(request->is_unwanted);
+  EXPECT_EQ(issuance_->in_flight(), 2U) << "what is new waits for its check";
+  EXPECT_EQ(ledger().intents, 0U) << "the look writes nothing";
+  EXPECT_FALSE(conflict->has_value());
+  sign_at_once_ = true;
+  for (size_t i : {2U, 3U}) check(*checks_.at(i));
+  ASSERT_TRUE(run_until([&] { return other->has_value() && conflict->has_value(); }));
+  EXPECT_FALSE((*other)->error);
+  EXPECT_EQ((*conflict)->error, ErrorCode::RequestConflict);
+}
+
+TEST_F(IssuanceTest, AnswersInTimeWhileTheLedgersDiskHangs) {
+  const Answer before = answer_to(1, "device-1", csr_);
+  auto held = hold_ledger();
+  const auto late = ask(2, "device-2", test::make_csr(other_key_.get(), "device-2"));
+  const auto fetched = fetch("device-1");
+  std::vector<ErrorCode> unconfirmed;
+  issuance_->confirm(
+      {.order_id = kOrder, .device_id = "device-1", .certificate_hash = sha256(before.certificate)},
+      [&](const tl::expected<void, Refusal>& result) {
+        if (!result) unconfirmed.push_back(result.error().error.code());
+      });
+  clock_.advance(std::chrono::seconds(11));
+  ASSERT_TRUE(run_until([&] { return late->has_value() && fetched->has_value(); }));
+  EXPECT_EQ((*late)->error, ErrorCode::Unavailable);
+  EXPECT_EQ((*fetched)->error, ErrorCode::Unavailable);
+  EXPECT_EQ(unconfirmed, std::vector<ErrorCode>{ErrorCode::Unavailable});
+  clock_.advance(std::chrono::seconds(6));  // since a look that found it moving
+  ASSERT_TRUE(run_until([&] { return !health_->is_producing(); }));
+  EXPECT_EQ(health_->reason().code(), ErrorCode::LedgerUnavailable);
+  EXPECT_EQ(issuance_->in_flight(), 1U) << "its place is not free: the ledger still has it";
+  EXPECT_TRUE(fetch("device-1")->has_value()) << "told at once now";
+  held.set_value();
+  ASSERT_TRUE(run_until([&] { return health_->is_producing() && issuance_->is_idle(); }));
+  EXPECT_EQ(ledger().certificates, 2U) << "what was recorded is finished";
+  EXPECT_EQ(sign_orders_, 2);
+}
+
+TEST_F(IssuanceTest, LeavesALostLedgerToWhoTellsOfIt) {
+  const auto held = hold_ledger();
+  ask(1, "device-1", csr_);
+  clock_.advance(std::chrono::seconds(11));
+  ASSERT_TRUE(run_until([&] { return !health_->is_producing(); }));
+  health_->set(Cause::Ledger, Error(ErrorCode::LedgerCommitUnknown));
+  issuance_->abandon(Error(ErrorCode::LedgerCommitUnknown));
+  for (int looks = 0; looks < 3; ++looks) {
+    const auto fetched = fetch("device-1");
+    clock_.advance(std::chrono::seconds(11));
+    ASSERT_TRUE(run_until([&] { return fetched->has_value(); }));
+  }
+  ASSERT_FALSE(health_->is_producing());
+  EXPECT_EQ(health_->reason().code(), ErrorCode::LedgerCommitUnknown);
 }
 
 TEST_F(IssuanceTest, AnswersWhatIsBeingCheckedWhenTheLedgerIsLost) {
@@ -178,6 +298,24 @@ TEST_F(IssuanceTest, SignsNothingThatWasOnItsWayIntoALostLedger) {
   EXPECT_EQ(sign_orders_, 0) << "recover() brings the intent back";
   EXPECT_TRUE(issuance_->is_idle());
   EXPECT_EQ(ledger().intents, 1U);
+}
+
+TEST_F(IssuanceTest, IsNotAppeasedByOneGoodCsrThatComesAgainAndAgain) {
+  bool is_throttled = false;
+  close();
+  limits_.on_throttled = [&](const StationIdentity&, const Error&, milliseconds) {
+    is_throttled = true;
+  };
+  open();
+  EXPECT_FALSE(answer_to(1, "device-1", csr_).error);
+  for (int i = 0; !is_throttled && i < 200; ++i) {
+    EXPECT_FALSE(answer_to(1, "device-1", csr_).error);
+    check_at_once_ = false;
+    ask(2, "device-1", csr_);
+    fail_check(*checks_.back(), ErrorCode::CsrProofWrong);
+    check_at_once_ = true;
+  }
+  EXPECT_TRUE(is_throttled);
 }
 
 TEST_F(IssuanceTest, DoesNotHearAStationForAWhileThatSendsManyBadCsrs) {

@@ -3,6 +3,7 @@
 #define LINESIGN_TESTS_UNIT_APPLIANCE_ISSUANCE_ISSUANCE_FIXTURE_H_
 
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -103,6 +104,11 @@ class IssuanceTest : public ::testing::Test {
                           } else {
                             waiting_.push_back(intent);
                           }
+                        },
+                    .drop_unwanted =
+                        [this] {
+                          std::erase_if(checks_,
+                                        [](const auto& each) { return each->is_unwanted; });
                         }});
     issuance_->recover(std::move(*open_intents));
   }
@@ -127,6 +133,32 @@ class IssuanceTest : public ::testing::Test {
   }
   void fail_check(const CheckRequest& request, ErrorCode code) {
     issuance_->on_checked(request, fail(code));
+  }
+
+  // As a disk that hangs: nothing that comes later is done until the promise is kept, or gone.
+  std::promise<void> hold_ledger() {
+    std::promise<void> held;
+    commit_->write<void>(
+        [release = held.get_future().share()](Ledger&) -> Result<void> {
+          release.wait();
+          return {};
+        },
+        [](const Result<void>&) {});
+    return held;
+  }
+
+  // Asks the ledger for a certificate; the answer's error, if it has one.
+  std::shared_ptr<std::optional<Answer>> fetch(const std::string& device) {
+    auto answer = std::make_shared<std::optional<Answer>>();
+    issuance_->fetch(station_,
+                     {.order_id = kOrder, .device_id = device},
+                     [answer](const tl::expected<ByteView, Refusal>& result) {
+                       EXPECT_FALSE(answer->has_value()) << "a question is answered once";
+                       answer->emplace();
+                       if (!result) (*answer)->error = result.error().error.code();
+                       return true;
+                     });
+    return answer;
   }
 
   // What the ledger holds, after everything that was submitted.

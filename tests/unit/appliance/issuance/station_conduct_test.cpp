@@ -71,10 +71,10 @@ TEST_F(StationConductTest, ForgivesAStationThatWasQuiet) {
   EXPECT_EQ(sent_, 202U) << "it has all of its bad CSRs back";
 }
 
-TEST_F(StationConductTest, ForgivesAStationWhoseCsrsPass) {
+TEST_F(StationConductTest, ForgivesAStationThatAlsoMakesDevices) {
   for (int i = 0; i < 1000; ++i) {
     EXPECT_FALSE(conduct_.note_refusal(station_, ErrorCode::CsrProofWrong));
-    conduct_.note_checked(kStation);
+    conduct_.note_new_intent(kStation);
   }
 }
 
