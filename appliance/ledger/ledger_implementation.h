@@ -25,6 +25,7 @@ struct OrderRow {
   OrderState state = OrderState::Open;
   std::optional<int64_t> quantity;  // absent: unlimited
   int64_t reserved = 0;             // open intents and certificates
+  int64_t open = 0;                 // of these, intents
   int64_t voided = 0;
   bool is_changed = false;  // written once, before COMMIT
 };
@@ -129,6 +130,7 @@ class Ledger::Implementation final {
   Result<IntentOutcome> find_conflict(const NewIntent& intent, int64_t order_id);
   Result<bool> insert_intent(const NewIntent& intent, int64_t order_id, int64_t profile_id);
   Result<void> close_intent(int64_t id);
+  void note_open(int64_t id, OrderRow& order);
   void note_time(UnixTime at);
 
   // Declared in this order: statements go before their connection.
@@ -143,6 +145,7 @@ class Ledger::Implementation final {
   bool awaits_record_ = false;
   std::map<std::string, OrderRow, std::less<>> orders_;
   std::unordered_map<int64_t, OrderRow*> orders_by_id_;
+  std::unordered_map<int64_t, OrderRow*> order_of_open_;  // by issuance id
   std::map<Sha256, int64_t> profiles_;
 };
 

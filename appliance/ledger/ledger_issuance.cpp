@@ -36,6 +36,9 @@ Result<OrderRow*> Ledger::Implementation::find_order(std::string_view name) {
     orders_by_id_.emplace(found->id, found);
   };
   LS_CHECK(sql_[Sql::OrderByName].query(read, name));
+  if (found != nullptr)
+    LS_CHECK(sql_[Sql::OpenOfOrder].query(
+        [&](const Statement& row) { note_open(row.integer(0), *found); }, found->id));
   return found;
 }
 
@@ -142,8 +145,8 @@ Result<IntentOutcome> Ledger::Implementation::record_intent(const NewIntent& int
     LS_TRY(auto known, find_request(intent, order->id));
     if (known.has_value()) return std::move(*known);
     if (intent.objection != nullptr) return fail(*intent.objection);
-    // An open intent may be the order's, and give its unit back.
-    if (!is_closed && summary_.intents > 0)
+    // An open intent of the order may give its unit back.
+    if (!is_closed && order->open > 0)
       return IntentOutcome(IdentityInProgress{.answer = ErrorCode::Busy});
     return fail(is_closed ? ErrorCode::OrderClosed : ErrorCode::OrderExhausted,
                 std::string(intent.order_id));
@@ -153,6 +156,7 @@ Result<IntentOutcome> Ledger::Implementation::record_intent(const NewIntent& int
   LS_CHECK(sql_[Sql::InsertOpenIntent].execute(next_id_, intent.csr));
   ++order->reserved;
   order->is_changed = true;
+  note_open(next_id_, *order);
   ++summary_.intents;
   state_.newest = static_cast<uint64_t>(next_id_);
   state_.newest_serial = intent.serial;
@@ -173,7 +177,16 @@ Result<void> Ledger::Implementation::close_intent(int64_t id) {
   LS_TRY(const int64_t closed, sql_[Sql::DeleteOpenIntent].execute(id));
   if (closed != 1) return fail(ErrorCode::Internal, fmt::format("issuance {} is not open", id));
   --summary_.intents;
+  if (const auto order = order_of_open_.find(id); order != order_of_open_.end()) {
+    --order->second->open;
+    order_of_open_.erase(order);
+  }
   return {};
+}
+
+void Ledger::Implementation::note_open(int64_t id, OrderRow& order) {
+  ++order.open;
+  order_of_open_.emplace(id, &order);
 }
 
 Result<void> Ledger::Implementation::record_certificate(uint64_t issuance_id,

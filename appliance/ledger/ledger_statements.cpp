@@ -100,6 +100,10 @@ constexpr std::array kRows = {
         "SELECT i.id, i.device_id, i.serial, p.sha256, i.issued_at, i.tbs, o.csr"
         " FROM open_intent AS o CROSS JOIN issuance AS i ON i.id = o.issuance_id"
         " JOIN profile AS p ON p.id = i.profile_id ORDER BY o.issuance_id"},
+    Row{Sql::OpenOfOrder,
+        "reading open intents",
+        "SELECT o.issuance_id FROM open_intent AS o"
+        " CROSS JOIN issuance AS i ON i.id = o.issuance_id WHERE i.order_id = $1"},
 };
 
 constexpr bool is_in_order() {

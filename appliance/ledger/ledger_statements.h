@@ -32,8 +32,9 @@ enum class Sql : uint8_t {
   CertificateById,
   CertificateByDevice,
   OpenIntents,
+  OpenOfOrder,
 };
-constexpr size_t kSqlCount = 22;
+constexpr size_t kSqlCount = 23;
 
 class LedgerStatements final {
  public:

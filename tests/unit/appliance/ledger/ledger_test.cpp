@@ -229,6 +229,26 @@ TEST_F(LedgerIntents, AreRefusedForGoodWhenTheQuantityIsUsedUp) {
   EXPECT_EQ(code_of(record(Request(2))), ErrorCode::OrderExhausted);
 }
 
+TEST_F(LedgerIntents, AreRefusedForGoodAlsoWhileAnotherOrderHasOpenIntents) {
+  sql("UPDATE production_order SET quantity = 1");
+  sql("INSERT INTO production_order (name, state, created_at, quantity)"
+      " VALUES ('second', 1, 0, 1)");
+  open();
+  issue(1);
+  Request second(2);
+  second.intent.order_id = "second";
+  ASSERT_TRUE(record(second).has_value());
+  for (int opens = 0; opens < 2; ++opens) {
+    EXPECT_EQ(code_of(record(Request(3))), ErrorCode::OrderExhausted);
+    Request fourth(4);
+    fourth.intent.order_id = "second";
+    const auto outcome = record(fourth);
+    ASSERT_TRUE(outcome.has_value()) << outcome.error().to_string();
+    EXPECT_EQ(std::get<IdentityInProgress>(*outcome).answer, ErrorCode::Busy);
+    open();
+  }
+}
+
 TEST_F(LedgerIntents, CannotPassTheQuantityEvenInOneTransaction) {
   sql("UPDATE production_order SET quantity = 2");
   open();
