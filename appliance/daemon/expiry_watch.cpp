@@ -46,8 +46,10 @@ void ExpiryWatch::look() {
   const SteadyTime now = parts_.clock.steady();
   for (const ExpiryWarning& warning : expiry_warnings(figures(), parts_.clock.now())) {
     const auto told = told_.find(warning.about);
+    // Less time than was told is told at once.
     const bool is_told = told != told_.end() &&
-                         (told->second.days == warning.days || now - told->second.at < kLogPeriod);
+                         (warning.days == told->second.days ||
+                          (warning.days > told->second.days && now - told->second.at < kLogPeriod));
     if (is_told) continue;
     told_[warning.about] = {warning.days, now};
     spdlog::warn("certificate expiry: {}", warning.sentence);

@@ -1,7 +1,7 @@
 // ExpiryWatch: when the certificates end that production needs; warns in the log in time.
 //
-// Each warning is logged when it is reached (kExpiryWarningDays), and at the start; about one thing
-// once a day at most.
+// Each warning is logged when it is reached (kExpiryWarningDays), and at the start; one that leaves
+// more time than the last one about the same thing, a day after that at the earliest.
 //
 // Threads  the event loop's thread only
 #ifndef LINESIGN_APPLIANCE_DAEMON_EXPIRY_WATCH_H_

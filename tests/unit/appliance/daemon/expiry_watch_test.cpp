@@ -123,5 +123,31 @@ TEST_F(ExpiryWatchTest, LogsTheEndOfTheStationCa) {
   EXPECT_THAT(log_.str(), ::testing::HasSubstr("the station CA ended at"));
 }
 
+TEST_F(ExpiryWatchTest, LogsTheEndAtOnceThatComesSoonAfterItsWarning) {
+  clock_.advance(ca_.not_after() - std::chrono::hours(2) - clock_.now());
+  watch_.start();
+  const size_t before = lines();
+  EXPECT_THAT(log_.str(), ::testing::HasSubstr("the CA is valid until"));
+  clock_.advance(std::chrono::hours(3));
+  for (int i = 0; i < 3; ++i) watch_.start();
+  EXPECT_EQ(lines(), before + 1) << log_.str();
+  EXPECT_THAT(log_.str(), ::testing::HasSubstr("the CA ended at"));
+}
+
+TEST_F(ExpiryWatchTest, DoesNotLogAWarningAgainThatLeavesMoreTimeWithinADay) {
+  add_station(1, "sooner", days(5));
+  add_station(2, "later", days(20));
+  watch_.start();
+  const size_t before = lines();
+  EXPECT_GT(before, 0U);
+  stations_.front().state = StationState::Revoked;
+  registry_.update(stations_.front());
+  watch_.start();
+  EXPECT_EQ(lines(), before) << log_.str();
+  clock_.advance(days(2));
+  watch_.start();
+  EXPECT_EQ(lines(), before + 1) << log_.str();
+}
+
 }  // namespace
 }  // namespace linesign
