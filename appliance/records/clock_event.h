@@ -15,8 +15,9 @@ enum class ClockEventKind : uint8_t { Doubted = 1, Resumed = 2, Confirmed = 3 };
 
 struct ClockEvent {
   ClockEventKind kind = ClockEventKind::Doubted;
-  UnixTime clock_at{};    // what the clock said
-  UnixTime trusted_at{};  // the newest time that is trusted: Doubted: from before; else clock_at
+  UnixTime clock_at{};  // what the clock said
+  UnixTime
+      trusted_at{};  // Doubted: the newest from before; Confirmed: clock_at; Resumed: the later
 };
 
 // What the ledger knows of the time.

@@ -3,7 +3,8 @@
 // It trusts nothing of what linesignd found out: it parses the CSR again, proves possession, checks
 // the profile, builds the to-be-signed bytes itself and signs them only when their hash is the one
 // of the intent. So it never signs bytes that it did not build. check() does all but the signature,
-// before there is an intent; process() then signs what was checked, or does all of it.
+// before there is an intent; process() then signs what was checked, or does all of it but judge the
+// primes of an RSA key: docs/decisions/0021-check-before-intent.md.
 //
 // Errors   check() and process() fail only when the signer cannot go on: SignerProtocol (an
 //          impossible item), or an error of the HSM that no retry helps; recovery_of() says what
