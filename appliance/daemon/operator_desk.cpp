@@ -17,11 +17,14 @@ namespace {
 void add_silence(ApplianceStatus& status, UnixTime since) {
   if (status.producing) status.since = since;
   status.producing = false;
-  status.obstacles.insert(
-      status.obstacles.begin(),
-      {Error(ErrorCode::LedgerUnavailable,
-             "it does not answer; the counts of the ledger are the last that are known"),
-       since});
+  const Error error(ErrorCode::LedgerUnavailable,
+                    "it does not answer; the counts of the ledger are the last that are known");
+  // Health may have found the same out.
+  if (!status.obstacles.empty() && status.obstacles.front().error.code() == error.code()) {
+    status.obstacles.front().error = error;
+  } else {
+    status.obstacles.insert(status.obstacles.begin(), {error, since});
+  }
 }
 
 }  // namespace
