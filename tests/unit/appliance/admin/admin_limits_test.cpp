@@ -59,12 +59,13 @@ TEST_F(AdminLimits, AUserWhoReconnectsWithoutEndHoldsUpNobodyElse) {
         if (!is_over) read_all(fd);
       }
     });
-  for (int i = 0; i < 10; ++i) {
+  bool is_served = true;
+  for (int i = 0; i < 10 && is_served; ++i) {
     const std::string name = "jig-" + std::to_string(i);
-    EXPECT_TRUE(client().add_station(name).has_value());
-    EXPECT_TRUE(client().revoke_station(name).has_value());
-    EXPECT_TRUE(client().stations().has_value());
+    is_served = client().add_station(name).has_value() &&
+                client().revoke_station(name).has_value() && client().stations().has_value();
   }
+  EXPECT_TRUE(is_served);
   EXPECT_THAT(read_all(connect(true)), HasSubstr("AdminBusy"));
   is_over = true;
 }
@@ -108,7 +109,7 @@ TEST_F(AdminLimits, AUserGetsInAsSoonAsOneOfItsCallsIsOver) {
 
 // The uploader asks for each target at once, and a ledger that hangs keeps all of it.
 TEST_F(AdminLimits, CloudCallsWithoutReplyLeaveThreadsForTheRest) {
-  settings_.cloud_reply_timeout = std::chrono::minutes(5);
+  settings_.reply_timeout = settings_.cloud_reply_timeout = std::chrono::minutes(5);
   loop_.on_loop([this] { service_.present_cloud.is_silent = true; });
   ASSERT_TRUE(start().has_value());
   for (int i = 0; i < 20; ++i) {
@@ -178,6 +179,8 @@ TEST(AdminLimitsClient, DoesNotRepeatACallAtFullSpeed) {
     for (;;) {
       const UniqueFd fd(::accept(listening.get(), nullptr, nullptr));
       if (!fd) return;
+      pollfd asked{.fd = fd.get(), .events = POLLIN, .revents = 0};
+      ::poll(&asked, 1, 20'000);
       ++tries;
     }
   });
