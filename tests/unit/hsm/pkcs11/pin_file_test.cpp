@@ -12,7 +12,7 @@
 namespace linesign {
 namespace {
 
-class PinFile : public testing::Test {
+class PinFile : public ::testing::Test {
  protected:
   std::filesystem::path write(std::string_view text, mode_t mode = 0600) {
     const auto path = directory_.path() / "pin";

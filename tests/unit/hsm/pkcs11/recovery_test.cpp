@@ -12,7 +12,7 @@ struct Row {
   Recovery recovery;
 };
 
-class CkrRecovery : public testing::TestWithParam<Row> {};
+class CkrRecovery : public ::testing::TestWithParam<Row> {};
 
 TEST_P(CkrRecovery, IsAsWritten) {
   EXPECT_EQ(recovery_of(ckr_code(GetParam().ckr)), GetParam().recovery);
@@ -23,28 +23,28 @@ TEST_P(CkrRecovery, IsAsWritten) {
   Row { #name, name, Recovery::recovery }
 INSTANTIATE_TEST_SUITE_P(Table,
                          CkrRecovery,
-                         testing::Values(ROW(CKR_DEVICE_ERROR, RetryAtOnce),
-                                         ROW(CKR_FUNCTION_FAILED, RetryAtOnce),
-                                         ROW(CKR_DEVICE_MEMORY, RetryAtOnce),
-                                         ROW(CKR_HOST_MEMORY, RetryAtOnce),
-                                         ROW(CKR_DEVICE_REMOVED, Restart),
-                                         ROW(CKR_TOKEN_NOT_PRESENT, Restart),
-                                         ROW(CKR_SESSION_HANDLE_INVALID, Restart),
-                                         ROW(CKR_SESSION_CLOSED, Restart),
-                                         ROW(CKR_USER_NOT_LOGGED_IN, Restart),
-                                         ROW(CKR_OBJECT_HANDLE_INVALID, Restart),
-                                         ROW(CKR_KEY_HANDLE_INVALID, Restart),
-                                         ROW(CKR_OPERATION_ACTIVE, Restart),
-                                         ROW(CKR_OPERATION_NOT_INITIALIZED, Restart),
-                                         ROW(CKR_CRYPTOKI_NOT_INITIALIZED, Restart),
-                                         ROW(CKR_GENERAL_ERROR, Restart),
-                                         ROW(CKR_SESSION_COUNT, Restart),
-                                         ROW(CKR_PIN_INCORRECT, Stop),
-                                         ROW(CKR_PIN_LOCKED, Stop),
-                                         ROW(CKR_PIN_EXPIRED, Stop),
-                                         ROW(CKR_USER_PIN_NOT_INITIALIZED, Stop),
-                                         ROW(CKR_KEY_FUNCTION_NOT_PERMITTED, Stop),
-                                         ROW(CKR_MECHANISM_INVALID, Stop)),
+                         ::testing::Values(ROW(CKR_DEVICE_ERROR, RetryAtOnce),
+                                           ROW(CKR_FUNCTION_FAILED, RetryAtOnce),
+                                           ROW(CKR_DEVICE_MEMORY, RetryAtOnce),
+                                           ROW(CKR_HOST_MEMORY, RetryAtOnce),
+                                           ROW(CKR_DEVICE_REMOVED, Restart),
+                                           ROW(CKR_TOKEN_NOT_PRESENT, Restart),
+                                           ROW(CKR_SESSION_HANDLE_INVALID, Restart),
+                                           ROW(CKR_SESSION_CLOSED, Restart),
+                                           ROW(CKR_USER_NOT_LOGGED_IN, Restart),
+                                           ROW(CKR_OBJECT_HANDLE_INVALID, Restart),
+                                           ROW(CKR_KEY_HANDLE_INVALID, Restart),
+                                           ROW(CKR_OPERATION_ACTIVE, Restart),
+                                           ROW(CKR_OPERATION_NOT_INITIALIZED, Restart),
+                                           ROW(CKR_CRYPTOKI_NOT_INITIALIZED, Restart),
+                                           ROW(CKR_GENERAL_ERROR, Restart),
+                                           ROW(CKR_SESSION_COUNT, Restart),
+                                           ROW(CKR_PIN_INCORRECT, Stop),
+                                           ROW(CKR_PIN_LOCKED, Stop),
+                                           ROW(CKR_PIN_EXPIRED, Stop),
+                                           ROW(CKR_USER_PIN_NOT_INITIALIZED, Stop),
+                                           ROW(CKR_KEY_FUNCTION_NOT_PERMITTED, Stop),
+                                           ROW(CKR_MECHANISM_INVALID, Stop)),
                          [](const auto& row) { return std::string(row.param.name); });
 #undef ROW
 

@@ -44,7 +44,7 @@ struct BadUri {
   const char* text;
 };
 
-class Pkcs11UriRefuses : public testing::TestWithParam<BadUri> {};
+class Pkcs11UriRefuses : public ::testing::TestWithParam<BadUri> {};
 
 TEST_P(Pkcs11UriRefuses, WithInputInvalid) {
   const auto uri = parse_pkcs11_uri(GetParam().text);
@@ -56,26 +56,26 @@ TEST_P(Pkcs11UriRefuses, WithInputInvalid) {
 INSTANTIATE_TEST_SUITE_P(
     Table,
     Pkcs11UriRefuses,
-    testing::Values(BadUri{"OtherScheme", "pkcs12:token=a"},
-                    BadUri{"UpperCaseScheme", "PKCS11:token=a"},
-                    BadUri{"NoValue", "pkcs11:token"},
-                    BadUri{"NoName", "pkcs11:=a"},
-                    BadUri{"TwiceTheSame", "pkcs11:token=a;token=b"},
-                    BadUri{"CutPercent", "pkcs11:token=a%2"},
-                    BadUri{"NoHexDigits", "pkcs11:token=a%zz"},
-                    BadUri{"BareBlank", "pkcs11:token=a b"},
-                    BadUri{"BareSlashInPath", "pkcs11:token=a/b"},
-                    BadUri{"ControlCharacter", "pkcs11:token=a%0ab"},
-                    BadUri{"NulByte", "pkcs11:token=a%00"},
-                    BadUri{"SlotNumber", "pkcs11:slot-id=3"},
-                    BadUri{"UnknownAttribute", "pkcs11:colour=red"},
-                    BadUri{"PublicKey", "pkcs11:token=a;type=public"},
-                    BadUri{"PinValue", "pkcs11:token=a?pin-value=1234"},
-                    BadUri{"UnknownQuery", "pkcs11:token=a?colour=red"},
-                    BadUri{"RelativeModule", "pkcs11:token=a?module-path=lib.so"},
-                    BadUri{"RelativePin", "pkcs11:token=a?pin-source=pin"},
-                    BadUri{"PinOfACommand", "pkcs11:token=a?pin-source=%7C/bin/cat"},
-                    BadUri{"PinOfAHost", "pkcs11:token=a?pin-source=file://host/pin"}),
+    ::testing::Values(BadUri{"OtherScheme", "pkcs12:token=a"},
+                      BadUri{"UpperCaseScheme", "PKCS11:token=a"},
+                      BadUri{"NoValue", "pkcs11:token"},
+                      BadUri{"NoName", "pkcs11:=a"},
+                      BadUri{"TwiceTheSame", "pkcs11:token=a;token=b"},
+                      BadUri{"CutPercent", "pkcs11:token=a%2"},
+                      BadUri{"NoHexDigits", "pkcs11:token=a%zz"},
+                      BadUri{"BareBlank", "pkcs11:token=a b"},
+                      BadUri{"BareSlashInPath", "pkcs11:token=a/b"},
+                      BadUri{"ControlCharacter", "pkcs11:token=a%0ab"},
+                      BadUri{"NulByte", "pkcs11:token=a%00"},
+                      BadUri{"SlotNumber", "pkcs11:slot-id=3"},
+                      BadUri{"UnknownAttribute", "pkcs11:colour=red"},
+                      BadUri{"PublicKey", "pkcs11:token=a;type=public"},
+                      BadUri{"PinValue", "pkcs11:token=a?pin-value=1234"},
+                      BadUri{"UnknownQuery", "pkcs11:token=a?colour=red"},
+                      BadUri{"RelativeModule", "pkcs11:token=a?module-path=lib.so"},
+                      BadUri{"RelativePin", "pkcs11:token=a?pin-source=pin"},
+                      BadUri{"PinOfACommand", "pkcs11:token=a?pin-source=%7C/bin/cat"},
+                      BadUri{"PinOfAHost", "pkcs11:token=a?pin-source=file://host/pin"}),
     [](const auto& row) { return row.param.name; });
 
 TEST(Pkcs11Uri, RefusesMoreThanTheLimit) {
