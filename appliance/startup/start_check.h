@@ -3,8 +3,8 @@
 // One list for the start itself, `linesignd --check-config` and `linesign doctor`, so that they say
 // the same. Nothing is made or changed; run it as the user that linesignd runs as.
 //
-// Errors   each finding is one, of the code that the start or `status` would give, with file and
-// key Threads  no state, safe anywhere
+// Errors   each finding is one, of the code that the start or `status` would give: file and key
+// Threads  no state, safe anywhere
 #ifndef LINESIGN_APPLIANCE_STARTUP_START_CHECK_H_
 #define LINESIGN_APPLIANCE_STARTUP_START_CHECK_H_
 

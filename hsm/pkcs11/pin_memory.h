@@ -12,8 +12,9 @@
 //            accepted|tried|refused <scrypt of the PIN, hex> <unix time> <tries without outcome>
 // Limits   kMaxPins; a block that cannot be read allows nothing
 // Errors   HsmPinRefused: this PIN must not be tried; SignerTimeout: not yet; Io, also for a block
-// that cannot be read Threads  one process at a time between begin() and end(): under the login
-// lock Source   RFC 7914; docs/decisions/0018-pin-tries.md
+//          that cannot be read
+// Threads  one process at a time between begin() and end(): under the login lock
+// Source   RFC 7914; docs/decisions/0018-pin-tries.md
 #ifndef LINESIGN_HSM_PKCS11_PIN_MEMORY_H_
 #define LINESIGN_HSM_PKCS11_PIN_MEMORY_H_
 

@@ -2,8 +2,7 @@
 // own. libp11 has no part in it: it waits for ever where C_OpenSession returns an error.
 //
 // Errors   from ckr_error(); HsmSignatureWrong for bytes that no signature has; Internal for a
-// digest
-//          of another length than the key wants
+//          digest of another length than the key wants
 // Threads  one
 // Source   PKCS#11 2.40 sections 2.1.9 (CKM_RSA_PKCS), 2.3.6 (CKM_ECDSA); RFC 8017 section 9.2
 #ifndef LINESIGN_HSM_PKCS11_TOKEN_SIGNING_KEY_H_

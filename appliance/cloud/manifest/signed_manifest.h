@@ -13,9 +13,10 @@
 //          devices in it, 0 if there are none; range_sha256: certificate_range.h. ledger_head is
 //          kept free for the ledger's own signed head.
 //          Beside it PATH.p7s: a detached CMS signature over all bytes of the file
-// Limits   a line of kMaxManifestLine bytes, which is enough for kMaxRangeCas CAs; read and written
-// in constant memory Errors   ManifestMalformed with path and line; ManifestSignatureWrong;
-// ManifestIncomplete; Io Threads  one Source   RFC 8259, RFC 5652; docs/aws.md
+// Limits   a line of kMaxManifestLine bytes, which is enough for kMaxRangeCas CAs; constant memory
+// Errors   ManifestMalformed with path and line; ManifestSignatureWrong; ManifestIncomplete; Io
+// Threads  one
+// Source   RFC 8259, RFC 5652; docs/aws.md
 #ifndef LINESIGN_APPLIANCE_CLOUD_MANIFEST_SIGNED_MANIFEST_H_
 #define LINESIGN_APPLIANCE_CLOUD_MANIFEST_SIGNED_MANIFEST_H_
 
