@@ -315,12 +315,12 @@ class Appliance:
     def change_ca(self, key_type="P-256", **ca):
         """A second key in the same token and a CA for it, of the same subject unless `ca` says
         otherwise; linesignd starts anew with it. The first one's certificate stays in ca.pem."""
+        self.stop()  # a signer that logs in would rewrite the token that is writable now
         writable(self.folder / "tokens")
         write_ceremony(self.folder, key_type, key={"label": "device-ca-2"}, ca=ca,
                        output={"certificate": "ca-2.pem", "transcript": "ca-2-transcript.txt"})
         self.run(program("linesign"), "ca", "init", "ceremony.toml", cwd=self.folder)
         read_only(self.folder / "tokens")
-        self.stop()
         self.configure({"hsm": {"key_label": "device-ca-2"}, "ca": {"certificate": "ca-2.pem"}})
         return self.start()
 
